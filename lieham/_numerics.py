@@ -1,0 +1,73 @@
+"""Smooth scalar functions with a removable singularity, and every Taylor switch of the library.
+
+Each is a function of x = θ² (or of x = |v|²), entire or analytic near 0, so that no square root is ever
+differentiated at 0. The switch masks the *input* of the closed form before it is evaluated: a masked output
+alone would still send NaN through the derivative (0 · ∞).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import factorial
+
+import torch
+
+from lieham.typing import Tensor
+
+
+def taylor(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
+    """Σ_k coefficients[k] x^k by Horner's rule."""
+    total = torch.full_like(x, coefficients[-1])
+    for c in reversed(coefficients[:-1]):
+        total = total * x + c
+    return total
+
+
+def switched(closed: Callable[[Tensor], Tensor], coefficients: tuple[float, ...], below: float, x: Tensor) -> Tensor:
+    """The Taylor polynomial where x < below, the closed form elsewhere; first and second derivatives are finite."""
+    near = x < below
+    safe = torch.where(near, torch.full_like(x, 2 * below), x)
+    return torch.where(near, taylor(coefficients, torch.where(near, x, torch.zeros_like(x))), closed(safe))
+
+
+# The polynomials are summed to terms below 1e-17 at the switch, so they are exact there in float64.
+_SINC = tuple((-1) ** k / factorial(2 * k + 1) for k in range(11))
+_COSC = tuple((-1) ** k / factorial(2 * k + 2) for k in range(11))
+_SINCC = tuple((-1) ** k / factorial(2 * k + 3) for k in range(11))
+_HALF_COT = (
+    1 / 12, 1 / 720, 1 / 30240, 1 / 1209600, 1 / 47900160, 691 / 1307674368000, 1 / 74724249600,
+    3617 / 10670622842880000, 43867 / 5109094217170944000,
+)  # fmt: skip
+_ASIN = tuple(factorial(2 * k) / (4**k * factorial(k) ** 2 * (2 * k + 1)) for k in range(10))
+
+
+def sinc(x: Tensor) -> Tensor:
+    """sin θ / θ at x = θ²."""
+    return switched(lambda y: torch.sin(y.sqrt()) / y.sqrt(), _SINC, 1.0, x)
+
+
+def cosc(x: Tensor) -> Tensor:
+    """(1 − cos θ) / θ² at x = θ²."""
+    return switched(lambda y: (1 - torch.cos(y.sqrt())) / y, _COSC, 1.0, x)
+
+
+def sincc(x: Tensor) -> Tensor:
+    """(θ − sin θ) / θ³ at x = θ²."""
+    return switched(lambda y: (1 - torch.sin(y.sqrt()) / y.sqrt()) / y, _SINCC, 1.0, x)
+
+
+def half_cot(x: Tensor) -> Tensor:
+    """(1 − (θ/2) cot(θ/2)) / θ² at x = θ², |θ| < 2π; the coefficients are |B_2k| / (2k)!."""
+
+    def closed(y: Tensor) -> Tensor:
+        return (1 - torch.cos(y.sqrt() / 2) / sinc(y / 4)) / y
+
+    return switched(closed, _HALF_COT, 0.5, x)
+
+
+def asin_over(x: Tensor, cosine: Tensor) -> Tensor:
+    """arcsin(s) / s at x = s², given cos ≥ 0 of the same angle, which keeps it exact up to a right angle."""
+    near = x < 0.02
+    far = torch.where(near, torch.full_like(x, 0.5), x).sqrt()
+    angle = torch.atan2(far, torch.where(near, torch.full_like(x, 0.5).sqrt(), cosine))
+    return torch.where(near, taylor(_ASIN, torch.where(near, x, torch.zeros_like(x))), angle / far)

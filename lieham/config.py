@@ -1,0 +1,107 @@
+"""Settings of models and of training, as plain dataclasses: the command line reads them without importing torch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+
+from lieham.errors import InputError, check_choice, expected
+
+DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What fixes the architecture of an HLieConv.
+
+    Args:
+        group: the symmetry declared, such as SE(2), T(3), SO(2), Trivial(2).
+        features: features of a body beside its mass; taken from the data by the command line.
+        width: channels of the residual stream; convolutions run on a quarter of them.
+        blocks: number of LieConv blocks.
+        block: gated or paper.
+        seed: of the initial weights.
+        dtype: of the weights, float64 or float32.
+    """
+
+    group: str = "SE(2)"
+    features: int = 0
+    width: int = 64
+    blocks: int = 1
+    block: str = "gated"
+    seed: int = 0
+    dtype: str = "float64"
+
+    def __post_init__(self):
+        for name, least in (("features", 0), ("width", 4), ("blocks", 1)):
+            _at_least(self, name, least)
+        check_choice("dtype", self.dtype, DTYPES)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a Hamiltonian is fitted to trajectories.
+
+    Args:
+        steps: Adam steps, with a cosine schedule from `lr` to 0.
+        refine: L-BFGS iterations after Adam, on a fixed set of windows; 0 for none.
+        batch: windows in an Adam step.
+        window: points in a window; window − 1 steps are compared.
+        segment: steps integrated from one observed point before the next start (multiple shooting); 1 makes all
+            steps of a window parallel, 0 means the full window from its first point.
+        method: integrator of the loss.
+        substeps: integrator steps between observed points.
+        lr: Adam's first learning rate.
+        clip: bound on the norm of the gradient.
+        ema: decay of the exponential moving average of the weights that is validated and kept; 0 for none.
+        evaluate_every: Adam steps between validations.
+        patience: validations without improvement after which a stage ends; 0 for never.
+        checkpoint_every: steps between checkpoints of a run folder.
+        seed: of the windows drawn.
+        device: cpu, cuda, ...; empty for the model's own.
+        tensorboard: also write TensorBoard events into the run folder (extra `tensorboard`).
+    """
+
+    steps: int = 500
+    refine: int = 200
+    batch: int = 100
+    window: int = 5
+    segment: int = 1
+    method: str = "rkn4"
+    substeps: int = 1
+    lr: float = 1e-2
+    clip: float = 1.0
+    ema: float = 0.95
+    evaluate_every: int = 50
+    patience: int = 0
+    checkpoint_every: int = 100
+    seed: int = 0
+    device: str = ""
+    tensorboard: bool = False
+
+    def __post_init__(self):
+        least = {"steps": 0, "refine": 0, "batch": 1, "window": 2, "segment": 0, "substeps": 1, "evaluate_every": 1}
+        for name, value in (least | {"patience": 0, "checkpoint_every": 1}).items():
+            _at_least(self, name, value)
+        for name in ("lr", "clip"):
+            if not getattr(self, name) > 0:
+                raise expected(name, "positive", getattr(self, name))
+        if not 0 <= self.ema < 1:
+            raise expected("ema", "in [0, 1)", self.ema)
+        if self.segment and (self.window - 1) % self.segment:
+            raise expected("segment", f"0 or a divisor of window - 1 = {self.window - 1}", self.segment)
+        if self.steps + self.refine == 0:
+            raise InputError("steps and refine must not both be 0: there would be nothing to do")
+
+
+def changed(config: ModelConfig | TrainConfig, settings: dict) -> ModelConfig | TrainConfig:
+    """The config with some settings replaced; InputError on a name it does not have."""
+    known = [f.name for f in fields(config)]
+    for name in settings:
+        check_choice("setting", name, known)
+    return type(config)(**(asdict(config) | settings))
+
+
+def _at_least(config: object, name: str, least: int) -> None:
+    value = getattr(config, name)
+    if value < least:
+        raise expected(name, f"at least {least}", value)

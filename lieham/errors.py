@@ -1,0 +1,42 @@
+"""Exceptions for the person who typed the input: each names the argument, what was expected and what came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class LiehamError(Exception):
+    """Base of every error that lieham raises on purpose; the command line prints it and exits with code 2."""
+
+
+class InputError(LiehamError, ValueError):
+    """An argument has the wrong shape, value or combination."""
+
+
+class FileError(LiehamError, OSError):
+    """A file is missing, truncated, of another kind, or in the way."""
+
+
+class IntegrationError(LiehamError, RuntimeError):
+    """An integration left the finite numbers or did not converge."""
+
+
+class Interrupted(LiehamError, KeyboardInterrupt):
+    """A run was stopped by the user; `run` is the folder from which it resumes."""
+
+    def __init__(self, message: str, run: Path | None = None):
+        super().__init__(message)
+        self.run = run
+
+
+def expected(name: str, wanted: object, got: object) -> InputError:
+    """The error `name must be wanted, got got`, to be raised by the caller."""
+    return InputError(f"{name} must be {wanted}, got {got}")
+
+
+def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
+    """Return `value` if it is one of `choices`; raise InputError listing them otherwise."""
+    if value not in choices:
+        raise expected(name, f"one of {', '.join(choices)}", repr(value))
+    return value

@@ -1,0 +1,46 @@
+"""Files that are whole or absent: written under a temporary name, then renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lieham.errors import FileError
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it to `path` on success, remove it on failure."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def must_exist(path: str | Path, what: str) -> Path:
+    """The path, if a file or folder is there; FileError naming `what` otherwise."""
+    path = Path(path)
+    if not path.exists():
+        raise FileError(f"{what} must be an existing file or folder, got {path}")
+    return path
+
+
+def write_json(path: str | Path, value: object) -> None:
+    """Write JSON, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path: str | Path, what: str) -> dict:
+    """Read JSON; FileError when it is missing or not JSON."""
+    try:
+        return json.loads(must_exist(path, what).read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise FileError(f"{what} must be JSON, got {path}, which is not: {error}") from error

@@ -1,0 +1,92 @@
+"""The rigid motions SE(2) and SE(3), each holding the rotations it is built on."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+
+from lieham._numerics import cosc, half_cot, sinc, sincc
+from lieham.groups.base import Group, affine, check_dim, inverse_isometry
+from lieham.groups.rotation import SO2, SO3, cross_matrix
+from lieham.groups.translation import Translation
+from lieham.typing import Tensor
+
+
+class _Euclidean(Group):
+    """What SE(2) and SE(3) share: a = (u, w), translation part first; exp(a) = [[R(w), V(w) u], [0, 1]]."""
+
+    symmetric_pairs: ClassVar[bool] = True
+
+    def __init__(self, rotations: Group):
+        d = rotations.space_dim
+        self.rotations, self.translations = rotations, Translation(d)
+        self.space_dim, self.lie_dim, self.name = d, d + rotations.lie_dim, f"SE({d})"
+        self.charges = self.translations.charges + rotations.charges
+
+    def generators(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None):
+        parts = [part.generators(dtype, device) for part in (self.translations, self.rotations)]
+        return torch.cat([A for A, _ in parts]), torch.cat([b for _, b in parts])
+
+    def inverse(self, g: Tensor) -> Tensor:
+        return inverse_isometry(g)
+
+    def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
+        """|x − y|², the only invariant of two points; from the difference, since the Gram form would cancel."""
+        return (x - y).square().sum(-1, keepdim=True)
+
+
+class SE2(_Euclidean):
+    """SE(2): a = (u_x, u_y, θ); charges P_x, P_y and L about the origin.
+
+    V(θ) = (sin θ/θ) 1 + ((1 − cos θ)/θ) [[0, −1], [1, 0]].
+    """
+
+    def __init__(self):
+        super().__init__(SO2())
+
+    def exp(self, a: Tensor) -> Tensor:
+        u, angle = a[..., :2], a[..., 2]
+        x = angle.square()
+        s, c = sinc(x), angle * cosc(x)
+        b = torch.stack([s * u[..., 0] - c * u[..., 1], c * u[..., 0] + s * u[..., 1]], -1)
+        return affine(self.rotations.matrix(angle), b)
+
+    def log(self, g: Tensor) -> Tensor:
+        """V⁻¹(θ) = (θ/2) cot(θ/2) 1 − (θ/2) [[0, −1], [1, 0]]."""
+        angle = self.rotations.log(g)[..., 0]
+        x, y = g[..., 0, 2], g[..., 1, 2]
+        c, s = 1 - angle.square() * half_cot(angle.square()), angle / 2
+        return torch.stack([c * x + s * y, c * y - s * x, angle], -1)
+
+
+class SE3(_Euclidean):
+    """SE(3): a = (u, w); charges P and L about the origin.
+
+    V(w) = 1 + ((1 − cos θ)/θ²) W + ((θ − sin θ)/θ³) W², V⁻¹(w) = 1 − W/2 + ((1 − (θ/2) cot(θ/2))/θ²) W².
+    """
+
+    def __init__(self):
+        super().__init__(SO3())
+
+    def exp(self, a: Tensor) -> Tensor:
+        u, w = a[..., :3], a[..., 3:]
+        W, x = cross_matrix(w), w.square().sum(-1, keepdim=True)
+        Wu = (W @ u[..., None])[..., 0]
+        b = u + cosc(x) * Wu + sincc(x) * (W @ Wu[..., None])[..., 0]
+        return affine(self.rotations.matrix(w), b)
+
+    def log(self, g: Tensor) -> Tensor:
+        w, b = self.rotations.log(g), g[..., :3, 3]
+        W, x = cross_matrix(w), w.square().sum(-1, keepdim=True)
+        Wb = (W @ b[..., None])[..., 0]
+        u = b - Wb / 2 + half_cot(x) * (W @ Wb[..., None])[..., 0]
+        return torch.cat([u, w], -1)
+
+
+EUCLIDEAN = {2: SE2, 3: SE3}
+
+
+def rigid_motions(dim: int) -> Group:
+    """SE(dim), dim 2 or 3."""
+    return EUCLIDEAN[check_dim("SE", dim, (2, 3))]()

@@ -1,0 +1,126 @@
+"""Rotations about the origin: SO(2) and SO(3)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+
+from lieham._numerics import asin_over, cosc, sinc
+from lieham.groups.base import Group, affine, check_dim, inverse_isometry
+from lieham.typing import Float, Tensor
+
+
+def cross_matrix(w: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
+    """W with W x = w × x."""
+    x, y, z = w.unbind(-1)
+    o = torch.zeros_like(x)
+    return torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).reshape(*w.shape[:-1], 3, 3)
+
+
+class SO2(Group):
+    """SO(2) about the origin: a = (θ); its charge is L = Σ x p_y − y p_x.
+
+    exp(θ) = [[cos θ, −sin θ], [sin θ, cos θ]], log = atan2.
+    """
+
+    acts_freely: ClassVar[bool] = True
+    name = "SO(2)"
+    space_dim, lie_dim = 2, 1
+    charges = ("L",)
+
+    def generators(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None):
+        A = torch.tensor([[[0.0, -1.0], [1.0, 0.0]]], dtype=dtype, device=device)
+        return A, torch.zeros(1, 2, dtype=dtype, device=device)
+
+    def matrix(self, angle: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch 2 2"]:
+        """The rotation matrix of an angle."""
+        c, s = angle.cos(), angle.sin()
+        return torch.stack([c, -s, s, c], -1).reshape(*angle.shape, 2, 2)
+
+    def exp(self, a: Tensor) -> Tensor:
+        return affine(self.matrix(a[..., 0]), a.new_zeros(*a.shape[:-1], 2))
+
+    def log(self, g: Tensor) -> Tensor:
+        """θ in (−π, π]."""
+        return torch.atan2(g[..., 1, 0], g[..., 0, 0])[..., None]
+
+    def inverse(self, g: Tensor) -> Tensor:
+        return inverse_isometry(g)
+
+    def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
+        """(x·y, x×y, |x|², |y|²): |x||y| e^{iθ} and both orbits, without the angle's cut."""
+        x, y = torch.broadcast_tensors(x, y)
+        cross = x[..., 0] * y[..., 1] - x[..., 1] * y[..., 0]
+        return torch.stack([(x * y).sum(-1), cross, x.square().sum(-1), y.square().sum(-1)], -1)
+
+
+class SO3(Group):
+    """SO(3) about the origin: a = w, the rotation vector; its charges are L = Σ q_i × p_i.
+
+    exp by Rodrigues' formula R = 1 + (sin θ/θ) W + ((1 − cos θ)/θ²) W²; log through the unit quaternion whose
+    largest component is taken first, so that it is smooth up to angle π.
+    """
+
+    name = "SO(3)"
+    space_dim, lie_dim = 3, 3
+    charges = ("L_x", "L_y", "L_z")
+
+    def generators(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None):
+        A = cross_matrix(torch.eye(3, dtype=dtype, device=device))
+        return A, torch.zeros(3, 3, dtype=dtype, device=device)
+
+    def matrix(self, w: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
+        """The rotation matrix of a rotation vector."""
+        x = w.square().sum(-1)[..., None, None]
+        W = cross_matrix(w)
+        return torch.eye(3, dtype=w.dtype, device=w.device) + sinc(x) * W + cosc(x) * (W @ W)
+
+    def vector(self, R: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
+        """The rotation vector of a rotation matrix, of angle in [0, π]."""
+        q = _quaternion(R)
+        v, w = q[..., 1:], q[..., :1]
+        return 2 * v * asin_over(v.square().sum(-1, keepdim=True), w)
+
+    def exp(self, a: Tensor) -> Tensor:
+        return affine(self.matrix(a), torch.zeros_like(a))
+
+    def log(self, g: Tensor) -> Tensor:
+        return self.vector(g[..., :3, :3])
+
+    def inverse(self, g: Tensor) -> Tensor:
+        return inverse_isometry(g)
+
+    def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
+        """(|x − y|², |x|², |y|²), the invariants of two vectors."""
+        x, y = torch.broadcast_tensors(x, y)
+        return torch.stack([(x - y).square().sum(-1), x.square().sum(-1), y.square().sum(-1)], -1)
+
+
+def _quaternion(R: Tensor) -> Tensor:
+    """The unit quaternion (w, x, y, z), w ≥ 0, of a rotation matrix.
+
+    The 4 × 4 matrix 4 q qᵀ is linear in R; its row with the largest diagonal entry (≥ 1) divided by the root of
+    that entry is 2q, and no root is taken near 0.
+    """
+    (a, b, c), (d, e, f), (g, h, i) = (row.unbind(-1) for row in R.unbind(-2))
+    rows = [
+        torch.stack([1 + a + e + i, h - f, c - g, d - b], -1),
+        torch.stack([h - f, 1 + a - e - i, b + d, c + g], -1),
+        torch.stack([c - g, b + d, 1 - a + e - i, f + h], -1),
+        torch.stack([d - b, c + g, f + h, 1 - a - e + i], -1),
+    ]
+    outer = torch.stack(rows, -2)
+    diagonal = outer.diagonal(dim1=-2, dim2=-1)
+    k = diagonal.argmax(-1, keepdim=True)
+    row = torch.take_along_dim(outer, k[..., None], -2).squeeze(-2)
+    q = row / (2 * torch.take_along_dim(diagonal, k, -1).sqrt())
+    return torch.where(q[..., :1] < 0, -q, q)
+
+
+ROTATIONS = {2: SO2, 3: SO3}
+
+
+def rotations(dim: int) -> Group:
+    """SO(dim), dim 2 or 3."""
+    return ROTATIONS[check_dim("SO", dim, (2, 3))]()

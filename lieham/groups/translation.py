@@ -1,0 +1,69 @@
+"""The trivial group and the translations T(d)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+
+from lieham.errors import expected
+from lieham.groups.base import AXES, Group, affine, inverse_isometry
+from lieham.typing import Tensor
+
+
+def _check_positive(name: str, dim: int) -> int:
+    if dim < 1:
+        raise expected(f"dimension of {name}", "a positive integer", dim)
+    return dim
+
+
+class Trivial(Group):
+    """The group {1} on R^d: every function is invariant, nothing is conserved but what dynamics keeps anyway."""
+
+    acts_freely: ClassVar[bool] = True
+    lie_dim = 0
+    charges = ()
+
+    def __init__(self, dim: int):
+        self.space_dim = _check_positive("Trivial", dim)
+        self.name = f"Trivial({dim})"
+
+    def generators(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None):
+        d = self.space_dim
+        return torch.zeros(0, d, d, dtype=dtype, device=device), torch.zeros(0, d, dtype=dtype, device=device)
+
+    def log(self, g: Tensor) -> Tensor:
+        return g.new_zeros(*g.shape[:-2], 0)
+
+    def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
+        """(x, y): each point is its own orbit."""
+        return torch.cat(torch.broadcast_tensors(x, y), -1)
+
+
+class Translation(Group):
+    """T(d): g·x = x + b; exp and log are b itself. Its charges are the components of P = Σ p_i."""
+
+    acts_freely: ClassVar[bool] = True
+
+    def __init__(self, dim: int):
+        self.space_dim = self.lie_dim = _check_positive("T", dim)
+        self.name = f"T({dim})"
+        self.charges = tuple(f"P_{axis}" for axis in (AXES[:dim] if dim <= 3 else range(1, dim + 1)))
+
+    def generators(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None):
+        d = self.space_dim
+        return torch.zeros(d, d, d, dtype=dtype, device=device), torch.eye(d, dtype=dtype, device=device)
+
+    def exp(self, a: Tensor) -> Tensor:
+        d = self.space_dim
+        return affine(torch.eye(d, dtype=a.dtype, device=a.device).expand(*a.shape[:-1], d, d), a)
+
+    def log(self, g: Tensor) -> Tensor:
+        return g[..., :-1, -1]
+
+    def inverse(self, g: Tensor) -> Tensor:
+        return inverse_isometry(g)
+
+    def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
+        """x − y = log(g_y⁻¹ g_x)."""
+        return x - y

@@ -1,0 +1,101 @@
+"""Hamiltonians and the one vector field that follows from them: q̇ = ∂H/∂p, ṗ = −∂H/∂q."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import nn
+
+from lieham.integrate.base import Field, SeparableField
+from lieham.state import Bodies, PhaseState
+from lieham.typing import Float, Tensor
+
+
+class Hamiltonian(nn.Module, ABC):
+    """A scalar H(q, p) of a phase-space state and its bodies. It may hold a network; it is not one."""
+
+    @abstractmethod
+    def energy(self, state: PhaseState, bodies: Bodies) -> Float[Tensor, "*batch"]:
+        """H, one number for each state of the batch."""
+
+    def field(self, bodies: Bodies) -> Field:
+        """J∇H for these bodies."""
+        return HamiltonianField(self, bodies)
+
+    def forward(self, state: PhaseState, bodies: Bodies) -> Tensor:
+        return self.energy(state, bodies)
+
+
+class HamiltonianField(Field):
+    """J∇H by reverse-mode differentiation: systems of a batch do not interact, so one sum serves them all."""
+
+    def __init__(self, hamiltonian: Hamiltonian, bodies: Bodies):
+        self.hamiltonian, self.bodies = hamiltonian, bodies
+
+    def __call__(self, t: Tensor, state: PhaseState) -> PhaseState:
+        gradient = torch.func.grad(lambda z: self.hamiltonian.energy(z, self.bodies).sum())(PhaseState(*state))
+        return PhaseState(gradient.p, -gradient.q)
+
+    def parameters(self) -> Iterable[Tensor]:
+        return self.hamiltonian.parameters()
+
+
+class GeneralHamiltonian(Hamiltonian):
+    """Any differentiable callable H(state, bodies) → (*batch,); a module's parameters are learned with it."""
+
+    def __init__(self, function: Callable[[PhaseState, Bodies], Tensor]):
+        super().__init__()
+        self.function = function
+
+    def energy(self, state: PhaseState, bodies: Bodies) -> Tensor:
+        return self.function(state, bodies)
+
+
+class Newtonian(nn.Module):
+    """K = Σ |p_i|² / 2m_i, with velocity p/m, linear in p."""
+
+    linear_velocity = True
+
+    def forward(self, p: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch"]:
+        kinetic = p.square().sum(-1) / (2 * bodies.mass)
+        return (kinetic * bodies.mask).sum(-1)
+
+    def velocity(self, p: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch n d"]:
+        """∂K/∂p; 0 for padding."""
+        return p / bodies.mass[..., None] * bodies.mask[..., None]
+
+
+class SeparableHamiltonian(Hamiltonian):
+    """H = K(p) + V(q): `kinetic(p, bodies)` and `potential(q, bodies)`, each (*batch,)."""
+
+    def __init__(self, potential: Callable[[Tensor, Bodies], Tensor], kinetic: Newtonian | None = None):
+        super().__init__()
+        self.kinetic = Newtonian() if kinetic is None else kinetic
+        self.potential = potential
+
+    def energy(self, state: PhaseState, bodies: Bodies) -> Tensor:
+        return self.kinetic(state.p, bodies) + self.potential(state.q, bodies)
+
+    def field(self, bodies: Bodies) -> SeparableField:
+        """The same J∇H, with velocity and force apart, as splitting methods need it."""
+        return SeparableHamiltonianField(self, bodies)
+
+
+class SeparableHamiltonianField(SeparableField):
+    """q̇ = ∂K/∂p, ṗ = −∂V/∂q."""
+
+    def __init__(self, hamiltonian: SeparableHamiltonian, bodies: Bodies):
+        self.hamiltonian, self.bodies = hamiltonian, bodies
+        self.linear_velocity = hamiltonian.kinetic.linear_velocity
+        self._gradient = torch.func.grad(lambda q: hamiltonian.potential(q, bodies).sum())
+
+    def velocity(self, t: Tensor, p: Tensor) -> Tensor:
+        return self.hamiltonian.kinetic.velocity(p, self.bodies)
+
+    def force(self, t: Tensor, q: Tensor) -> Tensor:
+        return -self._gradient(q)
+
+    def parameters(self) -> Iterable[Tensor]:
+        return self.hamiltonian.parameters()

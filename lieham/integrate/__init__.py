@@ -1,0 +1,31 @@
+"""Integrators: states along a grid of times.
+
+Splitting methods and RKN-4 are written here, Runge-Kutta methods come from torchdiffeq; all stand behind the
+one contract of `Integrator`, and `INTEGRATORS` has them by name.
+"""
+
+from lieham.integrate.base import Field, Integrator, Progress, SeparableField
+from lieham.integrate.compensated import CompensatedState
+from lieham.integrate.fixed import FixedStep
+from lieham.integrate.nystrom import RKN4
+from lieham.integrate.registry import INTEGRATORS, integrate, make_integrator
+from lieham.integrate.splitting import Leapfrog, Splitting, Yoshida4, Yoshida6
+from lieham.integrate.torchdiffeq_adapter import TorchDiffEq
+
+__all__ = [
+    "INTEGRATORS",
+    "RKN4",
+    "CompensatedState",
+    "Field",
+    "FixedStep",
+    "Integrator",
+    "Leapfrog",
+    "Progress",
+    "SeparableField",
+    "Splitting",
+    "TorchDiffEq",
+    "Yoshida4",
+    "Yoshida6",
+    "integrate",
+    "make_integrator",
+]

@@ -1,0 +1,140 @@
+"""The grid of output times: validated once, the same for every integrator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from lieham.errors import InputError, IntegrationError, expected
+from lieham.state import PhaseState
+from lieham.typing import Bool, Float, Tensor
+
+
+@dataclass(frozen=True)
+class TimeGrid:
+    """Output times of a batch of trajectories; build it with `TimeGrid.of`, which validates.
+
+    `times` is float64 on the CPU, (time,) when all trajectories share one grid and (*batch, time) when they
+    do
+    not: steps are differences of times, and in float32 those would lose digits late in a long run. `start` is
+    the initial state; what is handed to a field has its dtype and device.
+    """
+
+    times: Float[Tensor, "*grid time"]
+    start: PhaseState
+
+    @classmethod
+    def of(cls, times: Float[Tensor, "*grid time"], state: PhaseState) -> TimeGrid:
+        """Check the grid and the initial state against each other.
+
+        Raises InputError unless `state` is finite and of shape (*batch, n, d), and `times` is finite, without
+        gradient, of shape (time,) or (*batch, time), and strictly increasing or strictly decreasing in each
+        row.
+        """
+        _check_state(state)
+        _check_times(times, state.q.shape[:-2])
+        grid = times.detach().to("cpu", torch.float64)
+        rows = grid.reshape(-1, grid.shape[-1])
+        return cls(rows[0] if bool((rows == rows[0]).all()) else grid, state)
+
+    @property
+    def shared(self) -> bool:
+        """Whether all trajectories have the same times."""
+        return self.times.ndim == 1
+
+    def __len__(self) -> int:
+        """Number of intervals."""
+        return self.times.shape[-1] - 1
+
+    def intervals(self, parts: int = 1) -> Iterator[tuple[Tensor, float | Tensor]]:
+        """(t, h) of each interval: where it starts, and its width over `parts`.
+
+        On a shared grid t has shape () and h is a float, which spares a kernel for every product with it;
+        otherwise both have shape (*batch, 1, 1).
+        """
+        widths = self.times.diff(dim=-1) / parts
+        if self.shared:
+            return zip(self._like_state(self.times[:-1]).unbind(), widths.tolist(), strict=True)
+        columns = (self._like_state(x)[..., None, None] for x in (self.times[..., :-1], widths))
+        return zip(*(x.unbind(-3) for x in columns), strict=True)
+
+    def check_derivative(self, q: Tensor, p: Tensor) -> None:
+        """Raise InputError when a field has changed the shape or dtype of the state."""
+        for name, x, x0 in zip("qp", (q, p), self.start, strict=True):
+            if x.shape != x0.shape or x.dtype != x0.dtype:
+                wanted = f"of shape {tuple(x0.shape)} and {x0.dtype} like the state"
+                raise expected(f"what the field adds to {name}", wanted, f"{tuple(x.shape)} and {x.dtype}")
+
+    def check_finite(self, path: Sequence[PhaseState]) -> None:
+        """Raise IntegrationError naming the time when the last of the states so far is not finite.
+
+        One state is enough to look at, since inf and NaN stay; so a GPU waits for one number at a call.
+        """
+        if not bool(_finite(path[-1]).all()):
+            bad = ~torch.stack([_finite(state) for state in path])
+            raise self._left(bad.reshape(len(path), -1))
+
+    def check_path(self, path: PhaseState) -> None:
+        """The same for a whole path (*batch, time, n, d)."""
+        finite = _finite(path)
+        if not bool(finite.all()):
+            raise self._left(~finite.reshape(-1, finite.shape[-1]).T)
+
+    def _left(self, bad: Bool[Tensor, "time rows"]) -> IntegrationError:
+        i, row = bad.nonzero()[0].tolist()
+        times = self.times if self.shared else self.times.reshape(-1, self.times.shape[-1])[row]
+        return IntegrationError(
+            f"the state left the finite numbers between t = {times[i - 1]:g} and t = {times[i]:g} "
+            f"(trajectory {row}): take smaller steps, or look for a singularity of the field there"
+        )
+
+    def _like_state(self, x: Tensor) -> Tensor:
+        return x.to(self.start.q.device, self.start.q.dtype)
+
+
+def stack(path: Sequence[PhaseState]) -> PhaseState:
+    """States along time as one, (*batch, time, n, d)."""
+    return PhaseState(*(torch.stack(x, dim=-3) for x in zip(*path, strict=True)))
+
+
+def _finite(state: PhaseState) -> Tensor:
+    return (torch.isfinite(state.q) & torch.isfinite(state.p)).all(-1).all(-1)
+
+
+def _check_state(state: PhaseState) -> None:
+    q, p = state
+    if q.ndim < 2 or not q.is_floating_point():
+        raise expected("q", "a floating tensor of shape (*batch, n, d)", f"{tuple(q.shape)} of {q.dtype}")
+    if p.shape != q.shape or p.dtype != q.dtype:
+        raise expected(
+            "p", f"of shape {tuple(q.shape)} and {q.dtype} like q", f"{tuple(p.shape)} and {p.dtype}"
+        )
+    for name, x in zip("qp", state, strict=True):
+        if not bool(torch.isfinite(x).all()):
+            where = tuple((~torch.isfinite(x)).nonzero()[0].tolist())
+            raise expected(f"initial {name}", "finite", f"{x[where].item()} at index {where}")
+
+
+def _check_times(times: Tensor, batch: torch.Size) -> None:
+    if not times.is_floating_point():
+        raise expected("times", "a floating tensor", times.dtype)
+    if times.requires_grad:
+        raise InputError("times must not require grad: steps are constants; detach them")
+    if times.shape[:-1] not in ((), batch) or times.ndim == 0 or times.shape[-1] == 0:
+        wanted = " or ".join(dict.fromkeys(_shape(x) for x in ((), batch)))
+        raise expected("times", f"of shape {wanted}", tuple(times.shape))
+    if not bool(torch.isfinite(times).all()):
+        raise expected("times", "finite", times[~torch.isfinite(times)][0].item())
+    steps = times.diff(dim=-1).sign()
+    wrong = (steps == 0) | (steps != steps[..., :1])
+    if bool(wrong.any()):
+        where = tuple(wrong.nonzero()[0].tolist())
+        raise expected(
+            "times", "strictly increasing or strictly decreasing", f"a step that is not, at index {where}"
+        )
+
+
+def _shape(batch: Sequence[int]) -> str:
+    return f"({', '.join([*map(str, batch), 'time'])})" if batch else "(time,)"

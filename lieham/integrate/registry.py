@@ -1,0 +1,84 @@
+"""Every method by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import signature
+
+from lieham.errors import InputError, check_choice, expected
+from lieham.integrate.base import Field, Integrator, Progress
+from lieham.integrate.nystrom import RKN4
+from lieham.integrate.splitting import Leapfrog, Yoshida4, Yoshida6
+from lieham.integrate.torchdiffeq_adapter import (
+    RK4,
+    AdaptiveHeun,
+    Bosh3,
+    Dopri5,
+    Dopri8,
+    Euler,
+    Heun2,
+    Heun3,
+    Midpoint,
+)
+from lieham.state import PhaseState
+from lieham.typing import Float, Tensor
+
+_METHODS = (
+    *(Leapfrog, Yoshida4, Yoshida6, RKN4),
+    *(Euler, Midpoint, Heun2, Heun3, RK4),
+    *(AdaptiveHeun, Bosh3, Dopri5, Dopri8),
+)
+
+INTEGRATORS: dict[str, Callable[..., Integrator]] = {method.name: method for method in _METHODS}
+"""From name to class; the settings of a method are the arguments of its class."""
+
+_REMEDIES = {
+    "rtol": "its step is the grid's: raise substeps, or take an adaptive method such as dopri5",
+    "atol": "its step is the grid's: raise substeps, or take an adaptive method such as dopri5",
+    "substeps": "it chooses its own steps: lower rtol and atol instead",
+    "compensated": "take a method that sums with compensation, such as yoshida4",
+    "adjoint": "its gradients are those of its own steps: leave adjoint out, or take rk4 or dopri5",
+}
+
+
+def make_integrator(method: str | Integrator, **settings: object) -> Integrator:
+    """The integrator of this name with these settings; an Integrator is returned as it is.
+
+    Raises InputError for an unknown name, and for a setting that the method does not have, naming the remedy.
+
+    Example:
+        >>> make_integrator("yoshida4", substeps=2)
+        Yoshida4(substeps=2, compensated=False)
+    """
+    if isinstance(method, Integrator):
+        if settings:
+            raise InputError(
+                f"settings ({', '.join(settings)}) belong to the integrator given: set them there"
+            )
+        return method
+    if not isinstance(method, str):
+        raise expected("method", "a name or an Integrator", repr(method))
+    make = INTEGRATORS[check_choice("method", method, tuple(INTEGRATORS))]
+    known = tuple(signature(make).parameters)
+    for name in settings:
+        if name not in known:
+            remedy = f": {_REMEDIES[name]}" if name in _REMEDIES else ""
+            raise InputError(f"{method} has no setting {name} (it has {', '.join(known)}){remedy}")
+    return make(**settings)
+
+
+def integrate(
+    field: Field,
+    state: PhaseState,
+    times: Float[Tensor, "*grid time"],
+    method: str | Integrator = "yoshida4",
+    progress: Progress | None = None,
+    **settings: object,
+) -> PhaseState:
+    """States (*batch, time, n, d) at all `times`, the first of them `state`.
+
+    `times` has shape (time,) or (*batch, time), strictly increasing or decreasing; `settings` are those of
+    the method. Raises InputError on anything that does not fit, IntegrationError when the state leaves the
+    finite numbers.
+    """
+    return make_integrator(method, **settings).integrate(field, state, times, progress)

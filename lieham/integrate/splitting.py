@@ -1,0 +1,100 @@
+"""Splitting methods for H = K(p) + V(q): drifts along K and kicks along V, symplectic and symmetric.
+
+symbol → variable: a_i → `drift`, b_i → `kick`; γ_i → the weights of `composition`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import ClassVar, NamedTuple
+
+from lieham.integrate.base import SeparableField
+from lieham.integrate.fixed import FixedStep, State
+from lieham.typing import Float, Tensor
+
+
+class Stage(NamedTuple):
+    """A drift and the kick after it, in units of the step: how far, and what the clock of each says."""
+
+    drift: float
+    drift_clock: float
+    kick: float
+    kick_clock: float
+
+
+def composition(*weights: float) -> tuple[Stage, ...]:
+    """The stages of leapfrogs of widths γ_1 h, ..., γ_s h in a row, neighbouring half drifts joined.
+
+    a_1 = γ_1/2, a_i = (γ_{i−1} + γ_i)/2, b_i = γ_i; the last drift is the first again, γ being a palindrome.
+    The time of V is moved by the drifts and the time of K by the kicks. So each of the two flows is exact
+    when V and K depend on time, and no order is lost (Sanz-Serna and Portillo, J. Chem. Phys. 104 (1996)
+    2349).
+    """
+    before = (0.0, *weights[:-1])
+    starts = tuple(accumulate(before))
+    return tuple(
+        Stage((left + w) / 2, start, w, start + w / 2)
+        for left, w, start in zip(before, weights, starts, strict=True)
+    )
+
+
+@dataclass(frozen=True)
+class Splitting(FixedStep):
+    """Drift, kick, drift, ..., drift: q ← q + a h v(p), p ← p + b h F(q).
+
+    It needs a separable field and one force evaluation a stage, none of them shared between steps. It keeps
+    linear first integrals and the bilinear ones pᵀAq, angular momentum among them, to round-off (Hairer,
+    Lubich, Wanner, Geometric Numerical Integration, thm. IV.2.3); other quadratic ones, such as the energy of
+    an oscillator, only oscillate. A step back by −h undoes a step to round-off.
+    """
+
+    symplectic: ClassVar[bool] = True
+    needs_separable: ClassVar[bool] = True
+    keeps_quadratic: ClassVar[bool] = True
+    stages: ClassVar[tuple[Stage, ...]]
+
+    def step(
+        self, field: SeparableField, state: State, t: Float[Tensor, "*#one"], h: float | Tensor
+    ) -> State:
+        for drift, drift_clock, kick, kick_clock in self.stages:
+            state = state.shift(dq=field.velocity(t + drift_clock * h, state.p) * (drift * h))
+            state = state.shift(dp=field.force(t + kick_clock * h, state.q) * (kick * h))
+        return state.shift(dq=field.velocity(t + h, state.p) * (self.stages[0].drift * h))
+
+
+class Leapfrog(Splitting):
+    """Order 2, one force evaluation a step: half a drift, a kick, half a drift (Störmer, Verlet 1967)."""
+
+    name = "leapfrog"
+    order = 2
+    stages = composition(1.0)
+
+
+_OUTER = 1 / (2 - 2 ** (1 / 3))
+
+
+class Yoshida4(Splitting):
+    """Order 4, three force evaluations a step: γ_1 = γ_3 = 1/(2 − ∛2), γ_2 = 1 − 2γ_1.
+
+    H. Yoshida, Construction of higher order symplectic integrators, Phys. Lett. A 150 (1990) 262; the triple
+    jump of Hairer, Lubich, Wanner, Geometric Numerical Integration, example II.4.2.
+    """
+
+    name = "yoshida4"
+    order = 4
+    stages = composition(_OUTER, 1 - 2 * _OUTER, _OUTER)
+
+
+_W = (0.78451361047755726382, 0.23557321335935813368, -1.17767998417887100695)
+
+
+class Yoshida6(Splitting):
+    """Order 6, seven force evaluations a step: solution A of Yoshida (1990), table 1.
+
+    Twenty digits: Hairer, Lubich, Wanner, Geometric Numerical Integration, eq. V.3.11.
+    """
+
+    name = "yoshida6"
+    order = 6
+    stages = composition(*_W, 1 - 2 * sum(_W), *reversed(_W))

@@ -1,0 +1,84 @@
+"""HLieConv: a Hamiltonian whose potential is a LieConv network, invariant under a declared group."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from lieham.errors import check_choice, expected
+from lieham.groups import Group, make_group
+from lieham.hamiltonian import SeparableHamiltonian
+from lieham.lift import Lift, default_lift
+from lieham.nn import BLOCKS, LieResNet
+from lieham.state import Bodies
+from lieham.typing import Float, Tensor
+
+
+class LieConvPotential(nn.Module):
+    """V(q) = E · LieResNet(q / ℓ, (m, features) / s), (*batch, n, d) → (*batch,).
+
+    The units ℓ, E and s are buffers, 1 until `calibrate` measures them once on training data.
+    """
+
+    length: Tensor
+    energy: Tensor
+    scale: Tensor
+
+    def __init__(self, network: LieResNet, features: int):
+        super().__init__()
+        self.network = network
+        self.register_buffer("length", torch.ones(()))
+        self.register_buffer("energy", torch.ones(()))
+        self.register_buffer("scale", torch.ones(features + 1))
+
+    def forward(self, q: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch"]:
+        features = torch.cat([bodies.mass[..., None], bodies.features], -1) / self.scale
+        return self.energy * self.network(q / self.length, features, bodies.mask)[..., 0]
+
+
+class HLieConv(SeparableHamiltonian):
+    """H(q, p) = Σ |p_i|²/2m_i + V(q), V a LieResNet whose lift makes it invariant under `group`.
+
+    For any weights, trained or not, the charges of the group's isometries (P for T(d), L for SO(d), both for
+    SE(d)) are constant along the exact flow, by Noether's theorem, and along any flow of an integrator that
+    keeps them. Finzi et al. 2020, arXiv 2002.12880.
+
+    Args:
+        group: a name such as "SE(2)", "T(3)", "SO(2)", "Trivial(2)", or a Group.
+        features: number of features a body has beside its mass (`data.n_features`).
+        width: channels of the residual stream; the convolutions run on a quarter of them.
+        blocks: number of blocks. One sums over pairs; each further one lets pairs see their surroundings.
+        block: "gated" (the default) or "paper".
+        lift: a Lift of the same group; by default PointLift or CosetLift, whichever the group allows.
+        dtype: of the weights; float64 unless told, since conservation to round-off needs it.
+        seed: of the initial weights.
+
+    Raises InputError on an unknown group or block, or sizes that are not positive.
+    """
+
+    def __init__(
+        self,
+        group: str | Group,
+        features: int = 0,
+        *,
+        width: int = 64,
+        blocks: int = 1,
+        block: str = "gated",
+        lift: Lift | None = None,
+        dtype: torch.dtype = torch.float64,
+        seed: int = 0,
+    ):
+        for name, value, least in (("features", features, 0), ("width", width, 4), ("blocks", blocks, 1)):
+            if value < least:
+                raise expected(name, f"at least {least}", value)
+        check_choice("block", block, tuple(BLOCKS))
+        self_group = make_group(group)
+        lift = default_lift(self_group) if lift is None else lift
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = LieResNet(lift, features + 1, width=width, blocks=blocks, block=BLOCKS[block])
+        super().__init__(LieConvPotential(network, features))
+        self.group = self_group
+        self.features = features
+        self.config = {"group": self_group.name, "features": features, "width": width, "blocks": blocks, "block": block}
+        self.to(dtype)

@@ -1,0 +1,7 @@
+"""The network: LieConv, its residual blocks, and LieResNet."""
+
+from lieham.nn.blocks import BLOCKS, Block, GatedBlock, PaperBlock
+from lieham.nn.lieconv import Kernel, LieConv
+from lieham.nn.resnet import LieResNet
+
+__all__ = ["BLOCKS", "Block", "GatedBlock", "Kernel", "LieConv", "LieResNet", "PaperBlock"]

@@ -1,0 +1,56 @@
+"""Residual bottleneck blocks around a LieConv."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import nn
+from torch.nn.functional import silu
+
+from lieham.lift import Lift, Pairs
+from lieham.nn.lieconv import LieConv
+from lieham.typing import Float, Tensor
+
+
+class Block(nn.Module, ABC):
+    """x ← x + f(pairs, x), width preserving; the convolution runs on `bottleneck` channels."""
+
+    def __init__(self, width: int, lift: Lift, bottleneck: int):
+        super().__init__()
+        self.inward = nn.Linear(width, bottleneck)
+        self.conv = LieConv(bottleneck, bottleneck, lift)
+        self.outward = nn.Linear(bottleneck, width)
+
+    @abstractmethod
+    def forward(self, pairs: Pairs, x: Float[Tensor, "*#batch n c"]) -> Float[Tensor, "*batch n c"]:
+        """The block's output, of the width of `x`."""
+
+
+class PaperBlock(Block):
+    """x + W_out σ(LieConv(σ(W_in σ(x)))), σ = swish: the paper's bottleneck (its figure 5), without batch norm.
+
+    A normalisation over the batch would make the energy of one system depend on its batch mates.
+    """
+
+    def forward(self, pairs: Pairs, x: Tensor) -> Tensor:
+        return x + self.outward(silu(self.conv(pairs, silu(self.inward(silu(x))))))
+
+
+class GatedBlock(Block):
+    """x + W_out(h ⊙ W_gate x), h = LieConv(W_in x).
+
+    The gate multiplies the convolution by the body's own features: pair laws are products (m_i m_j, k_i k_j), and
+    a product is what a swish network learns slowest. One block makes the energies of pairs; in a second one both
+    factors depend on the surroundings, and many-body energies begin. Adding swish(h), which would put those into
+    one block, was measured to cost a factor 30 in accuracy on springs at equal time.
+    """
+
+    def __init__(self, width: int, lift: Lift, bottleneck: int):
+        super().__init__(width, lift, bottleneck)
+        self.gate = nn.Linear(width, bottleneck)
+
+    def forward(self, pairs: Pairs, x: Tensor) -> Tensor:
+        return x + self.outward(self.conv(pairs, self.inward(x)) * self.gate(x))
+
+
+BLOCKS: dict[str, type[Block]] = {"gated": GatedBlock, "paper": PaperBlock}
