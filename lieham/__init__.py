@@ -1,0 +1,41 @@
+"""lieham learns the Hamiltonian of an n-body system from trajectories, forecasts it, and shows what is conserved.
+
+Names are imported when first used, so that `lieham --help` does not wait for torch.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Bodies": "state",
+    "Conservation": "drift",
+    "Dataset": "data",
+    "Forecast": "forecasting",
+    "GeneralHamiltonian": "hamiltonian",
+    "HLieConv": "models",
+    "Hamiltonian": "hamiltonian",
+    "PhaseState": "state",
+    "SeparableHamiltonian": "hamiltonian",
+    "Trajectory": "state",
+    "conservation": "drift",
+    "fit": "training",
+    "forecast": "forecasting",
+    "load_model": "models",
+    "make_group": "groups",
+    "momentum_map": "noether",
+    "read": "data",
+    "save_model": "models",
+}
+
+__all__ = [*sorted(_HOME), "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module 'lieham' has no attribute {name!r}")
+    return getattr(import_module(f"lieham.{_HOME[name]}"), name)
+
+
+def __dir__():
+    return __all__

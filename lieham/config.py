@@ -45,6 +45,7 @@ class TrainConfig:
         steps: Adam steps, with a cosine schedule from `lr` to 0.
         refine: L-BFGS iterations after Adam, on a fixed set of windows; 0 for none.
         batch: windows in an Adam step.
+        refine_windows: windows in the loss that L-BFGS minimises; all of them where there are no more.
         window: points in a window; window − 1 steps are compared.
         segment: steps integrated from one observed point before the next start (multiple shooting); 1 makes all
             steps of a window parallel, 0 means the full window from its first point.
@@ -53,9 +54,8 @@ class TrainConfig:
         lr: Adam's first learning rate.
         clip: bound on the norm of the gradient.
         ema: decay of the exponential moving average of the weights that is validated and kept; 0 for none.
-        evaluate_every: Adam steps between validations.
+        evaluate_every: Adam steps between validations; a run folder is given a checkpoint at each.
         patience: validations without improvement after which a stage ends; 0 for never.
-        checkpoint_every: steps between checkpoints of a run folder.
         seed: of the windows drawn.
         device: cpu, cuda, ...; empty for the model's own.
         tensorboard: also write TensorBoard events into the run folder (extra `tensorboard`).
@@ -64,6 +64,7 @@ class TrainConfig:
     steps: int = 500
     refine: int = 200
     batch: int = 100
+    refine_windows: int = 200
     window: int = 5
     segment: int = 1
     method: str = "rkn4"
@@ -73,14 +74,13 @@ class TrainConfig:
     ema: float = 0.95
     evaluate_every: int = 50
     patience: int = 0
-    checkpoint_every: int = 100
     seed: int = 0
     device: str = ""
     tensorboard: bool = False
 
     def __post_init__(self):
-        least = {"steps": 0, "refine": 0, "batch": 1, "window": 2, "segment": 0, "substeps": 1, "evaluate_every": 1}
-        for name, value in (least | {"patience": 0, "checkpoint_every": 1}).items():
+        least = {"steps": 0, "refine": 0, "batch": 1, "refine_windows": 1, "window": 2, "segment": 0, "substeps": 1, "evaluate_every": 1}
+        for name, value in (least | {"patience": 0}).items():
             _at_least(self, name, value)
         for name in ("lr", "clip"):
             if not getattr(self, name) > 0:

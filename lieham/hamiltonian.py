@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from lieham.integrate.base import Field, SeparableField
-from lieham.state import Bodies, PhaseState
+from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 
 
@@ -26,6 +26,9 @@ class Hamiltonian(nn.Module, ABC):
 
     def forward(self, state: PhaseState, bodies: Bodies) -> Tensor:
         return self.energy(state, bodies)
+
+    def calibrate(self, data: Trajectory) -> None:  # noqa: B027 - most Hamiltonians have nothing to measure
+        """Measure on training data, once, what the model's units depend on; `fit` calls it first."""
 
 
 class HamiltonianField(Field):

@@ -38,7 +38,7 @@ class FixedStep(Integrator):
         check_flag("compensated", self.compensated)
 
     @abstractmethod
-    def step(self, field: Field, state: State, t: Float[Tensor, "*#one"], h: float | Tensor) -> State:
+    def step(self, field: Field, state: State, t: Float[Tensor, "..."], h: float | Tensor) -> State:
         """The state at t + h.
 
         `t` is a scalar or has shape (*batch, 1, 1); h likewise, or is a float, and may be negative. A step

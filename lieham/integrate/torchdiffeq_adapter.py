@@ -129,7 +129,7 @@ class TorchDiffEq(Integrator):
     def _stuck(self, motion: _Motion) -> IntegrationError:
         return IntegrationError(
             f"{self.name} came to a halt near t = {motion.time.flatten()[0].item():g}: no step is small "
-            "enough for its tolerance. Raise rtol and atol, use float64, or look for a singularity of the field"
+            "enough for its tolerance. Raise rtol and atol, use float64, or look for a singularity there"
         )
 
 

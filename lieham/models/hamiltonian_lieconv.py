@@ -10,7 +10,7 @@ from lieham.groups import Group, make_group
 from lieham.hamiltonian import SeparableHamiltonian
 from lieham.lift import Lift, default_lift
 from lieham.nn import BLOCKS, LieResNet
-from lieham.state import Bodies
+from lieham.state import Bodies, Trajectory
 from lieham.typing import Float, Tensor
 
 
@@ -30,10 +30,41 @@ class LieConvPotential(nn.Module):
         self.register_buffer("length", torch.ones(()))
         self.register_buffer("energy", torch.ones(()))
         self.register_buffer("scale", torch.ones(features + 1))
+        self.register_buffer("calibrated", torch.zeros((), dtype=torch.bool))
+
+    @torch.no_grad()
+    def calibrate(self, data: Trajectory) -> None:
+        """Set ℓ, E, s from data, once: a model that was calibrated keeps its units.
+
+        ℓ is the root mean square distance of two bodies (of a body from the origin where there is but one), E is ℓ
+        times the root mean square force Δp/Δt, s the root mean square of each feature.
+        """
+        if bool(self.calibrated):
+            return
+        real, n = data.bodies.mask.to(data.q.dtype)[..., None, :], data.q.shape[-2]
+        force = data.p.diff(dim=-3) / data.times.diff(dim=-1)[..., None, None]
+        features = torch.cat([data.bodies.mass[..., None], data.bodies.features], -1)
+        if n == 1:
+            self.length.copy_(_rms(data.q.norm(dim=-1), real))
+        else:
+            i, j = torch.triu_indices(n, n, 1, device=data.q.device)
+            distance = (data.q[..., i, :] - data.q[..., j, :]).norm(dim=-1)
+            self.length.copy_(_rms(distance, real[..., i] * real[..., j]))
+        self.energy.copy_(_rms(force.norm(dim=-1), real) * self.length)
+        for k in range(features.shape[-1]):
+            self.scale[k] = _rms(features[..., k], real.squeeze(-2))
+        self.calibrated.fill_(True)
 
     def forward(self, q: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch"]:
         features = torch.cat([bodies.mass[..., None], bodies.features], -1) / self.scale
         return self.energy * self.network(q / self.length, features, bodies.mask)[..., 0]
+
+
+def _rms(x: Tensor, weight: Tensor) -> Tensor:
+    """√(Σ w x² / Σ w), and 1 where that is 0 or there is nothing to average."""
+    weight = weight.expand_as(x)
+    mean = (weight * x.square()).sum() / weight.sum().clamp(min=1.0)
+    return torch.where(mean > 0, mean, torch.ones_like(mean)).sqrt()
 
 
 class HLieConv(SeparableHamiltonian):
@@ -72,13 +103,18 @@ class HLieConv(SeparableHamiltonian):
             if value < least:
                 raise expected(name, f"at least {least}", value)
         check_choice("block", block, tuple(BLOCKS))
-        self_group = make_group(group)
-        lift = default_lift(self_group) if lift is None else lift
+        declared = make_group(group)
+        lift = default_lift(declared) if lift is None else lift
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = LieResNet(lift, features + 1, width=width, blocks=blocks, block=BLOCKS[block])
         super().__init__(LieConvPotential(network, features))
-        self.group = self_group
+        self.group = declared
         self.features = features
-        self.config = {"group": self_group.name, "features": features, "width": width, "blocks": blocks, "block": block}
+        sizes = {"width": width, "blocks": blocks, "block": block, "dtype": str(dtype).removeprefix("torch.")}
+        self.config = {"group": declared.name, "features": features, **sizes}
         self.to(dtype)
+
+    def calibrate(self, data: Trajectory) -> None:
+        """Measure the units of length, energy and features on training data, the first time it is called."""
+        self.potential.calibrate(data)

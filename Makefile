@@ -1,0 +1,33 @@
+# `make demo` and `make test` install what they need into .venv on first use.
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/.installed
+RUN := $(VENV)/bin
+
+.PHONY: demo test test-all examples lint wheel clean
+
+demo: $(STAMP)
+	$(RUN)/lieham demo
+
+test: $(STAMP)
+	$(RUN)/python -m pytest -m "not slow"
+
+test-all: $(STAMP)
+	$(RUN)/python -m pytest
+
+lint: $(STAMP)
+	$(RUN)/ruff check .
+
+wheel: $(STAMP)
+	$(RUN)/python -m build --wheel
+
+examples: $(STAMP)
+	for example in examples/*.py; do $(RUN)/python $$example --small || exit 1; done
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(RUN)/python || $(PYTHON) -m venv $(VENV)
+	$(RUN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

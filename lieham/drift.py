@@ -1,0 +1,161 @@
+"""Conservation of a forecast: every charge along time, its drift, and whether the model's group promises it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from lieham.errors import InputError
+from lieham.forecasting import Forecast
+from lieham.groups import Group, Translation, make_group
+from lieham.noether import charge_scale, contains, momentum_map
+from lieham.state import PhaseState
+from lieham.typing import Float, Tensor
+
+ROUND_OFF = {torch.float32: torch.finfo(torch.float32).eps, torch.float64: torch.finfo(torch.float64).eps}
+
+
+@dataclass(frozen=True)
+class Charge:
+    """One conserved quantity along a batch of forecasts.
+
+    `values` (batch, time); `scale` (batch,), the mean over time of its size if nothing cancelled; `promised`, whether
+    theory keeps it for this model; `kept`, whether the integrator keeps what theory keeps.
+    """
+
+    name: str
+    values: Float[Tensor, "batch time"]
+    scale: Float[Tensor, " batch"]
+    promised: bool
+    kept: bool
+
+    @property
+    def drift(self) -> Float[Tensor, "batch time"]:
+        """|J(t) − J(0)| / scale; 0 where nothing moved."""
+        change = (self.values - self.values[:, :1]).abs()
+        scale = self.scale[:, None].expand_as(change)
+        return torch.where(change > 0, change / scale, torch.zeros_like(change))
+
+    def summary(self) -> dict:
+        """Largest drift over systems and times, the median over systems of their largest, and the flags."""
+        largest = self.drift.amax(1)
+        return {
+            "name": self.name,
+            "max_drift": largest.max().item(),
+            "median_drift": largest.median().item(),
+            "final_drift": self.drift[:, -1].median().item(),
+            "promised": self.promised,
+            "integrator_keeps": self.kept,
+        }
+
+
+@dataclass(frozen=True)
+class Conservation:
+    """What a forecast conserves: `times` (batch, time) and one Charge for each of P, L about the origin, L about the
+    centre of mass, and H."""
+
+    times: Float[Tensor, "batch time"]
+    charges: tuple[Charge, ...]
+    attributes: dict
+
+    def __getitem__(self, name: str) -> Charge:
+        for charge in self.charges:
+            if charge.name == name:
+                return charge
+        raise InputError(f"charge must be one of {', '.join(c.name for c in self.charges)}, got {name!r}")
+
+    def largest(self, prefix: str) -> float:
+        """The largest drift of all charges whose name starts with `prefix`."""
+        return max(c.drift.max().item() for c in self.charges if c.name.startswith(prefix))
+
+    def summary(self) -> dict:
+        """JSON-able: the settings of the forecast and one row a charge."""
+        return {**self.attributes, "charges": [charge.summary() for charge in self.charges]}
+
+    def plot(self, path: str | Path) -> Path:
+        """Draw the drift of every charge against time, on a log axis with a round-off line, into a PNG file."""
+        from lieham import plotting
+
+        return plotting.plot_drift(self.times, {c.name: c.drift for c in self.charges}, path, self.round_off)
+
+    @property
+    def round_off(self) -> float:
+        """Machine epsilon of the forecast's precision."""
+        return ROUND_OFF[self.times.dtype]
+
+    def __str__(self) -> str:
+        head = f"{'charge':<8} {'max drift':>10} {'median':>10}  {'group promises':<15} integrator keeps"
+        rows = [
+            f"{r['name']:<8} {r['max_drift']:>10.1e} {r['median_drift']:>10.1e}  "
+            f"{_yes(r['promised']):<15} {_yes(r['integrator_keeps'])}"
+            for r in (charge.summary() for charge in self.charges)
+        ]
+        return "\n".join([head, *rows])
+
+
+@torch.no_grad()
+def conservation(forecast: Forecast, group: str | Group | None = None) -> Conservation:
+    """Every charge of `group` along a forecast, from the group's generators, and the energy.
+
+    By default the group is SE(d) in 2 and 3 dimensions and T(d) in others, whatever the model's own group is: so a
+    model without the symmetry is seen to violate it. P is measured relative to Σ|p_i|, L to Σ|q_i × p_i|, each
+    averaged over time, H relative to the mean kinetic energy (the zero of a learned potential means nothing).
+    L is given about the origin (`L`) and about the centre of mass (`L_cm`): the former carries the round-off of
+    q_cm × P, which grows as the system drifts off (see `noether.momentum_map`).
+
+    Raises InputError for a group of another dimension.
+    """
+    trajectory, d = forecast.trajectory, forecast.trajectory.dim
+    if group is None:
+        group = make_group(f"SE({d})") if d in (2, 3) else Translation(d)
+    group = make_group(group)
+    if group.space_dim != d:
+        raise InputError(f"group must act on {d} dimensions like the forecast, got {group}")
+    charges = (*_momenta(forecast, group), _energy(forecast))
+    return Conservation(trajectory.times, charges, forecast.attributes)
+
+
+def _momenta(forecast: Forecast, group: Group) -> Iterable[Charge]:
+    states, bodies = forecast.trajectory.states(), forecast.trajectory.bodies.over_time()
+    promised = contains(forecast.group, group).tolist()
+    translations = bool(contains(forecast.group, Translation(group.space_dim)).all())
+    A, _ = group.generators()
+    turning = (A.abs().sum((1, 2)) > 0).tolist()
+    for about in ("origin", "centre_of_mass"):
+        values = momentum_map(group, states, bodies, about)
+        scales = charge_scale(group, states, bodies, about).mean(-2)
+        for k, name in enumerate(group.charges):
+            if about == "origin":
+                kept = forecast.integrator.keeps_quadratic if turning[k] else forecast.integrator.keeps_linear
+                yield Charge(name, values[..., k], scales[..., k], promised[k], kept)
+            elif turning[k]:
+                kept = forecast.integrator.keeps_quadratic
+                yield Charge(_about_centre(name), values[..., k], scales[..., k], promised[k] and translations, kept)
+
+
+def _about_centre(name: str) -> str:
+    head, *axis = name.split("_")
+    return "_".join([head, "cm", *axis])
+
+
+def _energy(forecast: Forecast) -> Charge:
+    trajectory = forecast.trajectory
+    energy, kinetic = zip(
+        *(_energies(forecast, trajectory, t) for t in range(0, trajectory.times.shape[-1], 64)), strict=True
+    )
+    scale = torch.cat(kinetic, -1).mean(-1)
+    return Charge("H", torch.cat(energy, -1), scale, promised=True, kept=False)
+
+
+def _energies(forecast: Forecast, trajectory, start: int) -> tuple[Tensor, Tensor]:
+    piece = trajectory.window(start, min(64, trajectory.times.shape[-1] - start))
+    bodies, states = piece.bodies.over_time(), PhaseState(piece.q, piece.p)
+    momentum = piece.p.square().sum(-1) / (2 * bodies.mass) * bodies.mask
+    return forecast.model.energy(states, bodies), momentum.sum(-1)
+
+
+def _yes(flag: bool) -> str:
+    return "yes" if flag else "no"

@@ -1,0 +1,64 @@
+"""Models as files: weights and settings in one safetensors file, so that loading executes no code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from lieham.errors import FileError, InputError
+from lieham.files import must_exist, replacing
+from lieham.models.hamiltonian_lieconv import HLieConv
+from lieham.typing import Tensor
+
+FORMAT = "lieham.HLieConv/1"
+
+
+def save_model(model: HLieConv, path: str | Path) -> None:
+    """Write weights, units and settings of a model to `path`, whole or not at all."""
+    tensors = {name: x.detach().cpu().contiguous() for name, x in model.state_dict().items()}
+    metadata = {"format": FORMAT, "config": json.dumps(model.config)}
+    with replacing(path) as temporary:
+        save_file(tensors, str(temporary), metadata)
+
+
+def load_model(path: str | Path, device: torch.device | str = "cpu") -> HLieConv:
+    """The model saved at `path` (a file, or a run folder that holds model.safetensors).
+
+    Raises FileError when the file is missing, truncated or of another kind, InputError when its weights do not
+    fit its settings.
+    """
+    path = must_exist(path, "model")
+    path = must_exist(path / "model.safetensors", "model") if path.is_dir() else path
+    metadata, tensors = _read(path)
+    if metadata.get("format") != FORMAT:
+        raise FileError(f"model must be a file written by lieham ({FORMAT}), got {path} of {metadata.get('format')}")
+    config = json.loads(metadata["config"])
+    config["dtype"] = getattr(torch, config["dtype"])
+    model = HLieConv(**config)
+    load_weights(model, tensors, str(path))
+    return model.to(device)
+
+
+def load_weights(model: torch.nn.Module, tensors: dict[str, Tensor], source: str) -> None:
+    """Load a state dict; InputError naming the first tensor that is missing, left over or of another shape."""
+    own = model.state_dict()
+    for name in sorted(own.keys() | tensors.keys()):
+        here, there = own.get(name), tensors.get(name)
+        if here is None or there is None or here.shape != there.shape:
+            shapes = ["absent" if x is None else str(tuple(x.shape)) for x in (here, there)]
+            raise InputError(
+                f"weights in {source} must be of the same architecture as the model: {name} must be {shapes[0]}, got {shapes[1]}"
+            )
+    model.load_state_dict(tensors)
+
+
+def _read(path: Path) -> tuple[dict, dict[str, Tensor]]:
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise FileError(f"model must be a whole safetensors file, got {path}: {error}") from error

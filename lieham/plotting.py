@@ -1,0 +1,93 @@
+"""Figures: trajectories, drift of charges, growth of errors. Each function writes one PNG and touches no global state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from lieham.files import replacing
+from lieham.typing import Float, Tensor
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
+"""Okabe and Ito's palette, which colour-blind readers can tell apart."""
+
+
+def plot_trajectories(
+    truth: Float[Tensor, "time n d"], forecast: Float[Tensor, "time n d"], path: str | Path, times: Float[Tensor, " time"]
+) -> Path:
+    """Positions of one system, true (lines) and forecast (dots): the plane of the first two coordinates, and x(t)."""
+    figure, (plane, along) = _figure(2, width=11)
+    a, b, t = (_numpy(x) for x in (truth, forecast, times))
+    every = max(1, len(t) // 150)
+    for k in range(a.shape[1]):
+        colour = COLOURS[k % len(COLOURS)]
+        y = (lambda z, k=k: z[:, k, 1]) if a.shape[2] > 1 else (lambda z: np.zeros(len(z)))
+        plane.plot(a[:, k, 0], y(a), color=colour, lw=1)
+        plane.plot(b[::every, k, 0], y(b)[::every], ".", color=colour, ms=3)
+        plane.plot(a[0, k, 0], y(a)[0], "o", mfc="white", mec=colour, ms=7, zorder=5)
+        along.plot(t, a[:, k, 0], color=colour, lw=1)
+        along.plot(t[::every], b[::every, k, 0], ".", color=colour, ms=3)
+    plane.set(xlabel="x", ylabel="y", title="paths: true (line), forecast (dots), start (ring)")
+    plane.set_aspect("equal", adjustable="datalim")
+    along.set(xlabel="time", ylabel="x", title="x of every body: true (line), forecast (dots)")
+    return _save(figure, path)
+
+
+def plot_drift(
+    times: Float[Tensor, "batch time"], drifts: Mapping[str, Float[Tensor, "batch time"]], path: str | Path, round_off: float
+) -> Path:
+    """Relative drift of every charge: the median over systems as a line, the largest as a shade, round-off dashed."""
+    figure, (axes,) = _figure(1, width=7.5)
+    floor = round_off / 8
+    t = _numpy(times)[0] - _numpy(times)[0, 0]
+    for k, (name, drift) in enumerate(drifts.items()):
+        colour, values = COLOURS[k % len(COLOURS)], np.maximum(_numpy(drift), floor)
+        label = f"{name} (largest {_numpy(drift).max():.0e})"
+        axes.plot(t[1:], np.median(values, 0)[1:], color=colour, lw=1.2, label=label)
+        axes.fill_between(t[1:], np.median(values, 0)[1:], values.max(0)[1:], color=colour, alpha=0.15, lw=0)
+    axes.axhline(round_off, color="0.35", ls="--", lw=1)
+    axes.annotate(f"round-off {round_off:.0e}", (0.99, round_off), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
+    axes.set(yscale="log", xlabel="time", ylabel="|J(t) − J(0)| / scale", title="drift along the forecast: median and largest")
+    axes.legend(fontsize=8, ncol=2)
+    return _save(figure, path)
+
+
+def plot_errors(
+    times: Float[Tensor, " time"], errors: Mapping[str, Float[Tensor, "batch time"]], path: str | Path
+) -> Path:
+    """Mean squared error against time on a log axis: median over systems as a line, the quartiles as a shade."""
+    figure, (axes,) = _figure(1, width=7.5)
+    t = _numpy(times)
+    for k, (name, error) in enumerate(errors.items()):
+        colour = COLOURS[k % len(COLOURS)]
+        low, middle, high = np.quantile(_numpy(error)[:, 1:], (0.25, 0.5, 0.75), axis=0)
+        axes.plot(t[1:], middle, color=colour, lw=1.2, label=name)
+        axes.fill_between(t[1:], low, high, color=colour, alpha=0.15, lw=0)
+    axes.set(yscale="log", xlabel="time", ylabel="MSE of (q, p)", title="error growth: median and quartiles over systems")
+    axes.legend(fontsize=8)
+    return _save(figure, path)
+
+
+def _figure(panels: int, width: float) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(width, 4.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = [figure.add_subplot(1, panels, k + 1) for k in range(panels)]
+    for one in axes:
+        one.grid(True, color="0.9", lw=0.6)
+        one.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _save(figure: Figure, path: str | Path) -> Path:
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=130, format="png")
+    return Path(path)
+
+
+def _numpy(x: Tensor) -> np.ndarray:
+    return x.detach().cpu().double().numpy()

@@ -1,0 +1,143 @@
+"""`fit`: train a Hamiltonian on a dataset, in memory or in a run folder that can be interrupted and resumed."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+import yaml
+
+from lieham.config import TrainConfig, changed
+from lieham.data import Dataset
+from lieham.errors import FileError, InputError, Interrupted
+from lieham.files import must_exist, replacing
+from lieham.hamiltonian import Hamiltonian
+from lieham.integrate import Progress
+from lieham.models import HLieConv, save_model
+from lieham.training.interrupt import interruptible
+from lieham.training.loop import History, Trainer
+
+
+def fit(
+    model: HLieConv,
+    data: Dataset,
+    *,
+    config: TrainConfig | None = None,
+    run: str | Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    **settings,
+) -> History:
+    """Train `model` in place on `data.train`; it ends with the weights that were best on `data.val`.
+
+    Args:
+        model: the Hamiltonian; trained in its own dtype, on its own device unless `device` says otherwise.
+        data: windows are drawn from `train`; without a `val` split the training loss decides which weights are best.
+        config: all settings; `settings` replace single ones, see `TrainConfig`.
+        run: a folder for config.yaml, log.jsonl, checkpoint.pt and model.safetensors. Ctrl-C leaves it resumable.
+        resume: continue the run in that folder. The weights come out bit for bit as without the interruption.
+        progress: called as progress(done, total).
+
+    Returns the history of validations. Raises InputError on data that do not fit the model, FileError when `run`
+    holds a run already and `resume` is False, Interrupted after Ctrl-C, IntegrationError when training diverges.
+
+    Example:
+        >>> fit(model, data, steps=200, run="runs/springs")          # doctest: +SKIP
+    """
+    config = changed(config or TrainConfig(), settings)
+    if resume and run is None:
+        raise InputError("run must name the folder to resume, got None")
+    weight = next(model.parameters())
+    device = torch.device(config.device) if config.device else weight.device
+    model.to(device)
+    _check(model, data)
+    train, val = (None if x is None else x.to(device, weight.dtype) for x in (data.train, data.val))
+    with interruptible() as stop:
+        trainer = Trainer(model, train, val, config, stop)
+        if run is None:
+            for _ in trainer.run(progress):
+                pass
+        else:
+            _fit_in(RunFolder(Path(run)), trainer, model, data, resume, progress)
+    return trainer.history
+
+
+def _fit_in(folder: RunFolder, trainer: Trainer, model, data: Dataset, resume: bool, progress: Progress | None):
+    if resume:
+        trainer.load_state_dict(folder.checkpoint(), str(folder.path / "checkpoint.pt"))
+    else:
+        folder.create(model, trainer.config, data)
+    try:
+        for _ in trainer.run(progress):
+            folder.log(trainer.history, trainer.config.tensorboard)
+            folder.save(trainer)
+    except Interrupted as error:
+        folder.save(trainer)
+        raise Interrupted(f"training was interrupted; resume it from {folder.path}", folder.path) from error
+    folder.save(trainer)
+    save_model(model, folder.path / "model.safetensors")
+
+
+def _check(model: Hamiltonian, data: Dataset) -> None:
+    if data.train is None:
+        raise InputError("data must have a train split, got none")
+    if isinstance(model, HLieConv):
+        if data.n_features != model.features:
+            raise InputError(f"features of the model must be {data.n_features} like the data's, got {model.features}")
+        if data.dim != model.group.space_dim:
+            raise InputError(f"group must act on {data.dim} dimensions like the data, got {model.group}")
+
+
+class RunFolder:
+    """runs/NAME: config.yaml, checkpoint.pt, log.jsonl, model.safetensors; each written whole and renamed."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def create(self, model: HLieConv, config: TrainConfig, data: Dataset) -> None:
+        """Make the folder; FileError when a run is there already."""
+        if (self.path / "config.yaml").exists():
+            raise FileError(f"run must be a new folder, got {self.path}, which holds a run: resume it, or take another name")
+        content = {"model": model.config, "train": asdict(config), "data": _plain(data.attributes)}
+        with replacing(self.path / "config.yaml") as temporary:
+            temporary.write_text(yaml.safe_dump(content, sort_keys=False))
+
+    def config(self) -> dict:
+        """The content of config.yaml."""
+        return yaml.safe_load(must_exist(self.path / "config.yaml", "run").read_text())
+
+    def checkpoint(self) -> dict:
+        """The last checkpoint; `weights_only`, so loading executes no code."""
+        path = must_exist(self.path / "checkpoint.pt", "checkpoint")
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise FileError(f"checkpoint must be one written by lieham, got {path}: {error}") from error
+
+    def save(self, trainer: Trainer) -> None:
+        """Write checkpoint.pt."""
+        with replacing(self.path / "checkpoint.pt") as temporary:
+            torch.save(trainer.state_dict(), temporary)
+
+    def log(self, history: History, tensorboard: bool) -> None:
+        """Write log.jsonl, one row a validation, and the last row to TensorBoard if asked."""
+        with replacing(self.path / "log.jsonl") as temporary:
+            temporary.write_text("".join(json.dumps(row) + "\n" for row in history.rows))
+        if tensorboard:
+            self._tensorboard(len(history.rows), history.rows[-1])
+
+    def _tensorboard(self, index: int, row: dict) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ModuleNotFoundError as error:
+            raise InputError("tensorboard must be installed for tensorboard=True: pip install 'lieham[tensorboard]'") from error
+        with SummaryWriter(str(self.path / "tensorboard")) as writer:
+            for name in ("loss", "validation"):
+                writer.add_scalar(name, row[name], index)
+
+
+def _plain(attributes: dict) -> dict:
+    return {key: value if isinstance(value, (bool, int, float, str)) else str(value) for key, value in attributes.items()}

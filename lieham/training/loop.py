@@ -1,0 +1,151 @@
+"""The training loop: stages, validation, the best weights, and everything a resumed run needs."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+
+import torch
+
+from lieham.config import TrainConfig
+from lieham.data import Windows
+from lieham.errors import InputError, Interrupted
+from lieham.hamiltonian import Hamiltonian
+from lieham.integrate import Progress
+from lieham.models.io import load_weights
+from lieham.state import Trajectory
+from lieham.training.loss import ShootingLoss
+from lieham.training.stages import AdamStage, RefineStage, Stage
+from lieham.typing import Tensor
+
+
+@dataclass
+class History:
+    """What a run has seen: one row a validation, with `stage`, `step`, `loss`, `validation` and `seconds`."""
+
+    rows: list[dict] = field(default_factory=list)
+    best: float = float("inf")
+
+    @property
+    def seconds(self) -> float:
+        """Training time so far, validations included."""
+        return self.rows[-1]["seconds"] if self.rows else 0.0
+
+
+class Trainer:
+    """Fits a Hamiltonian to windows; its `state_dict` is all that the rest of the run depends on.
+
+    `stop` is asked before every evaluation of the loss; when it says True the step is undone and Interrupted raised.
+    """
+
+    def __init__(
+        self,
+        model: Hamiltonian,
+        train: Trajectory,
+        validation: Trajectory | None,
+        config: TrainConfig,
+        stop: Callable[[], bool] = lambda: False,
+    ):
+        self.model, self.config, self.stop = model, config, stop
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.windows = Windows(train, config.window)
+        self.fixed = self._draw(self.windows, config.refine_windows, config.seed + 1)
+        self.validation = None if validation is None else self._draw(Windows(validation, config.window), 200, 2)
+        self.loss = ShootingLoss(config.segment, config.method, config.substeps).to(train.q.device, train.q.dtype)
+        self.loss.measure(self.fixed)
+        model.calibrate(self.fixed)
+        self.stages: list[Stage] = [AdamStage(model, config), RefineStage(model, config)]
+        self.history = History()
+        self.stage, self.done, self.stale = 0, 0, 0
+        self.best_weights = copy.deepcopy(model.state_dict())
+        self._elapsed, self._started = 0.0, time.perf_counter()
+
+    def run(self, progress: Progress | None = None) -> Iterator[dict]:
+        """Train to the end; yields after each validation, where a checkpoint may be taken."""
+        self._started = time.perf_counter()
+        total = sum(stage.total for stage in self.stages)
+        while self.stage < len(self.stages):
+            stage = self.stages[self.stage]
+            while self.done < stage.total and not self._is_stale():
+                loss = stage.step(self._fixed_loss if isinstance(stage, RefineStage) else self._sampled_loss)
+                self.done = min(self.done + stage.stride, stage.total)
+                if progress is not None:
+                    progress(sum(s.total for s in self.stages[: self.stage]) + self.done, total)
+                if self.done % stage.every == 0 or self.done == stage.total:
+                    yield self._validate(stage, loss)
+            self._next_stage()
+        self._elapsed, self._started = self.seconds, time.perf_counter()
+
+    def _next_stage(self) -> None:
+        self.model.load_state_dict(self.best_weights)
+        self.stage, self.done, self.stale = self.stage + 1, 0, 0
+
+    def _is_stale(self) -> bool:
+        return 0 < self.config.patience <= self.stale
+
+    def _validate(self, stage: Stage, loss: float) -> dict:
+        with torch.no_grad():
+            score = self.loss(stage.model, self.fixed if self.validation is None else self.validation).item()
+        self.stale += 1
+        if score < self.history.best:
+            self.history.best, self.stale = score, 0
+            self.best_weights = copy.deepcopy(stage.model.state_dict())
+        row = {"stage": stage.name, "step": self.done, "loss": loss, "validation": score, "seconds": self.seconds}
+        self.history.rows.append(row)
+        return row
+
+    @property
+    def seconds(self) -> float:
+        """Training time, over all interruptions."""
+        return self._elapsed + time.perf_counter() - self._started
+
+    def _sampled_loss(self) -> Tensor:
+        self._maybe_stop()
+        few = len(self.windows) <= self.config.batch
+        batch = self.windows.all() if few else self.windows.sample(self.config.batch, self.generator)
+        return self.loss(self.model, batch)
+
+    def _fixed_loss(self) -> Tensor:
+        self._maybe_stop()
+        return self.loss(self.model, self.fixed)
+
+    def _maybe_stop(self) -> None:
+        if self.stop():
+            raise Interrupted("training was interrupted")
+
+    def _draw(self, windows: Windows, count: int, seed: int) -> Trajectory:
+        """All windows where they are few, else `count` of them, always the same."""
+        if len(windows) <= count:
+            return windows.all()
+        return windows.sample(count, torch.Generator().manual_seed(seed))
+
+    def state_dict(self) -> dict:
+        """Tensors, numbers and lists only, so that a checkpoint loads without executing code."""
+        stage = self.stages[min(self.stage, len(self.stages) - 1)]
+        return {
+            "config": asdict(self.config),
+            "model": self.model.state_dict(),
+            "best": self.best_weights,
+            "score": self.history.best,
+            "stage": stage.state_dict(),
+            "place": [self.stage, self.done, self.stale],
+            "generator": self.generator.get_state(),
+            "rows": self.history.rows,
+            "seconds": self.seconds,
+        }
+
+    def load_state_dict(self, state: dict, source: str = "checkpoint") -> None:
+        """Continue from `state`; InputError when it belongs to another architecture or other settings."""
+        for name, value in asdict(self.config).items():
+            if name not in ("device", "tensorboard") and state["config"].get(name) != value:
+                raise InputError(f"{name} must be as in {source}, {state['config'].get(name)}, got {value}")
+        load_weights(self.model, state["model"], source)
+        self.best_weights = {k: v.to(self.fixed.q.device) for k, v in state["best"].items()}
+        self.stage, self.done, self.stale = state["place"]
+        if self.stage < len(self.stages):
+            self.stages[self.stage].load_state_dict(state["stage"])
+        self.generator.set_state(state["generator"])
+        self.history = History(list(state["rows"]), state["score"])
+        self._elapsed, self._started = state["seconds"], time.perf_counter()
