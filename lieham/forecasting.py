@@ -148,7 +148,7 @@ def _roll(
         report(k)
         if sink is not None and (len(path) % CHUNK == 0 or k == times.shape[-1] - 1):
             first = (len(path) - 1) // CHUNK * CHUNK
-            sink.write(rows, first, *(torch.stack(x, 1) for x in zip(*path[first:], strict=True)))
+            sink.write(rows, first, PhaseState(*(torch.stack(x, 1) for x in zip(*path[first:], strict=True))))
     return PhaseState(*(torch.stack(x, 1) for x in zip(*path, strict=True)))
 
 

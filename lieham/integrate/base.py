@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import ClassVar
 
 from lieham.errors import InputError, expected
@@ -77,6 +77,17 @@ class Integrator(ABC):
         strictly decreasing for backwards in time. Raises InputError on other grids, on a field the method
         cannot take, and IntegrationError when the state leaves the finite numbers.
         """
+
+    def stream(
+        self, field: Field, state: PhaseState, times: Float[Tensor, "*batch time"]
+    ) -> Iterator[PhaseState]:
+        """The states of `integrate` one output time after the other, (*batch, n, d) each.
+
+        A fixed-step method yields each as it is reached, so that a forecast can be written while it runs.
+        """
+        path = self.integrate(field, state, times)
+        for q, p in zip(path.q.unbind(-3), path.p.unbind(-3), strict=True):
+            yield PhaseState(q, p)
 
     def check(self, field: Field) -> None:
         """Raise InputError when the method cannot take this field."""

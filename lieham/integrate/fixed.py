@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -38,7 +39,7 @@ class FixedStep(Integrator):
         check_flag("compensated", self.compensated)
 
     @abstractmethod
-    def step(self, field: Field, state: State, t: Float[Tensor, "..."], h: float | Tensor) -> State:
+    def step(self, field: Field, state: State, t: Float[Tensor, "*clock"], h: float | Tensor) -> State:
         """The state at t + h.
 
         `t` is a scalar or has shape (*batch, 1, 1); h likewise, or is a float, and may be negative. A step
@@ -53,20 +54,30 @@ class FixedStep(Integrator):
         times: Float[Tensor, "*grid time"],
         progress: Progress | None = None,
     ) -> PhaseState:
+        path = []
+        for state in self.stream(field, state, times):
+            path.append(state)
+            if progress is not None and len(path) > 1:
+                progress(len(path) - 1, times.shape[-1] - 1)
+        return stack(path)
+
+    def stream(
+        self, field: Field, state: PhaseState, times: Float[Tensor, "*grid time"]
+    ) -> Iterator[PhaseState]:
         self.check(field)
         grid = TimeGrid.of(times, state)
-        path = [PhaseState(*state)]
-        moving = CompensatedState.of(path[0]) if self.compensated else path[0]
+        recent = [PhaseState(*state)]
+        moving = CompensatedState.of(recent[0]) if self.compensated else recent[0]
+        yield recent[0]
         for i, (t, h) in enumerate(grid.intervals(self.substeps), 1):
             moving = self._advance(field, moving, t, h)
-            path.append(PhaseState(moving.q, moving.p))
+            recent.append(PhaseState(moving.q, moving.p))
             if i == 1:
-                grid.check_derivative(*path[1])
+                grid.check_derivative(*recent[1])
             if i % CHECK_EVERY == 0 or i == len(grid):
-                grid.check_finite(path)
-            if progress is not None:
-                progress(i, len(grid))
-        return stack(path)
+                grid.check_finite(recent, i)
+                recent.clear()
+            yield PhaseState(moving.q, moving.p)
 
     def _advance(self, field: Field, state: State, t: Tensor, h: float | Tensor) -> State:
         for k in range(self.substeps):

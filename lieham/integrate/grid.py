@@ -67,23 +67,24 @@ class TimeGrid:
                 wanted = f"of shape {tuple(x0.shape)} and {x0.dtype} like the state"
                 raise expected(f"what the field adds to {name}", wanted, f"{tuple(x.shape)} and {x.dtype}")
 
-    def check_finite(self, path: Sequence[PhaseState]) -> None:
-        """Raise IntegrationError naming the time when the last of the states so far is not finite.
+    def check_finite(self, recent: Sequence[PhaseState], last: int) -> None:
+        """Raise IntegrationError naming the time when the state at index `last`, the end of `recent`, is not finite.
 
         One state is enough to look at, since inf and NaN stay; so a GPU waits for one number at a call.
         """
-        if not bool(_finite(path[-1]).all()):
-            bad = ~torch.stack([_finite(state) for state in path])
-            raise self._left(bad.reshape(len(path), -1))
+        if not bool(_finite(recent[-1]).all()):
+            bad = ~torch.stack([_finite(state) for state in recent])
+            raise self._left(bad.reshape(len(recent), -1), last - len(recent) + 1)
 
     def check_path(self, path: PhaseState) -> None:
         """The same for a whole path (*batch, time, n, d)."""
         finite = _finite(path)
         if not bool(finite.all()):
-            raise self._left(~finite.reshape(-1, finite.shape[-1]).T)
+            raise self._left(~finite.reshape(-1, finite.shape[-1]).T, 0)
 
-    def _left(self, bad: Bool[Tensor, "time rows"]) -> IntegrationError:
+    def _left(self, bad: Bool[Tensor, "time rows"], first: int) -> IntegrationError:
         i, row = bad.nonzero()[0].tolist()
+        i = max(i + first, 1)
         times = self.times if self.shared else self.times.reshape(-1, self.times.shape[-1])[row]
         return IntegrationError(
             f"the state left the finite numbers between t = {times[i - 1]:g} and t = {times[i]:g} "

@@ -54,7 +54,9 @@ class Splitting(FixedStep):
     keeps_quadratic: ClassVar[bool] = True
     stages: ClassVar[tuple[Stage, ...]]
 
-    def step(self, field: SeparableField, state: State, t: Float[Tensor, "..."], h: float | Tensor) -> State:
+    def step(
+        self, field: SeparableField, state: State, t: Float[Tensor, "*clock"], h: float | Tensor
+    ) -> State:
         for drift, drift_clock, kick, kick_clock in self.stages:
             state = state.shift(dq=field.velocity(t + drift_clock * h, state.p) * (drift * h))
             state = state.shift(dp=field.force(t + kick_clock * h, state.q) * (kick * h))

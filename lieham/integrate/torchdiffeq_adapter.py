@@ -27,16 +27,16 @@ class _Motion:
 
     def __init__(self, field: Field, grid: TimeGrid, progress: Progress | None):
         self.field, self.grid, self.progress = field, grid, progress
-        self.time, self.done = grid.times.flatten()[0], 0
+        self.time, self.done = grid.times[..., 0], 0
 
     def __call__(self, t: Tensor, z: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        self.time = t
         rate = self.field(t, PhaseState(*z))
         self.grid.check_derivative(*rate)
         return tuple(rate)
 
     def callback_step(self, t: Tensor, z: object, h: object) -> None:
         """torchdiffeq calls this where a step begins."""
+        self.time = t
         if self.progress is not None:
             times = self.grid.times
             self.reached(int(((times[1:] - t.to(times)) * (times[1] - times[0]).sign() <= 0).sum()))
@@ -57,6 +57,9 @@ class _IntervalMotion:
 
     def __call__(self, s: Tensor, z: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         return tuple(rate * self.h for rate in self.motion(self.t + s * self.h, z))
+
+    def callback_step(self, s: Tensor, z: object, h: object) -> None:
+        self.motion.time = self.t + s * self.h
 
 
 @dataclass(frozen=True)
@@ -127,9 +130,10 @@ class TorchDiffEq(Integrator):
             raise self._stuck(motion) from error
 
     def _stuck(self, motion: _Motion) -> IntegrationError:
+        times = dict.fromkeys(f"{t.item():g}" for t in (motion.time.min(), motion.time.max()))
         return IntegrationError(
-            f"{self.name} came to a halt near t = {motion.time.flatten()[0].item():g}: no step is small "
-            "enough for its tolerance. Raise rtol and atol, use float64, or look for a singularity there"
+            f"{self.name} came to a halt near t = {' to '.join(times)}: no step is small enough for its "
+            "tolerance. Raise rtol and atol, use float64, or look for a singularity of the field there"
         )
 
 

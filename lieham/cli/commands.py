@@ -1,0 +1,173 @@
+"""The commands, one function each: its signature is the command line, its docstring the help."""
+
+from __future__ import annotations
+
+import json as json_format
+import sys
+from pathlib import Path
+
+from lieham.config import ModelConfig, TrainConfig
+from lieham.errors import FileError, InputError
+
+LAWS = ("springs", "gravity")
+
+
+def demo(run: Path = Path("runs/demo"), seed: int = 0, small: bool = False, json: bool = False, overwrite: bool = False):
+    """Learn the published spring benchmark from 100 trajectories, forecast it, and show what is conserved.
+
+    Args:
+        run: folder for the model, the config, the log, the forecast and the pictures.
+        seed: of the training data, the weights and the windows; the test data are always the same.
+        small: a few steps of everything, to see that it runs; the figures mean nothing then.
+        json: print the figures as JSON instead of a table.
+        overwrite: replace an older run in that folder.
+    """
+    from lieham.cli.demo import run_demo, table
+
+    figures = run_demo(run, seed, small, overwrite)
+    _print(figures, json, table)
+
+
+def generate(
+    law: str,
+    out: Path,
+    n_train: int = 100,
+    n_val: int = 20,
+    n_test: int = 100,
+    n_bodies: int = 6,
+    dim: int = 2,
+    points: int = 500,
+    seed: int = 0,
+    benchmark: bool = False,
+    overwrite: bool = False,
+):
+    """Generate trajectories of a law and write them to an HDF5 file.
+
+    Args:
+        law: springs or gravity.
+        out: the file to write.
+        n_train: training trajectories.
+        n_val: validation trajectories.
+        n_test: test trajectories; the same whatever n_train is.
+        n_bodies: bodies in a system.
+        dim: 2 or 3.
+        points: stored times of a trajectory, from time 0 on the law's own grid.
+        seed: of the initial states.
+        benchmark: the published protocol of the springs: one window of 5 points from each trajectory.
+        overwrite: replace an older file.
+    """
+    from lieham.data import save
+    from lieham.errors import check_choice
+    from systems import SYSTEMS
+
+    check_choice("law", law, LAWS)
+    if out.exists() and not overwrite:
+        raise FileError(f"out must be a new file, got {out}, which exists: give --overwrite true")
+    system = SYSTEMS[law](n_bodies=n_bodies, dim=dim)
+    if benchmark and law != "springs":
+        raise InputError(f"benchmark must go with the law springs, got {law}")
+    if benchmark:
+        data = system.benchmark(n_train, seed=seed, n_test=n_test)
+    else:
+        data = system.generate(n_train, n_val, n_test, seed=seed, points=points)
+    save(data, out, overwrite=overwrite)
+    print(f"wrote {out}: {data}")
+
+
+def train(
+    data: Path | None = None,
+    run: Path = Path("runs/first"),
+    model: ModelConfig = ModelConfig(),  # noqa: B008 - frozen
+    train: TrainConfig = TrainConfig(),  # noqa: B008
+    resume: bool = False,
+):
+    """Fit a Hamiltonian to the trajectories of a file.
+
+    Args:
+        data: an .h5 or .npz file with times, q, p (or v) and mass; with --resume the run's own by default.
+        run: folder for the config, the log, the checkpoint and the model.
+        model: the architecture; `features` follows the data.
+        train: how it is trained.
+        resume: continue the run in that folder, with the settings it was begun with.
+    """
+    from lieham.cli.learning import resume_run, start_run
+
+    history = resume_run(run, data) if resume else start_run(run, data, model, train)
+    print(f"best validation loss {history.best:.3e} after {history.seconds:.0f} s; model in {run}")
+
+
+def forecast_command(
+    run: Path,
+    data: Path | None = None,
+    split: str = "test",
+    steps: int = 1000,
+    count: int = 20,
+    method: str = "yoshida4",
+    substeps: int | None = None,
+    out: Path | None = None,
+    overwrite: bool = False,
+    json: bool = False,
+):
+    """Roll a trained model out from the first states of a file's trajectories.
+
+    Args:
+        run: the run folder (or model file) of the model.
+        data: the file with initial states; by default the one the model was trained on.
+        split: train, val or test.
+        steps: output times after the first.
+        count: systems to forecast.
+        method: integrator; yoshida4 keeps momenta to round-off.
+        substeps: integrator steps between output times; 4 by default, where the method has fixed steps.
+        out: the file to write, forecast.h5 in the run folder by default.
+        overwrite: replace an older forecast.
+        json: print the settings as JSON.
+    """
+    from lieham.cli.learning import forecast_run
+
+    figures = forecast_run(run, data, split, steps, count, method, substeps, out, overwrite)
+    _print(figures, json, lambda x: "\n".join(f"{key:<12} {value}" for key, value in x.items()))
+
+
+def conservation_command(run: Path, file: Path | None = None, plot: Path | None = None, json: bool = False):
+    """Show the drift of every charge along a forecast, and which of them the model's group promises.
+
+    Args:
+        run: the run folder of the model.
+        file: the forecast, forecast.h5 in the run folder by default.
+        plot: a PNG file for the drift of every charge; none by default.
+        json: print the figures as JSON.
+    """
+    from lieham.cli.learning import conservation_of_run
+
+    report = conservation_of_run(run, file)
+    if plot is not None:
+        report.plot(plot)
+    _print(report.summary(), json, lambda _: str(report))
+
+
+def describe(file: Path, json: bool = False):
+    """Say what a file of trajectories holds: splits, shapes, times, units, ranges.
+
+    Args:
+        file: an .h5 or .npz file.
+        json: print the description as JSON.
+    """
+    from lieham.data import describe as describe_data
+    from lieham.data import format_description, read
+
+    _print(describe_data(read(file)), json, format_description)
+
+
+def _print(figures: dict, json: bool, text) -> None:
+    shown = json_format.dumps(figures, indent=2) if json else text(figures)
+    print(shown, file=sys.stdout)
+
+
+COMMANDS = {
+    "demo": demo,
+    "generate": generate,
+    "train": train,
+    "forecast": forecast_command,
+    "conservation": conservation_command,
+    "data": {"_help": "Look into a file of trajectories.", "describe": describe},
+}

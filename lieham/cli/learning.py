@@ -1,0 +1,88 @@
+"""What `train`, `forecast` and `conservation` do in a run folder."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+
+from lieham.cli.progress import bar
+from lieham.config import ModelConfig, TrainConfig
+from lieham.data import read, read_forecast
+from lieham.drift import Conservation, conservation
+from lieham.errors import FileError, InputError, check_choice
+from lieham.forecasting import Forecast, forecast
+from lieham.integrate import make_integrator
+from lieham.models import HLieConv, load_model
+from lieham.training import History, RunFolder, fit
+
+
+def build_model(config: ModelConfig) -> HLieConv:
+    """The model that a config describes."""
+    settings = asdict(config)
+    return HLieConv(**(settings | {"dtype": getattr(torch, config.dtype)}))
+
+
+def start_run(run: Path, data: Path | None, model: ModelConfig, train: TrainConfig) -> History:
+    """Train a new model in a new run folder."""
+    if data is None:
+        raise InputError("data must name a file of trajectories, got none")
+    dataset = read(data)
+    config = replace(model, features=dataset.n_features)
+    dataset.attributes["file"] = str(Path(data).resolve())
+    with bar("training") as progress:
+        return fit(build_model(config), dataset, config=train, run=run, progress=progress)
+
+
+def resume_run(run: Path, data: Path | None) -> History:
+    """Continue an interrupted run with its own settings."""
+    settings = RunFolder(run).config()
+    dataset = read(data or settings["data"]["file"])
+    model = build_model(ModelConfig(**settings["model"]))
+    with bar("training") as progress:
+        return fit(
+            model, dataset, config=TrainConfig(**settings["train"]), run=run, resume=True, progress=progress
+        )
+
+
+def forecast_run(
+    run: Path,
+    data: Path | None,
+    split: str,
+    steps: int,
+    count: int,
+    method: str,
+    substeps: int | None,
+    out: Path | None,
+    overwrite: bool,
+) -> dict:
+    """Forecast from the first states of one split and write the result; returns what was done."""
+    check_choice("split", split, ("train", "val", "test"))
+    model = load_model(run)
+    path = data or RunFolder(run).config()["data"].get("file")
+    if path is None:
+        raise InputError(f"data must name a file, since {run} does not say what it was trained on")
+    initial = getattr(read(path), split)
+    if initial is None:
+        raise InputError(f"split must be one that {path} holds, got {split}")
+    out = out or (run if run.is_dir() else run.parent) / "forecast.h5"
+    settings = {} if substeps is None else {"substeps": substeps}
+    with bar("forecast") as progress:
+        result = forecast(
+            model, initial[:count], steps, method=method, out=out, overwrite=overwrite, progress=progress, **settings
+        )
+    return {"systems": len(result.trajectory), "steps": steps, **result.attributes, "file": str(out)}
+
+
+def conservation_of_run(run: Path, file: Path | None) -> Conservation:
+    """The conservation report of a forecast on disk."""
+    path = file or run / "forecast.h5"
+    if not path.exists():
+        raise FileError(f"file must be a forecast, got {path}, which does not exist: run `lieham forecast {run}` first")
+    model = load_model(run)
+    trajectory, attributes = read_forecast(path)
+    integrator = make_integrator(attributes["method"])
+    return conservation(Forecast(trajectory, model, integrator, attributes))
+
+

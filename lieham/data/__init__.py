@@ -1,0 +1,18 @@
+"""Trajectories in memory and on disk."""
+
+from lieham.data.dataset import Dataset, Windows
+from lieham.data.hdf5 import TrajectoryWriter, load, new_path, read_forecast, save
+from lieham.data.readers import describe, format_description, read
+
+__all__ = [
+    "Dataset",
+    "TrajectoryWriter",
+    "Windows",
+    "describe",
+    "format_description",
+    "load",
+    "new_path",
+    "read",
+    "read_forecast",
+    "save",
+]
