@@ -55,8 +55,8 @@ class FixedStep(Integrator):
         progress: Progress | None = None,
     ) -> PhaseState:
         path = []
-        for state in self.stream(field, state, times):
-            path.append(state)
+        for reached in self.stream(field, state, times):
+            path.append(reached)
             if progress is not None and len(path) > 1:
                 progress(len(path) - 1, times.shape[-1] - 1)
         return stack(path)

@@ -68,7 +68,7 @@ class TimeGrid:
                 raise expected(f"what the field adds to {name}", wanted, f"{tuple(x.shape)} and {x.dtype}")
 
     def check_finite(self, recent: Sequence[PhaseState], last: int) -> None:
-        """Raise IntegrationError naming the time when the state at index `last`, the end of `recent`, is not finite.
+        """Raise IntegrationError when the last of the `recent` states, number `last`, is not finite.
 
         One state is enough to look at, since inf and NaN stay; so a GPU waits for one number at a call.
         """
