@@ -133,7 +133,7 @@ def angular_momentum(path: PhaseState) -> torch.Tensor:
 @cache
 def truth(field: type[Field], shape: tuple[int, ...], end: float) -> PhaseState:
     """At `end`, by a classical Runge-Kutta method written down here, Richardson-extrapolated to order 5."""
-    coarse, fine = (classical(field(), start(*shape), end, n) for n in (400, 800))
+    coarse, fine = (classical(field(), start(*shape), end, n) for n in (200, 400))
     return PhaseState(*(f + (f - c) / 15 for c, f in zip(coarse, fine, strict=True)))
 
 
@@ -171,14 +171,14 @@ def test_order(integrator, field):
     """The error at the end falls as h^order, with time in the field or without."""
     if not takes(integrator, field):
         pytest.skip("declared impossible, see test_fields_that_do_not_fit")
-    first = {1: 250, 2: 40, 3: 40, 4: 20, 6: 10}[integrator.order]
+    first = {1: 120, 2: 30, 3: 40, 4: 20, 6: 10}[integrator.order]
     steps = [first, 2 * first, 4 * first]
     z, end = start(2, 2), 2.0
     errors = [
         gap(last(integrator.integrate(field(), z, grid(end, n))), truth(field, (2, 2), end)) for n in steps
     ]
     assert slope(steps, errors) == pytest.approx(-integrator.order, abs=0.35)
-    assert errors[-1] < 0.1
+    assert errors[-1] < 0.2
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -186,7 +186,7 @@ def test_order(integrator, field):
 def test_adaptive_order(integrator, field):
     """The error is near the tolerance, between the ends of steps too, and falls as evaluations^-order."""
     z, end = start(2, 2), 2.0
-    tolerances = {2: [1e-2, 1e-4], 3: [1e-4, 1e-6]}.get(integrator.order, [1e-5, 1e-7, 1e-9])
+    tolerances = {2: [1e-2, 3e-4], 3: [1e-4, 1e-6]}.get(integrator.order, [1e-5, 1e-7, 1e-9])
     errors, costs = [], []
     for tol in tolerances:
         f, calls = field(), []
@@ -229,6 +229,13 @@ def test_stages_fill_the_step(integrator):
     assert clocks == pytest.approx([1 - c for c in clocks[::-1]], abs=1e-15)
 
 
+@pytest.mark.parametrize(("name", "powers"), [("yoshida4", [3]), ("yoshida6", [3, 5])])
+def test_composition_weights(name, powers):
+    """Σ γ³ = 0 for order 4, and Σ γ⁵ = 0 for order 6, to all the digits of a float64."""
+    for power in powers:
+        assert abs(math.fsum(stage.kick**power for stage in make_integrator(name).stages)) < 4e-15
+
+
 @pytest.mark.parametrize("field", [Pendulums, Driven, Melting])
 @over(SYMMETRIC + NOT_SYMMETRIC)
 def test_reversal(integrator, field):
@@ -243,7 +250,7 @@ def test_reversal(integrator, field):
 @over(INTEGRATORS)
 def test_backwards_in_time(integrator):
     """From the end back along the same grid, to the start."""
-    z, times = start(2, 1), grid(1.0, 4 if integrator in ADAPTIVE else 100)
+    z, times = start(2, 1), grid(1.0, 4 if integrator in ADAPTIVE else 60)
     end = truth(Driven, (2, 1), 1.0)
     back = last(tight(integrator).integrate(Driven(), end, times.flip(0)))
     assert gap(back, z) < ACCURACY.get(integrator.order, 1e-6)
@@ -252,7 +259,7 @@ def test_backwards_in_time(integrator):
 @over(INTEGRATORS)
 def test_first_integrals(integrator):
     """P is kept by all to round-off, L by those that declare it, and visibly lost by those that do not."""
-    integrator = replace(integrator, rtol=1e-4, atol=1e-5) if integrator in ADAPTIVE else integrator
+    integrator = replace(integrator, rtol=1e-3, atol=1e-3) if integrator in ADAPTIVE else integrator
     path = integrator.integrate(Cluster(), start(4, 2), grid(8.0, 20))
     momentum, spin = path.p.sum(-2), angular_momentum(path)
     assert integrator.keeps_linear
@@ -264,7 +271,7 @@ def test_first_integrals(integrator):
 @over(INTEGRATORS)
 def test_symplectic(integrator):
     """Mᵀ Ω M = Ω for the Jacobian M of the flow, where declared and nowhere else."""
-    integrator = replace(integrator, rtol=1e-4, atol=1e-5) if integrator in ADAPTIVE else integrator
+    integrator = replace(integrator, rtol=1e-3, atol=1e-3) if integrator in ADAPTIVE else integrator
     z = start(2, 1)
 
     def flow(x):
@@ -338,7 +345,7 @@ def test_substeps(integrator, own):
 def test_uneven_grid(integrator):
     """Steps follow a grid that is not even."""
     times = torch.tensor([0.0, 0.05, 0.06, 0.2, 0.5], dtype=torch.float64)
-    settings = {"substeps": 50} if integrator in FIXED else {}
+    settings = {"substeps": 30} if integrator in FIXED else {}
     path = replace(tight(integrator), **settings).integrate(Driven(), start(2, 1), times)
     error = gap(last(path), truth(Driven, (2, 1), 0.5))
     assert error < ACCURACY.get(integrator.order, 1e-6)
@@ -496,7 +503,7 @@ def test_step_compiles(integrator):
 
     field, z = Driven(), start(3, 2, 1)
     step = torch.compile(lambda s, t, h: integrator.step(field, s, t, h), fullgraph=True, backend=backend)
-    for h in (0.1, 0.11, 0.12, 0.13):
+    for h in (0.1, 0.11, 0.12):
         t = torch.tensor(h, dtype=torch.float64)
         assert gap(step(z, t, h), integrator.step(field, z, t, h)) < 1e-15
     assert len(graphs) <= 2
@@ -551,11 +558,15 @@ class Exploding(SeparableField):
 
 
 class Wall(Pendulums):
-    """A force that is no number after t = 0.55."""
+    """A force that is no number after the time `end`."""
+
+    def __init__(self, end: float = 0.52):
+        super().__init__()
+        self.end = end
 
     def force(self, t, q):
         self.calls += 1
-        return torch.where(t > 0.55, torch.full_like(q, math.nan), -q)
+        return torch.where(t > self.end, torch.full_like(q, math.nan), -q)
 
 
 @pytest.mark.parametrize("own", [False, True], ids=["shared", "own"])
@@ -578,10 +589,13 @@ def test_halt_is_reported(integrator, own):
         integrator.integrate(Wall(), start(2, 2, 1), times)
 
 
-def test_explosion_names_the_first_bad_time():
+@pytest.mark.parametrize("end", [0.5, 12.7, 15.3, 19.9])
+def test_explosion_names_the_first_bad_time(end):
     """The interval in which it happened, though the loop looks at the state only now and then."""
-    with pytest.raises(IntegrationError, match=r"between t = 0.5 and t = 0.6 \(trajectory 0\)"):
-        integrate(Wall(), start(2, 1), grid(20.0, 200), "rkn4")
+    with pytest.raises(
+        IntegrationError, match=rf"between t = {end:g} and t = {end + 0.1:g} \(trajectory 0\)"
+    ):
+        integrate(Wall(end + 0.02), start(2, 1), grid(20.0, 200), "rkn4")
 
 
 def test_own_assertions_pass():
