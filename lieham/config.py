@@ -79,7 +79,16 @@ class TrainConfig:
     tensorboard: bool = False
 
     def __post_init__(self):
-        least = {"steps": 0, "refine": 0, "batch": 1, "refine_windows": 1, "window": 2, "segment": 0, "substeps": 1, "evaluate_every": 1}
+        least = {
+            "steps": 0,
+            "refine": 0,
+            "batch": 1,
+            "refine_windows": 1,
+            "window": 2,
+            "segment": 0,
+            "substeps": 1,
+            "evaluate_every": 1,
+        }
         for name, value in (least | {"patience": 0}).items():
             _at_least(self, name, value)
         for name in ("lr", "clip"):

@@ -14,7 +14,8 @@ from lieham.data import TrajectoryWriter
 from lieham.errors import InputError, expected
 from lieham.groups import Group
 from lieham.hamiltonian import Hamiltonian
-from lieham.integrate import Integrator, Progress, make_integrator
+from lieham.integrate import Integrator, make_integrator
+from lieham.progress import Progress, reporting
 from lieham.state import PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 
@@ -78,7 +79,7 @@ def forecast(
             and compensated summation. `settings` (substeps, compensated, rtol, atol) replace the defaults.
         batch: systems integrated at a time.
         out: HDF5 file, written while running; with `overwrite` an old one may be replaced.
-        progress: called as progress(done, total) in units of output times, over all batches.
+        progress: called as progress(done, total) in output times, over all batches; by default a bar on a terminal.
 
     Raises InputError on settings that do not fit, FileError when `out` exists, IntegrationError when the state leaves
     the finite numbers.
@@ -91,14 +92,18 @@ def forecast(
     weight = next(model.parameters(), initial.q)
     start = _as_batch(initial).window(0, 1).to(weight.device, weight.dtype)
     times = _times(_as_batch(initial), steps, dt)
-    attributes = {"method": integrator.name, "settings": str(integrator), "dtype": str(weight.dtype).removeprefix("torch.")}
+    attributes = {
+        "method": integrator.name,
+        "settings": str(integrator),
+        "dtype": str(weight.dtype).removeprefix("torch."),
+    }
     began = time.perf_counter()
     writer = nullcontext() if out is None else TrajectoryWriter(out, times, start.bodies, attributes, overwrite)
-    with writer as sink, torch.no_grad():
+    with writer as sink, torch.no_grad(), reporting(progress, "forecast") as shown:
         parts = []
         for first in range(0, len(start), batch):
             rows = slice(first, first + batch)
-            report = _offset(progress, first // batch * steps, -(-len(start) // batch) * steps)
+            report = _offset(shown, first // batch * steps, -(-len(start) // batch) * steps)
             parts.append(_roll(integrator, model, start[rows], times[rows], rows, sink, report))
     states = PhaseState(*(torch.cat(x) for x in zip(*parts, strict=True)))
     attributes = attributes | {"seconds": time.perf_counter() - began}
@@ -152,9 +157,9 @@ def _roll(
     return PhaseState(*(torch.stack(x, 1) for x in zip(*path, strict=True)))
 
 
-def _offset(progress: Progress | None, before: int, total: int) -> Progress:
+def _offset(progress: Progress, before: int, total: int) -> Progress:
     def report(k: int) -> None:
-        if progress is not None and k:
+        if k:
             progress(before + k, total)
 
     return report

@@ -27,7 +27,7 @@ class Hamiltonian(nn.Module, ABC):
     def forward(self, state: PhaseState, bodies: Bodies) -> Tensor:
         return self.energy(state, bodies)
 
-    def calibrate(self, data: Trajectory) -> None:  # noqa: B027 - most Hamiltonians have nothing to measure
+    def calibrate(self, data: Trajectory) -> None:
         """Measure on training data, once, what the model's units depend on; `fit` calls it first."""
 
 

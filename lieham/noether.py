@@ -26,9 +26,7 @@ def centre_of_mass_frame(state: PhaseState, bodies: Bodies) -> PhaseState:
     return PhaseState(state.q - q, state.p - mass / mass.sum(-2, keepdim=True) * p)
 
 
-def momentum_map(
-    group: Group, state: PhaseState, bodies: Bodies, about: str = "origin"
-) -> Float[Tensor, "*batch k"]:
+def momentum_map(group: Group, state: PhaseState, bodies: Bodies, about: str = "origin") -> Float[Tensor, "*batch k"]:
     """J_k = Σ_i p_i · (A_k q_i + b_k), one charge for each generator x ↦ A_k x + b_k of the group.
 
     This is the momentum map of the group's cotangent lift (Marsden and Ratiu, Introduction to Mechanics and Symmetry,
@@ -46,7 +44,7 @@ def momentum_map(
 
 
 def charge_scale(group: Group, state: PhaseState, bodies: Bodies, about: str = "origin") -> Float[Tensor, "*batch k"]:
-    """Σ_i |p_i · A_k q_i| + |p_i| |b_k|, the size of a charge if nothing cancelled: Σ|p_i| for P, Σ|q_i × p_i| for L."""
+    """Σ_i |p_i · A_k q_i| + |p_i| |b_k|, a charge's size if nothing cancelled: Σ|p_i| for P, Σ|q_i × p_i| for L."""
     check_choice("about", about, ABOUT)
     A, b = group.generators(state.q.dtype, state.q.device)
     frame = centre_of_mass_frame(state, bodies) if about == "centre_of_mass" else state

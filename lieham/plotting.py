@@ -1,4 +1,4 @@
-"""Figures: trajectories, drift of charges, growth of errors. Each function writes one PNG and touches no global state."""
+"""Figures: trajectories, drift of charges, growth of errors. Each function writes one PNG, without global state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 
 
 def plot_trajectories(
-    truth: Float[Tensor, "time n d"], forecast: Float[Tensor, "time n d"], path: str | Path, times: Float[Tensor, " time"]
+    truth: Float[Tensor, "time n d"],
+    forecast: Float[Tensor, "time n d"],
+    path: str | Path,
+    times: Float[Tensor, " time"],
 ) -> Path:
     """Positions of one system, true (lines) and forecast (dots): the plane of the first two coordinates, and x(t)."""
     figure, (plane, along) = _figure(2, width=11)
@@ -39,7 +42,10 @@ def plot_trajectories(
 
 
 def plot_drift(
-    times: Float[Tensor, "batch time"], drifts: Mapping[str, Float[Tensor, "batch time"]], path: str | Path, round_off: float
+    times: Float[Tensor, "batch time"],
+    drifts: Mapping[str, Float[Tensor, "batch time"]],
+    path: str | Path,
+    round_off: float,
 ) -> Path:
     """Relative drift of every charge: the median over systems as a line, the largest as a shade, round-off dashed."""
     figure, (axes,) = _figure(1, width=7.5)
@@ -51,8 +57,20 @@ def plot_drift(
         axes.plot(t[1:], np.median(values, 0)[1:], color=colour, lw=1.2, label=label)
         axes.fill_between(t[1:], np.median(values, 0)[1:], values.max(0)[1:], color=colour, alpha=0.15, lw=0)
     axes.axhline(round_off, color="0.35", ls="--", lw=1)
-    axes.annotate(f"round-off {round_off:.0e}", (0.99, round_off), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
-    axes.set(yscale="log", xlabel="time", ylabel="|J(t) − J(0)| / scale", title="drift along the forecast: median and largest")
+    axes.annotate(
+        f"round-off {round_off:.0e}",
+        (0.99, round_off),
+        xycoords=("axes fraction", "data"),
+        ha="right",
+        va="bottom",
+        fontsize=8,
+    )
+    axes.set(
+        yscale="log",
+        xlabel="time",
+        ylabel="|J(t) − J(0)| / scale",
+        title="drift along the forecast: median and largest",
+    )
     axes.legend(fontsize=8, ncol=2)
     return _save(figure, path)
 
@@ -68,7 +86,9 @@ def plot_errors(
         low, middle, high = np.quantile(_numpy(error)[:, 1:], (0.25, 0.5, 0.75), axis=0)
         axes.plot(t[1:], middle, color=colour, lw=1.2, label=name)
         axes.fill_between(t[1:], low, high, color=colour, alpha=0.15, lw=0)
-    axes.set(yscale="log", xlabel="time", ylabel="MSE of (q, p)", title="error growth: median and quartiles over systems")
+    axes.set(
+        yscale="log", xlabel="time", ylabel="MSE of (q, p)", title="error growth: median and quartiles over systems"
+    )
     axes.legend(fontsize=8)
     return _save(figure, path)
 

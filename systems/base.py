@@ -76,7 +76,9 @@ class System(ABC):
             raise expected("points", "at least 2", points)
         return torch.arange(points, dtype=torch.float64) * (self.end / (self.points - 1))
 
-    def trajectories(self, n: int, seed: int, split: str, points: int | None = None, method: str = "exact") -> Trajectory:
+    def trajectories(
+        self, n: int, seed: int, split: str, points: int | None = None, method: str = "exact"
+    ) -> Trajectory:
         """`n` trajectories of one split; `method` "exact" is `solve`, any other an integrator on the grid."""
         state, bodies = self.sample(n, stream(seed, split))
         times = self.times(points)

@@ -13,16 +13,14 @@ from systems.base import Force, System, normal, pair_weights, uniform
 class Gravity(System):
     """V = −G Σ_{i<j} m_i m_j / √(|q_i − q_j|² + ε²); unit-less, G = 1 by default; bodies have no features.
 
-    Masses 0.5 + u, positions 0.8 N(0, 1), momenta about the centre of mass with a kinetic energy of `warmth` times |V|/2
+    Masses 0.5 + u, positions 0.8 N(0, 1), momenta about the centre of mass with kinetic energy `warmth` times |V|/2
     (1 is the virial value, below 1 the system is bound and contracts), and a drift of the whole at 0.1 N(0, 1) a
     component. Points on linspace(0, 5, 500).
     """
 
     name = "gravity"
 
-    def __init__(
-        self, n_bodies: int = 6, dim: int = 2, *, softening: float = 0.3, G: float = 1.0, warmth: float = 0.8
-    ):
+    def __init__(self, n_bodies: int = 6, dim: int = 2, *, softening: float = 0.3, G: float = 1.0, warmth: float = 0.8):
         super().__init__(n_bodies, dim)
         for name, value in (("softening", softening), ("G", G), ("warmth", warmth)):
             if not value > 0:

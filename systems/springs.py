@@ -26,9 +26,7 @@ class Springs(System):
 
     name = "springs"
 
-    def __init__(
-        self, n_bodies: int = 6, dim: int = 2, *, rest_length: float = 0.0, centred_momenta: bool = False
-    ):
+    def __init__(self, n_bodies: int = 6, dim: int = 2, *, rest_length: float = 0.0, centred_momenta: bool = False):
         super().__init__(n_bodies, dim)
         if not rest_length >= 0:
             raise expected("rest_length", "at least 0", rest_length)

@@ -12,7 +12,9 @@ from lieham.errors import FileError, InputError
 LAWS = ("springs", "gravity")
 
 
-def demo(run: Path = Path("runs/demo"), seed: int = 0, small: bool = False, json: bool = False, overwrite: bool = False):
+def demo(
+    run: Path = Path("runs/demo"), seed: int = 0, small: bool = False, json: bool = False, overwrite: bool = False
+):
     """Learn the published spring benchmark from 100 trajectories, forecast it, and show what is conserved.
 
     Args:

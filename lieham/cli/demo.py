@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 
 from lieham import plotting
-from lieham.cli.progress import bar
 from lieham.config import TrainConfig
 from lieham.data import Dataset, save
 from lieham.drift import Conservation, conservation
@@ -58,10 +57,10 @@ def run_demo(run: Path, seed: int, small: bool, overwrite: bool) -> dict:
         save(data, run / "data.h5", overwrite=True)
         data.attributes["file"] = str((run / "data.h5").resolve())
     model = HLieConv("SE(2)", data.n_features, seed=seed)
-    with _stage("training", seconds), bar("training") as progress:
-        fit(model, data, config=sizes.training, run=run, seed=seed, progress=progress)
-    with _stage("forecast", seconds), bar(f"forecast, {sizes.steps} steps") as progress:
-        rollout = forecast(model, truth, sizes.steps, out=run / "forecast.h5", progress=progress)
+    with _stage("training", seconds):
+        fit(model, data, config=sizes.training, run=run, seed=seed)
+    with _stage("forecast", seconds):
+        rollout = forecast(model, truth, sizes.steps, out=run / "forecast.h5")
     with _stage("diagnostics", seconds):
         report = conservation(rollout)
         figures = _figures(springs, model, data, truth, rollout, report)
@@ -90,8 +89,17 @@ def _figures(
     scores = {"HLieConv-SE(2) (this run)": _five_step(model, data.test)} | floors(data.test, springs)
     five = {name: {"mean": x.mean().item(), "median": x.median().item()} for name, x in scores.items()}
     errors, steps = rollout.errors(truth), truth.n_steps
-    at = {str(k): {"mean": errors[:, k].mean().item(), "median": errors[:, k].median().item()} for k in HORIZONS if k <= steps}
-    drift = {"P": report.largest("P"), "L_cm": report.largest("L_cm"), "L": report["L"].drift.max().item(), "H": report.largest("H")}
+    at = {
+        str(k): {"mean": errors[:, k].mean().item(), "median": errors[:, k].median().item()}
+        for k in HORIZONS
+        if k <= steps
+    }
+    drift = {
+        "P": report.largest("P"),
+        "L_cm": report.largest("L_cm"),
+        "L": report["L"].drift.max().item(),
+        "H": report.largest("H"),
+    }
     return {
         "mse_5step": five | {name: {"mean": x} for name, x in PUBLISHED.items()},
         "mse_rollout": at,
@@ -131,7 +139,12 @@ def table(figures: dict) -> str:
         lines.append(f"  step {step:<53} {x['mean']:.1e}    {x['median']:.1e}")
     settings = figures["forecast"]
     lines.append(f"largest drift along the forecast ({settings['settings']}, {settings['dtype']})")
-    meaning = {"P": "of Σ|p_i|", "L_cm": "about the centre of mass, of Σ|q_i × p_i|", "L": "about the origin", "H": "of the mean K"}
+    meaning = {
+        "P": "of Σ|p_i|",
+        "L_cm": "about the centre of mass, of Σ|q_i × p_i|",
+        "L": "about the origin",
+        "H": "of the mean K",
+    }
     lines += [f"  {name:<5} {meaning[name]:<52} {x:.1e}" for name, x in figures["drift"].items()]
     lines.append("seconds")
     lines += [f"  {name:<58} {x:.1f}" for name, x in figures["seconds"].items()]

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 
-from lieham.cli.progress import bar
 from lieham.config import ModelConfig, TrainConfig
 from lieham.data import read, read_forecast
 from lieham.drift import Conservation, conservation
@@ -31,8 +30,7 @@ def start_run(run: Path, data: Path | None, model: ModelConfig, train: TrainConf
     dataset = read(data)
     config = replace(model, features=dataset.n_features)
     dataset.attributes["file"] = str(Path(data).resolve())
-    with bar("training") as progress:
-        return fit(build_model(config), dataset, config=train, run=run, progress=progress)
+    return fit(build_model(config), dataset, config=train, run=run)
 
 
 def resume_run(run: Path, data: Path | None) -> History:
@@ -40,10 +38,7 @@ def resume_run(run: Path, data: Path | None) -> History:
     settings = RunFolder(run).config()
     dataset = read(data or settings["data"]["file"])
     model = build_model(ModelConfig(**settings["model"]))
-    with bar("training") as progress:
-        return fit(
-            model, dataset, config=TrainConfig(**settings["train"]), run=run, resume=True, progress=progress
-        )
+    return fit(model, dataset, config=TrainConfig(**settings["train"]), run=run, resume=True)
 
 
 def forecast_run(
@@ -68,10 +63,7 @@ def forecast_run(
         raise InputError(f"split must be one that {path} holds, got {split}")
     out = out or (run if run.is_dir() else run.parent) / "forecast.h5"
     settings = {} if substeps is None else {"substeps": substeps}
-    with bar("forecast") as progress:
-        result = forecast(
-            model, initial[:count], steps, method=method, out=out, overwrite=overwrite, progress=progress, **settings
-        )
+    result = forecast(model, initial[:count], steps, method=method, out=out, overwrite=overwrite, **settings)
     return {"systems": len(result.trajectory), "steps": steps, **result.attributes, "file": str(out)}
 
 
@@ -84,5 +76,3 @@ def conservation_of_run(run: Path, file: Path | None) -> Conservation:
     trajectory, attributes = read_forecast(path)
     integrator = make_integrator(attributes["method"])
     return conservation(Forecast(trajectory, model, integrator, attributes))
-
-

@@ -32,8 +32,16 @@ def _trajectory(arrays: dict[str, np.ndarray]) -> Trajectory:
     for name in arrays:
         if name not in KNOWN:
             raise InputError(f"arrays must be among {', '.join(KNOWN)}, got {name}")
-    momentum = next((name for name in ("p", *VELOCITY_NAMES) if name in arrays), None)
-    for name, found in (("times", "times" in arrays), ("q", "q" in arrays), ("p (or v)", momentum), ("mass", "mass" in arrays)):
+    momenta = [name for name in ("p", *VELOCITY_NAMES) if name in arrays]
+    if len(momenta) > 1:
+        raise InputError(f"arrays must hold one of p, {', '.join(VELOCITY_NAMES)}, got {', '.join(momenta)}")
+    momentum = momenta[0] if momenta else None
+    for name, found in (
+        ("times", "times" in arrays),
+        ("q", "q" in arrays),
+        ("p (or v)", momentum),
+        ("mass", "mass" in arrays),
+    ):
         if not found:
             raise InputError(f"array {name} must be there, got only {', '.join(arrays) or 'none'}")
     q = _with_batch("q", arrays["q"], 4)
@@ -44,11 +52,11 @@ def _trajectory(arrays: dict[str, np.ndarray]) -> Trajectory:
     features = _features(arrays["features"], k, n) if "features" in arrays else None
     if mask is not None:
         q, p = (np.where(mask[:, None, :, None], x, 0.0) if x.shape == q.shape else x for x in (q, p))
-    tensors = [None if x is None else torch.from_numpy(np.ascontiguousarray(x)) for x in (mass, features, mask)]
+    tensors = [None if x is None else torch.from_numpy(np.array(x, order="C")) for x in (mass, features, mask)]
     times, q, p = (torch.from_numpy(np.ascontiguousarray(x)) for x in (arrays["times"], q, p))
     mass, features, mask = (_like(x, q) for x in tensors)
     make = Trajectory.of if momentum == "p" else Trajectory.from_velocities
-    return make(times.to(q.dtype), q, p.to(q.dtype), Bodies.of(mass, features, None if mask is None else mask.bool()))
+    return make(times.to(q.dtype), q, p.to(q.dtype), Bodies.of(mass, features, mask))
 
 
 def _numeric(name: str, value: np.ndarray) -> np.ndarray:
@@ -57,7 +65,11 @@ def _numeric(name: str, value: np.ndarray) -> np.ndarray:
         raise expected(f"array {name}", "of real numbers", f"dtype {value.dtype}")
     if value.size == 0 and name != "features":
         raise expected(f"array {name}", "not empty", f"shape {value.shape}")
-    return value if value.dtype in (np.float32, np.float64) else value.astype(bool if name == "mask" else np.float64)
+    if name == "mask":
+        if not np.isin(value, (0, 1)).all():
+            raise expected("array mask", "of True and False, or 1 and 0", value[~np.isin(value, (0, 1))][0])
+        return value.astype(bool)
+    return value if value.dtype in (np.float32, np.float64) else value.astype(np.float64)
 
 
 def _with_batch(name: str, x: np.ndarray, ndim: int) -> np.ndarray:

@@ -75,6 +75,8 @@ class Windows:
     """
 
     def __init__(self, trajectory: Trajectory, length: int):
+        if trajectory.q.ndim != 4:
+            raise expected("q", "of shape (trajectories, time, n, d)", tuple(trajectory.q.shape))
         points = trajectory.times.shape[-1]
         if not 2 <= length <= points:
             raise expected("window", f"between 2 and the {points} points of a trajectory", length)

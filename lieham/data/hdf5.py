@@ -17,7 +17,7 @@ import torch
 
 from lieham.data.arrays import trajectory_of
 from lieham.data.dataset import SPLITS, Dataset
-from lieham.errors import FileError, InputError
+from lieham.errors import FileError, InputError, LiehamError, expected
 from lieham.files import must_exist, replacing
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Tensor
@@ -29,7 +29,7 @@ def save(dataset: Dataset, path: str | Path, overwrite: bool = False) -> Path:
     """Write a dataset, whole or not at all; FileError when the file exists and `overwrite` is False."""
     path = new_path(path, overwrite)
     with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs.update(dataset.attributes)
+        _set_attributes(file, dataset.attributes)
         for name, split in dataset.splits.items():
             _write(file.create_group(name), split)
     return path
@@ -44,9 +44,13 @@ def load(path: str | Path) -> Dataset:
     with opened(path) as file:
         found = [name for name in SPLITS if name in file]
         if not found:
-            raise FileError(f"data must have a group {', '.join(SPLITS)}, got {path} with {', '.join(file) or 'nothing'}")
-        splits = {name: _read(file[name], f"{path}, split {name}") for name in found}
-        return Dataset(**splits, attributes=_attributes(file))
+            raise FileError(
+                f"data must have a group {', '.join(SPLITS)}, got {path} with {', '.join(file) or 'nothing'}"
+            )
+        arrays = {name: read_arrays(file[name], f"{path}, split {name}") for name in found}
+        attributes = _attributes(file)
+    splits = {name: trajectory_of(x, f"{path}, split {name}") for name, x in arrays.items()}
+    return Dataset(**splits, attributes=attributes)
 
 
 def read_forecast(path: str | Path) -> tuple[Trajectory, dict]:
@@ -73,7 +77,12 @@ class TrajectoryWriter:
     """
 
     def __init__(
-        self, path: str | Path, times: Float[Tensor, "k time"], bodies: Bodies, attributes: dict, overwrite: bool = False
+        self,
+        path: str | Path,
+        times: Float[Tensor, "k time"],
+        bodies: Bodies,
+        attributes: dict,
+        overwrite: bool = False,
     ):
         self.path = new_path(path, overwrite)
         self.partial = self.path.with_name(f"{self.path.name}.part")
@@ -82,7 +91,7 @@ class TrajectoryWriter:
     def __enter__(self) -> TrajectoryWriter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.file = h5py.File(self.partial, "w")
-        self.file.attrs.update(self.attributes)
+        _set_attributes(self.file, self.attributes)
         self.group = self.file.create_group(FORECAST)
         self.group["written"] = np.zeros(len(self.times), dtype=np.int64)
         self.group["times"] = _array(self.times)
@@ -119,17 +128,41 @@ def new_path(path: str | Path, overwrite: bool) -> Path:
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[h5py.File]:
-    """An HDF5 file open for reading; FileError when it cannot be opened or read to its end."""
+    """An HDF5 file open for reading, and for nothing else; FileError when that fails."""
+    with broken_means("a whole HDF5 file", not_empty(path)), h5py.File(path, "r") as file:
+        yield file
+
+
+def not_empty(path: str | Path) -> Path:
+    """The path, if it is a file that holds something; FileError otherwise."""
     path = must_exist(path, "data")
-    if path.is_file() and path.stat().st_size == 0:
-        raise FileError(f"data must be an HDF5 file, got {path}, which is empty")
+    if not path.is_file():
+        raise FileError(f"data must be a file, got {path}, which is a folder")
+    if path.stat().st_size == 0:
+        raise FileError(f"data must be a file of trajectories, got {path}, which is empty")
+    return path
+
+
+@contextmanager
+def broken_means(kind: str, path: Path) -> Iterator[None]:
+    """FileError `data must be KIND` for whatever a reader raises: a damaged file makes h5py, numpy and zipfile raise
+    KeyError, TypeError, ValueError, MemoryError, zlib.error and more."""
     try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except (FileError, InputError):
+        yield
+    except LiehamError:
         raise
-    except (OSError, RuntimeError) as error:
-        raise FileError(f"data must be a whole HDF5 file, got {path}: {error}") from error
+    except Exception as error:
+        raise FileError(f"data must be {kind}, got {path}: {' '.join(str(error).split())}") from error
+
+
+def read_arrays(group: h5py.Group, where: str) -> dict[str, np.ndarray]:
+    """Every array of a group by its name; InputError when there is anything but arrays."""
+    if not isinstance(group, h5py.Group):
+        raise InputError(f"{where}: it must be a group of arrays, got an array")
+    for name in group:
+        if not isinstance(group[name], h5py.Dataset):
+            raise InputError(f"{where}: {name} must be an array, got a group")
+    return {name: group[name][()] for name in group}
 
 
 def _write(group: h5py.Group, x: Trajectory) -> None:
@@ -142,12 +175,24 @@ def _write(group: h5py.Group, x: Trajectory) -> None:
         group["mask"] = _array(x.bodies.mask)
 
 
-def _read(group: h5py.Group, where: str) -> Trajectory:
-    return trajectory_of({name: group[name][()] for name in group}, where)
+def _set_attributes(file: h5py.File, attributes: dict) -> None:
+    for name, value in attributes.items():
+        try:
+            file.attrs[name] = value
+        except (TypeError, ValueError) as error:
+            raise expected(f"attribute {name}", "text, a number, or a list of one of them", repr(value)) from error
 
 
 def _attributes(file: h5py.File) -> dict:
-    return {key: value.item() if isinstance(value, np.generic) else value for key, value in file.attrs.items()}
+    return {name: _plain(value) for name, value in file.attrs.items()}
+
+
+def _plain(value: object) -> object:
+    """An attribute as JSON knows it."""
+    if isinstance(value, h5py.Empty):
+        return None
+    value = np.asarray(value)
+    return (np.char.decode(value, "utf-8", "replace") if value.dtype.kind == "S" else value).tolist()
 
 
 def _array(x: Tensor) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 import h5py
@@ -57,11 +58,11 @@ def _divide(x: Trajectory, path: Path, split: tuple[float, float, float], seed: 
     if len(x) < 3:
         points = x.times.shape[-1]
         cuts = _cuts(points, split)
-        parts = [x.window(a, b - a) if b - a >= 2 else None for a, b in zip(cuts, cuts[1:], strict=False)]
+        parts = [x.window(a, b - a) if b - a >= 2 else None for a, b in pairwise(cuts)]
         return Dataset(*parts, attributes | {"split": "along time"})
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
     cuts = _cuts(len(x), split)
-    parts = [x[order[a:b]] if b > a else None for a, b in zip(cuts, cuts[1:], strict=False)]
+    parts = [x[order[a:b]] if b > a else None for a, b in pairwise(cuts)]
     return Dataset(*parts, attributes | {"split": "by trajectory", "split_seed": seed})
 
 
@@ -105,11 +106,11 @@ def format_description(description: dict) -> str:
     """The same as text."""
     lines = [f"{key:<18} {value}" for key, value in description["attributes"].items()]
     for name, x in description["splits"].items():
-        lines.append(f"\n{name}: {x['trajectories']} trajectories of {x['points']} points, {x['bodies']} bodies in {x['dim']}-D")
+        lines.append(
+            f"\n{name}: {x['trajectories']} trajectories of {x['points']} points, {x['bodies']} bodies in {x['dim']}-D"
+        )
         lines.append(f"  {'dtype':<16} {x['dtype']}, {x['features']} features, {100 * x['padded']:.0f} % padded")
         for key in ("times", "step", "total_momentum"):
             lines.append(f"  {key:<16} {x[key][0]:.6g} to {x[key][1]:.6g}")
         lines += [f"  {key:<16} {low:.6g} to {high:.6g}" for key, (low, high) in x["range"].items()]
     return "\n".join(lines)
-
-

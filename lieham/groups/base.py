@@ -34,7 +34,9 @@ class Group(ABC):
     """The pair coordinates do not tell x from y."""
 
     @abstractmethod
-    def generators(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
+    def generators(
+        self, dtype: torch.dtype = torch.float64, device: torch.device | None = None
+    ) -> tuple[Tensor, Tensor]:
         """(A, b) of shapes (lie_dim, d, d) and (lie_dim, d): the infinitesimal motions x ↦ A_k x + b_k."""
 
     @abstractmethod

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from lieham.errors import InputError, expected
+from lieham.progress import Progress
 from lieham.state import PhaseState
 from lieham.typing import Float, Tensor
-
-Progress = Callable[[int, int], None]
-"""Called as `progress(done, total)` after each output time."""
 
 
 class Field(ABC):
@@ -78,9 +76,7 @@ class Integrator(ABC):
         cannot take, and IntegrationError when the state leaves the finite numbers.
         """
 
-    def stream(
-        self, field: Field, state: PhaseState, times: Float[Tensor, "*batch time"]
-    ) -> Iterator[PhaseState]:
+    def stream(self, field: Field, state: PhaseState, times: Float[Tensor, "*batch time"]) -> Iterator[PhaseState]:
         """The states of `integrate` one output time after the other, (*batch, n, d) each.
 
         A fixed-step method yields each as it is reached, so that a forecast can be written while it runs.

@@ -61,9 +61,7 @@ class FixedStep(Integrator):
                 progress(len(path) - 1, times.shape[-1] - 1)
         return stack(path)
 
-    def stream(
-        self, field: Field, state: PhaseState, times: Float[Tensor, "*grid time"]
-    ) -> Iterator[PhaseState]:
+    def stream(self, field: Field, state: PhaseState, times: Float[Tensor, "*grid time"]) -> Iterator[PhaseState]:
         self.check(field)
         grid = TimeGrid.of(times, state)
         recent = [PhaseState(*state)]

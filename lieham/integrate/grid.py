@@ -109,9 +109,7 @@ def _check_state(state: PhaseState) -> None:
     if q.ndim < 2 or not q.is_floating_point():
         raise expected("q", "a floating tensor of shape (*batch, n, d)", f"{tuple(q.shape)} of {q.dtype}")
     if p.shape != q.shape or p.dtype != q.dtype:
-        raise expected(
-            "p", f"of shape {tuple(q.shape)} and {q.dtype} like q", f"{tuple(p.shape)} and {p.dtype}"
-        )
+        raise expected("p", f"of shape {tuple(q.shape)} and {q.dtype} like q", f"{tuple(p.shape)} and {p.dtype}")
     for name, x in zip("qp", state, strict=True):
         if not bool(torch.isfinite(x).all()):
             where = tuple((~torch.isfinite(x)).nonzero()[0].tolist())
@@ -132,9 +130,7 @@ def _check_times(times: Tensor, batch: torch.Size) -> None:
     wrong = (steps == 0) | (steps != steps[..., :1])
     if bool(wrong.any()):
         where = tuple(wrong.nonzero()[0].tolist())
-        raise expected(
-            "times", "strictly increasing or strictly decreasing", f"a step that is not, at index {where}"
-        )
+        raise expected("times", "strictly increasing or strictly decreasing", f"a step that is not, at index {where}")
 
 
 def _shape(batch: Sequence[int]) -> str:

@@ -37,9 +37,7 @@ class RKN4(FixedStep):
                 f"{type(field).__name__} does not declare: take yoshida4"
             )
 
-    def step(
-        self, field: SeparableField, state: State, t: Float[Tensor, "*clock"], h: float | Tensor
-    ) -> State:
+    def step(self, field: SeparableField, state: State, t: Float[Tensor, "*clock"], h: float | Tensor) -> State:
         q, p, middle = state.q, state.p, t + h / 2
         f1 = field.force(t, q)
         f2 = field.force(middle, q + field.velocity(t, p + f1 * (h / 4)) * (h / 2))

@@ -52,9 +52,7 @@ def make_integrator(method: str | Integrator, **settings: object) -> Integrator:
     """
     if isinstance(method, Integrator):
         if settings:
-            raise InputError(
-                f"settings ({', '.join(settings)}) belong to the integrator given: set them there"
-            )
+            raise InputError(f"settings ({', '.join(settings)}) belong to the integrator given: set them there")
         return method
     if not isinstance(method, str):
         raise expected("method", "a name or an Integrator", repr(method))

@@ -34,8 +34,7 @@ def composition(*weights: float) -> tuple[Stage, ...]:
     before = (0.0, *weights[:-1])
     starts = tuple(accumulate(before))
     return tuple(
-        Stage((left + w) / 2, start, w, start + w / 2)
-        for left, w, start in zip(before, weights, starts, strict=True)
+        Stage((left + w) / 2, start, w, start + w / 2) for left, w, start in zip(before, weights, starts, strict=True)
     )
 
 
@@ -54,9 +53,7 @@ class Splitting(FixedStep):
     keeps_quadratic: ClassVar[bool] = True
     stages: ClassVar[tuple[Stage, ...]]
 
-    def step(
-        self, field: SeparableField, state: State, t: Float[Tensor, "*clock"], h: float | Tensor
-    ) -> State:
+    def step(self, field: SeparableField, state: State, t: Float[Tensor, "*clock"], h: float | Tensor) -> State:
         for drift, drift_clock, kick, kick_clock in self.stages:
             state = state.shift(dq=field.velocity(t + drift_clock * h, state.p) * (drift * h))
             state = state.shift(dp=field.force(t + kick_clock * h, state.q) * (kick * h))

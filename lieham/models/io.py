@@ -51,7 +51,7 @@ def load_weights(model: torch.nn.Module, tensors: dict[str, Tensor], source: str
         if here is None or there is None or here.shape != there.shape:
             shapes = ["absent" if x is None else str(tuple(x.shape)) for x in (here, there)]
             raise InputError(
-                f"weights in {source} must be of the same architecture as the model: {name} must be {shapes[0]}, got {shapes[1]}"
+                f"weights in {source} must be of the model's architecture: {name} must be {shapes[0]}, got {shapes[1]}"
             )
     model.load_state_dict(tensors)
 

@@ -15,8 +15,8 @@ from lieham.data import Dataset
 from lieham.errors import FileError, InputError, Interrupted
 from lieham.files import must_exist, replacing
 from lieham.hamiltonian import Hamiltonian
-from lieham.integrate import Progress
 from lieham.models import HLieConv, save_model
+from lieham.progress import Progress, reporting
 from lieham.training.interrupt import interruptible
 from lieham.training.loop import History, Trainer
 
@@ -39,7 +39,7 @@ def fit(
         config: all settings; `settings` replace single ones, see `TrainConfig`.
         run: a folder for config.yaml, log.jsonl, checkpoint.pt and model.safetensors. Ctrl-C leaves it resumable.
         resume: continue the run in that folder. The weights come out bit for bit as without the interruption.
-        progress: called as progress(done, total).
+        progress: called as progress(done, total); by default a bar, where standard error is a terminal.
 
     Returns the history of validations. Raises InputError on data that do not fit the model, FileError when `run`
     holds a run already and `resume` is False, Interrupted after Ctrl-C, IntegrationError when training diverges.
@@ -55,17 +55,17 @@ def fit(
     model.to(device)
     _check(model, data)
     train, val = (None if x is None else x.to(device, weight.dtype) for x in (data.train, data.val))
-    with interruptible() as stop:
+    with interruptible() as stop, reporting(progress, "training") as report:
         trainer = Trainer(model, train, val, config, stop)
         if run is None:
-            for _ in trainer.run(progress):
+            for _ in trainer.run(report):
                 pass
         else:
-            _fit_in(RunFolder(Path(run)), trainer, model, data, resume, progress)
+            _fit_in(RunFolder(Path(run)), trainer, model, data, resume, report)
     return trainer.history
 
 
-def _fit_in(folder: RunFolder, trainer: Trainer, model, data: Dataset, resume: bool, progress: Progress | None):
+def _fit_in(folder: RunFolder, trainer: Trainer, model, data: Dataset, resume: bool, progress: Progress):
     if resume:
         trainer.load_state_dict(folder.checkpoint(), str(folder.path / "checkpoint.pt"))
     else:
@@ -100,7 +100,9 @@ class RunFolder:
     def create(self, model: HLieConv, config: TrainConfig, data: Dataset) -> None:
         """Make the folder; FileError when a run is there already."""
         if (self.path / "config.yaml").exists():
-            raise FileError(f"run must be a new folder, got {self.path}, which holds a run: resume it, or take another name")
+            raise FileError(
+                f"run must be a new folder, got {self.path}, which holds a run: resume it, or take another name"
+            )
         content = {"model": model.config, "train": asdict(config), "data": _plain(data.attributes)}
         with replacing(self.path / "config.yaml") as temporary:
             temporary.write_text(yaml.safe_dump(content, sort_keys=False))
@@ -133,11 +135,15 @@ class RunFolder:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ModuleNotFoundError as error:
-            raise InputError("tensorboard must be installed for tensorboard=True: pip install 'lieham[tensorboard]'") from error
+            raise InputError(
+                "tensorboard must be installed for tensorboard=True: pip install 'lieham[tensorboard]'"
+            ) from error
         with SummaryWriter(str(self.path / "tensorboard")) as writer:
             for name in ("loss", "validation"):
                 writer.add_scalar(name, row[name], index)
 
 
 def _plain(attributes: dict) -> dict:
-    return {key: value if isinstance(value, (bool, int, float, str)) else str(value) for key, value in attributes.items()}
+    return {
+        key: value if isinstance(value, (bool, int, float, str)) else str(value) for key, value in attributes.items()
+    }

@@ -13,8 +13,8 @@ from lieham.config import TrainConfig
 from lieham.data import Windows
 from lieham.errors import InputError, Interrupted
 from lieham.hamiltonian import Hamiltonian
-from lieham.integrate import Progress
 from lieham.models.io import load_weights
+from lieham.progress import Progress
 from lieham.state import Trajectory
 from lieham.training.loss import ShootingLoss
 from lieham.training.stages import AdamStage, RefineStage, Stage

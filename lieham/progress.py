@@ -1,0 +1,45 @@
+"""Progress bars of long stages, on standard error, where somebody is watching."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Progress = Callable[[int, int], None]
+"""Called as `progress(done, total)`."""
+
+
+@contextmanager
+def reporting(progress: Progress | None, label: str) -> Iterator[Progress]:
+    """Yield `progress`, or, where it is None, a bar called `label` if standard error is a terminal."""
+    if progress is not None:
+        yield progress
+    elif not sys.stderr.isatty():
+        yield _silent
+    else:
+        with _bar(label) as report:
+            yield report
+
+
+def _silent(done: int, total: int) -> None:
+    """Nobody is watching."""
+
+
+@contextmanager
+def _bar(label: str) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description:<10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True)) as shown:
+        task = shown.add_task(label, total=None)
+        yield lambda done, total: shown.update(task, completed=done, total=total)
