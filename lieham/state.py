@@ -48,7 +48,8 @@ class Bodies:
     def of(cls, mass: Tensor, features: Tensor | None = None, mask: Tensor | None = None) -> Bodies:
         """Validate and fill in: no features means c = 0, no mask means all real; padded bodies get mass 1.
 
-        Raises InputError on wrong shapes, on a mass that is not finite and positive, on features not finite.
+        Raises InputError on wrong shapes, on a mass that is not finite and positive, on features not finite, and on a
+        system without a real body.
         """
         if mask is None:
             mask = torch.ones_like(mass, dtype=torch.bool)
@@ -58,6 +59,8 @@ class Bodies:
             raise expected("mask", f"bool of shape {tuple(mass.shape)} like mass", _shape(mask))
         if features.shape[:-1] != mass.shape:
             raise expected("features", f"of shape {tuple(mass.shape)} + (c,) like mass", _shape(features))
+        if not bool(mask.any(-1).all()):
+            raise expected("mask", "True for at least one body of each system", "a system without bodies")
         mass = torch.where(mask, mass, torch.ones_like(mass))
         features = torch.where(mask[..., None], features, torch.zeros_like(features))
         if not bool((torch.isfinite(mass) & (mass > 0)).all()):
@@ -102,15 +105,9 @@ class Trajectory:
         Padded bodies are put at rest at the origin. Raises InputError on shapes that do not fit, values that
         are not finite, and times that do not strictly increase.
         """
-        if q.ndim < 3:
-            raise expected("q", "of shape (*batch, time, n, d)", _shape(q))
-        if p.shape != q.shape:
-            raise expected("p", f"of shape {tuple(q.shape)} like q", _shape(p))
+        _check_shapes(q, "p", p, bodies)
         if times.shape not in (q.shape[:-2], q.shape[-3:-2]):
             raise expected("times", f"of shape {tuple(q.shape[:-2])} or {tuple(q.shape[-3:-2])}", _shape(times))
-        if bodies.mass.shape != q.shape[:-3] + q.shape[-2:-1]:
-            wanted = tuple(q.shape[:-3] + q.shape[-2:-1])
-            raise expected("mass", f"of shape {wanted} for q of shape {tuple(q.shape)}", _shape(bodies.mass))
         real = bodies.mask[..., None, :, None]
         q, p = (torch.where(real, x, torch.zeros_like(x)) for x in (q, p))
         for name, x in (("times", times), ("q", q), ("p", p)):
@@ -123,11 +120,7 @@ class Trajectory:
     @classmethod
     def from_velocities(cls, times: Tensor, q: Tensor, v: Tensor, bodies: Bodies) -> Trajectory:
         """p = m v, for whoever observes velocities `v` of the shape of `q`."""
-        if v.shape != q.shape:
-            raise expected("v", f"of shape {tuple(q.shape)} like q", _shape(v))
-        if bodies.mass.shape != q.shape[:-3] + q.shape[-2:-1]:
-            wanted = tuple(q.shape[:-3] + q.shape[-2:-1])
-            raise expected("mass", f"of shape {wanted} for q of shape {tuple(q.shape)}", _shape(bodies.mass))
+        _check_shapes(q, "v", v, bodies)
         return cls.of(times, q, v * bodies.mass[..., None, :, None], bodies)
 
     @property
@@ -174,6 +167,16 @@ class Trajectory:
 
 def _shape(x: Tensor) -> str:
     return f"{tuple(x.shape)}" if x.dtype != torch.bool else f"bool {tuple(x.shape)}"
+
+
+def _check_shapes(q: Tensor, name: str, p: Tensor, bodies: Bodies) -> None:
+    if q.ndim < 3:
+        raise expected("q", "of shape (*batch, time, n, d)", _shape(q))
+    if p.shape != q.shape:
+        raise expected(name, f"of shape {tuple(q.shape)} like q", _shape(p))
+    wanted = tuple(q.shape[:-3] + q.shape[-2:-1])
+    if bodies.mass.shape != wanted:
+        raise expected("mass", f"of shape {wanted} for q of shape {tuple(q.shape)}", _shape(bodies.mass))
 
 
 def _check_finite(name: str, x: Tensor) -> None:

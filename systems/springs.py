@@ -9,7 +9,7 @@ from lieham.errors import InputError, expected
 from lieham.integrate import integrate
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Tensor
-from systems.base import Force, System, normal, pair_weights, stream, uniform
+from systems.base import Force, System, check_sizes, normal, pair_weights, stream, uniform
 
 ALIGNED, POINTS = 100, 5
 """The published protocol cuts a trajectory of 500 points into 100 aligned windows of 5 points."""
@@ -89,10 +89,11 @@ class Springs(System):
         """The published protocol: one aligned window of 5 points of each trajectory, the rest unseen.
 
         Truth by torchdiffeq's rk4 on the grid in float64, as in the original. The test windows depend neither on
-        `n_train` nor on `seed`. Raises InputError where the springs are not those of the benchmark.
+        `n_train` nor on `seed`. Raises InputError on sizes below 0, and where the springs are not the benchmark's.
         """
         if self.rest_length or self.centred_momenta:
             raise InputError("benchmark must be of springs without rest length and with momenta centred over systems")
+        check_sizes({"train": n_train, "val": n_val, "test": n_test})
         sizes = {"train": (n_train, seed), "val": (n_val, seed), "test": (n_test, 0)}
         splits = {name: self._windows(n, s, name) for name, (n, s) in sizes.items() if n}
         settings = {"seed": seed, "method": "rk4", "protocol": "one aligned window of 5 points a trajectory"}

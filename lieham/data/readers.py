@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import zipfile
 from itertools import pairwise
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 
 from lieham.data.arrays import trajectory_of
 from lieham.data.dataset import SPLITS, Dataset
-from lieham.data.hdf5 import load, opened
+from lieham.data.hdf5 import broken_means, load, not_empty, opened, read_arrays
 from lieham.errors import FileError, InputError, expected
 from lieham.files import must_exist
 from lieham.state import Trajectory
@@ -35,43 +33,40 @@ def read(path: str | Path, split: tuple[float, float, float] = SHARES, seed: int
     if path.suffix not in (".h5", ".hdf5"):
         raise FileError(f"data must be a file that ends in .h5, .hdf5 or .npz, got {path}")
     with opened(path) as file:
-        if any(name in file for name in SPLITS):
-            return load(path)
-        arrays = {name: file[name][()] for name in file if isinstance(file[name], h5py.Dataset)}
+        arrays = None if any(name in file for name in SPLITS) else read_arrays(file, str(path))
+    if arrays is None:
+        return load(path)
     return _divide(trajectory_of(arrays, str(path)), path, split, seed)
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    if path.stat().st_size == 0:
-        raise FileError(f"data must be an .npz file, got {path}, which is empty")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise FileError(f"data must be a whole .npz file of plain arrays, got {path}: {error}") from error
+    with broken_means("a whole .npz file of plain arrays", not_empty(path)), path.open("rb") as handle:
+        file = np.load(handle, allow_pickle=False)
+        if isinstance(file, np.ndarray):
+            raise FileError(f"data must be an .npz file of named arrays, got {path}, a single array without a name")
+        return {name: file[name] for name in file.files}
 
 
 def _divide(x: Trajectory, path: Path, split: tuple[float, float, float], seed: int) -> Dataset:
-    if len(split) != 3 or min(split) < 0 or not split[0] > 0 or abs(sum(split) - 1) > 1e-6:
+    if len(split) != 3 or min(split) < 0 or not split[0] > 0 or not abs(sum(split) - 1) <= 1e-6:
         raise expected("split", "three shares that sum to 1, the first positive", split)
     attributes = {"source": path.name, "units": "as in the file"}
     if len(x) < 3:
-        points = x.times.shape[-1]
-        cuts = _cuts(points, split)
-        parts = [x.window(a, b - a) if b - a >= 2 else None for a, b in pairwise(cuts)]
+        cuts = _cuts(x.times.shape[-1], split, "times", least=2)
+        parts = [x.window(a, b - a) if b > a else None for a, b in pairwise(cuts)]
         return Dataset(*parts, attributes | {"split": "along time"})
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
-    cuts = _cuts(len(x), split)
+    cuts = _cuts(len(x), split, "trajectories", least=1)
     parts = [x[order[a:b]] if b > a else None for a, b in pairwise(cuts)]
     return Dataset(*parts, attributes | {"split": "by trajectory", "split_seed": seed})
 
 
-def _cuts(total: int, split: tuple[float, float, float]) -> list[int]:
-    """Where the three parts of `total` items begin and end; each asked-for part gets one where there are enough."""
-    sizes = [max(1, round(total * share)) if share > 0 else 0 for share in split[1:]]
+def _cuts(total: int, split: tuple[float, float, float], what: str, least: int) -> list[int]:
+    """Where the three parts of `total` items begin and end; each asked-for part gets at least `least`."""
+    sizes = [max(least, round(total * share)) if share > 0 else 0 for share in split[1:]]
     first = total - sum(sizes)
-    if first < 1:
-        raise InputError(f"split must leave at least one item for training, got {split} of {total}")
+    if first < least:
+        raise InputError(f"split must leave at least {least} {what} for training, got {split} of {total}")
     return [0, first, first + sizes[0], total]
 
 
@@ -96,7 +91,7 @@ def _describe(x: Trajectory) -> dict:
         "padded": 1 - real.double().mean().item(),
         "dtype": str(x.q.dtype).removeprefix("torch."),
         "times": [x.times.min().item(), x.times.max().item()],
-        "step": [steps.min().item(), steps.max().item()],
+        "step": [steps.min().item(), steps.max().item()] if steps.numel() else None,
         "total_momentum": [total.min().item(), total.max().item()],
         "range": {name: [y.min().item(), y.max().item()] for name, y in ranges.items() if y.numel()},
     }
@@ -110,7 +105,6 @@ def format_description(description: dict) -> str:
             f"\n{name}: {x['trajectories']} trajectories of {x['points']} points, {x['bodies']} bodies in {x['dim']}-D"
         )
         lines.append(f"  {'dtype':<16} {x['dtype']}, {x['features']} features, {100 * x['padded']:.0f} % padded")
-        for key in ("times", "step", "total_momentum"):
-            lines.append(f"  {key:<16} {x[key][0]:.6g} to {x[key][1]:.6g}")
-        lines += [f"  {key:<16} {low:.6g} to {high:.6g}" for key, (low, high) in x["range"].items()]
+        ranges = {key: x[key] for key in ("times", "step", "total_momentum") if x[key]} | x["range"]
+        lines += [f"  {key:<16} {low:.6g} to {high:.6g}" for key, (low, high) in ranges.items()]
     return "\n".join(lines)
