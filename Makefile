@@ -1,5 +1,7 @@
 # `make demo` and `make test` install what they need into .venv on first use.
 PYTHON ?= python3
+# The tensors are small: a second thread gains little, and on a busy machine it waits for a core at every product.
+export OMP_NUM_THREADS ?= 1
 VENV := .venv
 STAMP := $(VENV)/.installed
 RUN := $(VENV)/bin

@@ -1,7 +1,7 @@
-"""What 10⁴ Yoshida-4 steps conserve, trained and untrained, and the negative controls: `python benchmarks/conservation.py`.
+"""What 10⁴ Yoshida-4 steps conserve, and the negative controls: `python benchmarks/conservation.py`.
 
-float64, compensated summation, one step between outputs. Drift of P relative to Σ|p_i|, of L about the centre of mass to
-Σ|q_i × p_i|, of H to the mean kinetic energy: its largest value in the first and in the last quarter of the run tell
+float64, compensated summation, one step between outputs. Drift of P relative to Σ|p_i|, of L about the centre of mass
+to Σ|q_i × p_i|, of H to the mean kinetic energy: its largest value in the first and in the last quarter of the run tell
 whether it grows.
 """
 
@@ -15,7 +15,7 @@ import lieham
 import systems
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
-from untrained import random_weights  # noqa: E402
+from untrained import random_weights
 
 
 def model_for(group: str, dim: int, trained: bool, start: lieham.Trajectory) -> lieham.HLieConv:

@@ -32,8 +32,7 @@ class System(ABC):
     points: int = 500
 
     def __init__(self, n_bodies: int, dim: int):
-        if n_bodies < 1:
-            raise expected("n_bodies", "at least 1", n_bodies)
+        check_count("n_bodies", n_bodies, 1)
         if dim not in (2, 3):
             raise expected("dim", "2 or 3", dim)
         self.n_bodies, self.dim = n_bodies, dim
@@ -73,8 +72,7 @@ class System(ABC):
     def times(self, points: int | None = None) -> Float[Tensor, " time"]:
         """The first `points` of the law's own grid, float64."""
         points = self.points if points is None else points
-        if points < 2:
-            raise expected("points", "at least 2", points)
+        check_count("points", points, 2)
         return torch.arange(points, dtype=torch.float64) * (self.end / (self.points - 1))
 
     def trajectories(
@@ -130,6 +128,12 @@ class SystemField(SeparableField):
         return self._force(q)
 
 
+def check_count(name: str, value: int, least: int) -> None:
+    """Raise InputError unless `value` is an integer of at least `least`."""
+    if not isinstance(value, int) or value < least:
+        raise expected(name, f"an integer of at least {least}", value)
+
+
 def stream(seed: int, split: str) -> torch.Generator:
     """A generator of its own for each seed and split."""
     check_choice("split", split, tuple(SPLIT_SEEDS))
@@ -139,8 +143,7 @@ def stream(seed: int, split: str) -> torch.Generator:
 def check_sizes(sizes: dict[str, int]) -> None:
     """Raise InputError on a split of fewer than 0 trajectories, and when all are empty."""
     for split, size in sizes.items():
-        if size < 0:
-            raise expected(f"n_{split}", "at least 0", size)
+        check_count(f"n_{split}", size, 0)
     if not any(sizes.values()):
         raise InputError("n_train, n_val and n_test must not all be 0")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import torch
 
 from lieham.errors import expected
@@ -23,8 +25,8 @@ class Gravity(System):
     def __init__(self, n_bodies: int = 6, dim: int = 2, *, softening: float = 0.3, G: float = 1.0, warmth: float = 0.8):
         super().__init__(n_bodies, dim)
         for name, value in (("softening", softening), ("G", G), ("warmth", warmth)):
-            if not value > 0:
-                raise expected(name, "positive", value)
+            if not 0 < value < inf:
+                raise expected(name, "finite and positive", value)
         self.softening, self.G, self.warmth = softening, G, warmth
 
     @property

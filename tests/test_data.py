@@ -34,6 +34,9 @@ from lieham.state import Bodies, PhaseState, Trajectory
 
 NAN = math.nan
 
+pytestmark = pytest.mark.filterwarnings("error")
+"""A user's terminal shows no warning of numpy's or torch's: not of read-only arrays, not of files left open."""
+
 
 def draw(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)

@@ -13,7 +13,12 @@ LAWS = ("springs", "gravity")
 
 
 def demo(
-    run: Path = Path("runs/demo"), seed: int = 0, small: bool = False, json: bool = False, overwrite: bool = False
+    run: Path = Path("runs/demo"),
+    seed: int = 0,
+    small: bool = False,
+    json: bool = False,
+    overwrite: bool = False,
+    threads: int = 1,
 ):
     """Learn the published spring benchmark from 100 trajectories, forecast it, and show what is conserved.
 
@@ -23,8 +28,13 @@ def demo(
         small: a few steps of everything, to see that it runs; the figures mean nothing then.
         json: print the figures as JSON instead of a table.
         overwrite: replace an older run in that folder.
+        threads: of torch; the tensors are small, so a second one gains little and suffers on a busy machine.
     """
+    import torch
+
     from lieham.cli.demo import run_demo, table
+
+    torch.set_num_threads(threads)
 
     figures = run_demo(run, seed, small, overwrite)
     _print(figures, json, table)

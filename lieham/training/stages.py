@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 from torch import nn
-from torch.nn.utils import parameters_to_vector, vector_to_parameters
+from torch.nn.utils import parameters_to_vector
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lieham.config import TrainConfig
@@ -100,8 +100,13 @@ class RefineStage(Stage):
     def step(self, loss: Loss) -> float:
         start = self._read()
         options = {"maxcor": 50, "maxiter": self.stride, "maxfun": 2 * self.stride, "ftol": 0.0, "gtol": 0.0}
-        result = minimize(self._value_and_gradient, start, (loss,), "L-BFGS-B", jac=True, options=options)
-        self._write(result.x)
+        try:
+            result = minimize(self._value_and_gradient, start, (loss,), "L-BFGS-B", jac=True, options=options)
+        except BaseException:
+            self._write(start)  # an interrupted step is undone, so that a resumed run repeats it
+            raise
+        self._write(result.x if np.isfinite(result.fun) else start)
+        check_finite(torch.tensor(result.fun))
         return float(result.fun)
 
     def _value_and_gradient(self, x: np.ndarray, loss: Loss) -> tuple[float, np.ndarray]:
@@ -117,9 +122,12 @@ class RefineStage(Stage):
     def _read(self) -> np.ndarray:
         return parameters_to_vector(self.parameters).detach().cpu().double().numpy()
 
+    @torch.no_grad()
     def _write(self, x: np.ndarray) -> None:
         first = self.parameters[0]
-        vector_to_parameters(torch.from_numpy(x).to(first.device, first.dtype), self.parameters)
+        pieces = torch.from_numpy(x).to(first.device, first.dtype).split([p.numel() for p in self.parameters])
+        for parameter, piece in zip(self.parameters, pieces, strict=True):
+            parameter.copy_(piece.view_as(parameter))
 
     @property
     def model(self) -> nn.Module:
