@@ -37,7 +37,7 @@ class Charge:
         """|J(t) − J(0)| / scale; 0 where nothing moved."""
         change = (self.values - self.values[:, :1]).abs()
         scale = self.scale[:, None].expand_as(change)
-        return torch.where(change > 0, change / scale, torch.zeros_like(change))
+        return torch.where(change == 0, torch.zeros_like(change), change / scale)
 
     def summary(self) -> dict:
         """Largest drift over systems and times, the median over systems of their largest, and the flags."""

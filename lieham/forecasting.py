@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 import torch
@@ -121,6 +122,8 @@ def _integrator(method: str | Integrator, settings: dict) -> Integrator:
 
 def _as_batch(initial: Trajectory) -> Trajectory:
     if initial.q.ndim == 4:
+        if len(initial) == 0:
+            raise InputError("initial must hold at least one trajectory, got none")
         return initial
     if initial.q.ndim != 3:
         raise InputError(f"initial must be one trajectory or a batch of them, got q of shape {tuple(initial.q.shape)}")
@@ -136,8 +139,8 @@ def _times(initial: Trajectory, steps: int, dt: float | None) -> Float[Tensor, "
             raise InputError("dt must be given when the initial trajectories hold a single time, got None")
         width = times[:, 1:2] - times[:, :1]
     else:
-        if dt == 0:
-            raise expected("dt", "a time step other than 0", dt)
+        if not (isfinite(dt) and dt != 0):
+            raise expected("dt", "a finite time step other than 0", dt)
         width = torch.full_like(times[:, :1], dt)
     return times[:, :1] + width * torch.arange(steps + 1, dtype=torch.float64)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from lieham.integrate import INTEGRATORS as METHODS
 from lieham.integrate import make_integrator
 from systems import Gravity, Springs
@@ -22,3 +24,12 @@ SYSTEMS = {
     "one star": Gravity(1, 2),
 }
 """Every law in the dimensions, sizes and options that it has."""
+
+
+def randomise(model, seed=0, scale=0.3):
+    """Give every weight a random value; a fresh kernel network ends in zeros, which would hide half of the model."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.copy_(scale * torch.randn(weight.shape, generator=generator, dtype=torch.float64).to(weight.dtype))
+    return model

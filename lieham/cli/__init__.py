@@ -21,15 +21,25 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"lieham {__version__}")
         return 0
     try:
+        arguments = switched_on(sys.argv[1:] if arguments is None else arguments)
         auto_cli(COMMANDS, args=arguments, prog="lieham", description=__doc__.splitlines()[0])
     except Interrupted as stopped:
         again = f": lieham train --resume true --run {stopped.run}" if stopped.run else ""
         print(f"lieham: {stopped}{again}", file=sys.stderr)
         return 130
-    except LiehamError as error:
+    except (LiehamError, OSError) as error:  # an OSError of the system names the file, or the disk that is full
         print(f"lieham: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("lieham: interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def switched_on(arguments: list[str]) -> list[str]:
+    """`--json` alone means `--json true`, and so for every switch of a command."""
+    from lieham.cli.commands import SWITCHES
+
+    following = [*arguments[1:], ""]
+    alone = [x in SWITCHES and y not in ("true", "false") for x, y in zip(arguments, following, strict=True)]
+    return [y for x, bare in zip(arguments, alone, strict=True) for y in ([x, "true"] if bare else [x])]

@@ -42,7 +42,7 @@ def demo(
 
 def generate(
     law: str,
-    out: Path,
+    out: Path | None = None,
     n_train: int = 100,
     n_val: int = 20,
     n_test: int = 100,
@@ -57,7 +57,7 @@ def generate(
 
     Args:
         law: springs or gravity.
-        out: the file to write.
+        out: the file to write, LAW.h5 by default.
         n_train: training trajectories.
         n_val: validation trajectories.
         n_test: test trajectories; the same whatever n_train is.
@@ -73,13 +73,14 @@ def generate(
     from systems import SYSTEMS
 
     check_choice("law", law, LAWS)
+    out = Path(f"{law}.h5") if out is None else out
     if out.exists() and not overwrite:
         raise FileError(f"out must be a new file, got {out}, which exists: give --overwrite true")
     system = SYSTEMS[law](n_bodies=n_bodies, dim=dim)
     if benchmark and law != "springs":
         raise InputError(f"benchmark must go with the law springs, got {law}")
     if benchmark:
-        data = system.benchmark(n_train, seed=seed, n_test=n_test)
+        data = system.benchmark(n_train, seed, n_test, n_val)
     else:
         data = system.generate(n_train, n_val, n_test, seed=seed, points=points)
     save(data, out, overwrite=overwrite)
@@ -174,6 +175,11 @@ def _print(figures: dict, json: bool, text) -> None:
     shown = json_format.dumps(figures, indent=2) if json else text(figures)
     print(shown, file=sys.stdout)
 
+
+_FUNCTIONS = (demo, generate, train, forecast_command, conservation_command, describe)
+
+SWITCHES = {f"--{name}" for f in _FUNCTIONS for name, kind in f.__annotations__.items() if kind == "bool"}
+"""Options that may stand without `true`."""
 
 COMMANDS = {
     "demo": demo,

@@ -18,7 +18,7 @@ from lieham.forecasting import Forecast, forecast, state_mse
 from lieham.integrate import make_integrator
 from lieham.models import HLieConv
 from lieham.state import PhaseState, Trajectory
-from lieham.training import fit
+from lieham.training import RunFolder, fit
 from systems import Springs
 from systems.floors import constant_state, floors, free_flight, window_mse
 
@@ -48,7 +48,7 @@ def run_demo(run: Path, seed: int, small: bool, overwrite: bool) -> dict:
     if run.exists() and any(run.iterdir()):
         if not overwrite:
             raise FileError(f"run must be a new folder, got {run}, which is not empty: give --overwrite true")
-        for name in ("config.yaml", "forecast.h5", "data.h5"):
+        for name in (*RunFolder.FILES, "forecast.h5", "data.h5"):
             (run / name).unlink(missing_ok=True)
     sizes, seconds, springs = SMALL if small else Sizes(), {}, Springs()
     with _stage("generating", seconds):

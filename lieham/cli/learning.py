@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from lieham.config import ModelConfig, TrainConfig
+from lieham.config import ModelConfig, TrainConfig, changed
 from lieham.data import read, read_forecast
 from lieham.drift import Conservation, conservation
-from lieham.errors import FileError, InputError, check_choice
+from lieham.errors import FileError, InputError, check_choice, expected
 from lieham.forecasting import Forecast, forecast
 from lieham.integrate import make_integrator
 from lieham.models import HLieConv, load_model
@@ -36,9 +36,17 @@ def start_run(run: Path, data: Path | None, model: ModelConfig, train: TrainConf
 def resume_run(run: Path, data: Path | None) -> History:
     """Continue an interrupted run with its own settings."""
     settings = RunFolder(run).config()
-    dataset = read(data or settings["data"]["file"])
-    model = build_model(ModelConfig(**settings["model"]))
-    return fit(model, dataset, config=TrainConfig(**settings["train"]), run=run, resume=True)
+    dataset = read(_data_of(run, data))
+    model = build_model(changed(ModelConfig(), settings["model"]))
+    return fit(model, dataset, config=changed(TrainConfig(), settings["train"]), run=run, resume=True)
+
+
+def _data_of(run: Path, data: Path | None) -> Path:
+    """The file given, or the one that the run was trained on."""
+    path = data or RunFolder(run).config()["data"].get("file")
+    if path is None:
+        raise InputError(f"data must name a file, since {run} does not say what it was trained on")
+    return Path(path)
 
 
 def forecast_run(
@@ -54,10 +62,10 @@ def forecast_run(
 ) -> dict:
     """Forecast from the first states of one split and write the result; returns what was done."""
     check_choice("split", split, ("train", "val", "test"))
+    if count < 1:
+        raise expected("count", "at least 1", count)
     model = load_model(run)
-    path = data or RunFolder(run).config()["data"].get("file")
-    if path is None:
-        raise InputError(f"data must name a file, since {run} does not say what it was trained on")
+    path = _data_of(run, data)
     initial = getattr(read(path), split)
     if initial is None:
         raise InputError(f"split must be one that {path} holds, got {split}")

@@ -20,9 +20,14 @@ FORMAT = "lieham.HLieConv/1"
 def save_model(model: HLieConv, path: str | Path) -> None:
     """Write weights, units and settings of a model to `path`, whole or not at all."""
     tensors = {name: x.detach().cpu().contiguous() for name, x in model.state_dict().items()}
-    metadata = {"format": FORMAT, "config": json.dumps(model.config)}
+    metadata = {"format": FORMAT, "config": json.dumps(settings_of(model))}
     with replacing(path) as temporary:
         save_file(tensors, str(temporary), metadata)
+
+
+def settings_of(model: HLieConv) -> dict:
+    """The settings that build the model again, in the precision that its weights have now."""
+    return model.config | {"dtype": str(next(model.parameters()).dtype).removeprefix("torch.")}
 
 
 def load_model(path: str | Path, device: torch.device | str = "cpu") -> HLieConv:
@@ -44,16 +49,19 @@ def load_model(path: str | Path, device: torch.device | str = "cpu") -> HLieConv
 
 
 def load_weights(model: torch.nn.Module, tensors: dict[str, Tensor], source: str) -> None:
-    """Load a state dict; InputError naming the first tensor that is missing, left over or of another shape."""
+    """Load a state dict; InputError naming the first tensor that is missing, left over or of another kind."""
     own = model.state_dict()
     for name in sorted(own.keys() | tensors.keys()):
-        here, there = own.get(name), tensors.get(name)
-        if here is None or there is None or here.shape != there.shape:
-            shapes = ["absent" if x is None else str(tuple(x.shape)) for x in (here, there)]
+        here, there = _kind(own.get(name)), _kind(tensors.get(name))
+        if here != there:
             raise InputError(
-                f"weights in {source} must be of the model's architecture: {name} must be {shapes[0]}, got {shapes[1]}"
+                f"weights in {source} must be of the model's architecture: {name} must be {here}, got {there}"
             )
     model.load_state_dict(tensors)
+
+
+def _kind(x: Tensor | None) -> str:
+    return "absent" if x is None else f"{tuple(x.shape)} of {str(x.dtype).removeprefix('torch.')}"
 
 
 def _read(path: Path) -> tuple[dict, dict[str, Tensor]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,10 +11,11 @@ import yaml
 
 from lieham.config import TrainConfig, changed
 from lieham.data import Dataset
-from lieham.errors import FileError, InputError, Interrupted
+from lieham.errors import FileError, InputError, Interrupted, expected
 from lieham.files import must_exist, replacing
 from lieham.hamiltonian import Hamiltonian
 from lieham.models import HLieConv, save_model
+from lieham.models.io import settings_of
 from lieham.progress import Progress, reporting
 from lieham.training.interrupt import interruptible
 from lieham.training.loop import History, Trainer
@@ -50,10 +50,12 @@ def fit(
     config = changed(config or TrainConfig(), settings)
     if resume and run is None:
         raise InputError("run must name the folder to resume, got None")
-    weight = next(model.parameters())
-    device = torch.device(config.device) if config.device else weight.device
-    model.to(device)
+    if config.tensorboard:
+        _check_tensorboard(run)
     _check(model, data)
+    weight = next(model.parameters())
+    device = _device(config.device) if config.device else weight.device
+    model.to(device)
     train, val = (None if x is None else x.to(device, weight.dtype) for x in (data.train, data.val))
     with interruptible() as stop, reporting(progress, "training") as report:
         trainer = Trainer(model, train, val, config, stop)
@@ -70,6 +72,7 @@ def _fit_in(folder: RunFolder, trainer: Trainer, model, data: Dataset, resume: b
         trainer.load_state_dict(folder.checkpoint(), str(folder.path / "checkpoint.pt"))
     else:
         folder.create(model, trainer.config, data)
+        folder.save(trainer)
     try:
         for _ in trainer.run(progress):
             folder.log(trainer.history, trainer.config.tensorboard)
@@ -91,33 +94,57 @@ def _check(model: Hamiltonian, data: Dataset) -> None:
             raise InputError(f"group must act on {data.dim} dimensions like the data, got {model.group}")
 
 
+def _device(name: str) -> torch.device:
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise expected("device", "one that torch has here, such as cpu or cuda", repr(name)) from error
+
+
+def _check_tensorboard(run: str | Path | None) -> None:
+    if run is None:
+        raise InputError("run must name a folder for the events of tensorboard=True, got None")
+    try:
+        import torch.utils.tensorboard  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "tensorboard must be installed for tensorboard=True: pip install 'lieham[tensorboard]'"
+        ) from error
+
+
 class RunFolder:
     """runs/NAME: config.yaml, checkpoint.pt, log.jsonl, model.safetensors; each written whole and renamed."""
+
+    FILES = ("config.yaml", "checkpoint.pt", "log.jsonl", "model.safetensors")
 
     def __init__(self, path: Path):
         self.path = path
 
     def create(self, model: HLieConv, config: TrainConfig, data: Dataset) -> None:
         """Make the folder; FileError when a run is there already."""
-        if (self.path / "config.yaml").exists():
-            raise FileError(
-                f"run must be a new folder, got {self.path}, which holds a run: resume it, or take another name"
-            )
-        content = {"model": model.config, "train": asdict(config), "data": _plain(data.attributes)}
+        if self.path.is_file() or any((self.path / name).exists() for name in self.FILES):
+            what = "is a file: " if self.path.is_file() else "holds a run: resume it, or "
+            raise FileError(f"run must be a new folder, got {self.path}, which {what}take another name")
+        content = {"model": settings_of(model), "train": asdict(config), "data": _plain(data.attributes)}
         with replacing(self.path / "config.yaml") as temporary:
             temporary.write_text(yaml.safe_dump(content, sort_keys=False))
 
     def config(self) -> dict:
-        """The content of config.yaml."""
-        return yaml.safe_load(must_exist(self.path / "config.yaml", "run").read_text())
+        """The content of config.yaml: the settings under `model`, `train` and `data`."""
+        path = must_exist(self.path / "config.yaml", "run")
+        try:
+            content = yaml.safe_load(path.read_text())
+            return {name: dict(content[name]) for name in ("model", "train", "data")}
+        except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+            raise FileError(f"run must have a config.yaml written by lieham, got {path}") from error
 
     def checkpoint(self) -> dict:
-        """The last checkpoint; `weights_only`, so loading executes no code."""
+        """The last checkpoint; `weights_only`, so loading executes no code. FileError when it cannot be read."""
         path = must_exist(self.path / "checkpoint.pt", "checkpoint")
         try:
             return torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            raise FileError(f"checkpoint must be one written by lieham, got {path}: {error}") from error
+        except Exception as error:  # torch raises OSError, RuntimeError, UnpicklingError, KeyError, ...
+            raise FileError(f"checkpoint must be one written by lieham, got {path}, which cannot be read") from error
 
     def save(self, trainer: Trainer) -> None:
         """Write checkpoint.pt."""
@@ -132,12 +159,8 @@ class RunFolder:
             self._tensorboard(len(history.rows), history.rows[-1])
 
     def _tensorboard(self, index: int, row: dict) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ModuleNotFoundError as error:
-            raise InputError(
-                "tensorboard must be installed for tensorboard=True: pip install 'lieham[tensorboard]'"
-            ) from error
+        from torch.utils.tensorboard import SummaryWriter
+
         with SummaryWriter(str(self.path / "tensorboard")) as writer:
             for name in ("loss", "validation"):
                 writer.add_scalar(name, row[name], index)

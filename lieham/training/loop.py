@@ -6,12 +6,13 @@ import copy
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from math import isclose
 
 import torch
 
 from lieham.config import TrainConfig
 from lieham.data import Windows
-from lieham.errors import InputError, Interrupted
+from lieham.errors import FileError, InputError, Interrupted
 from lieham.hamiltonian import Hamiltonian
 from lieham.models.io import load_weights
 from lieham.progress import Progress
@@ -126,6 +127,7 @@ class Trainer:
         stage = self.stages[min(self.stage, len(self.stages) - 1)]
         return {
             "config": asdict(self.config),
+            "units": self.loss.state_dict(),
             "model": self.model.state_dict(),
             "best": self.best_weights,
             "score": self.history.best,
@@ -137,10 +139,17 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict, source: str = "checkpoint") -> None:
-        """Continue from `state`; InputError when it belongs to another architecture or other settings."""
+        """Continue from `state`; FileError when it is not one of a Trainer, InputError when it belongs to another
+        architecture, other settings or other data."""
+        if not isinstance(state, dict) or state.keys() != self.state_dict().keys():
+            raise FileError(f"checkpoint must be one written by lieham, got {source}")
         for name, value in asdict(self.config).items():
             if name not in ("device", "tensorboard") and state["config"].get(name) != value:
                 raise InputError(f"{name} must be as in {source}, {state['config'].get(name)}, got {value}")
+        for name, unit in state["units"].items():
+            here, there = getattr(self.loss, name).item(), unit.item()
+            if not isclose(here, there, rel_tol=1e-3):  # a GPU rounds otherwise
+                raise InputError(f"data must be those of {source}: their {name} is {there:g}, got {here:g}")
         load_weights(self.model, state["model"], source)
         self.best_weights = {k: v.to(self.fixed.q.device) for k, v in state["best"].items()}
         self.stage, self.done, self.stale = state["place"]

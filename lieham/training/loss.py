@@ -33,7 +33,7 @@ class ShootingLoss(nn.Module):
         """Set s_q and s_p from observed windows; InputError when nothing moves in them."""
         start, truth, _ = self._segments(windows)
         for name, x0, x in (("q", start.q, truth.q), ("p", start.p, truth.p)):
-            scale = (x - x0.unsqueeze(-3)).square().mean().sqrt()
+            scale = _mean((x - x0.unsqueeze(-3)).square(), windows).sqrt()
             if not bool(scale > 0):
                 raise InputError(f"{name} of the training windows must change in time, got constant values")
             getattr(self, f"scale_{name}").copy_(scale)
@@ -44,8 +44,7 @@ class ShootingLoss(nn.Module):
         predicted = self.integrator.integrate(field, start, times)
         error_q = ((predicted.q[..., 1:, :, :] - truth.q) / self.scale_q).square()
         error_p = ((predicted.p[..., 1:, :, :] - truth.p) / self.scale_p).square()
-        mask = windows.bodies.mask[..., None, None, :, None].to(error_q.dtype)
-        return ((error_q + error_p) * mask).sum() / (mask.expand_as(error_q)).sum()
+        return _mean(error_q + error_p, windows)
 
     def _segments(self, windows: Trajectory) -> tuple[PhaseState, PhaseState, Tensor]:
         """Starts (b, s, n, d), truths (b, s, k, n, d) and times (b, s, k + 1) of the s segments of k steps."""
@@ -53,3 +52,9 @@ class ShootingLoss(nn.Module):
         q, p = (x[:, 1:].unflatten(1, (-1, k)) for x in (windows.q, windows.p))
         start = PhaseState(windows.q[:, :-1:k], windows.p[:, :-1:k])
         return start, PhaseState(q, p), windows.times.unfold(-1, k + 1, k)
+
+
+def _mean(x: Float[Tensor, "b s k n d"], windows: Trajectory) -> Float[Tensor, ""]:
+    """Mean over everything but padded bodies."""
+    real = windows.bodies.mask[:, None, None, :, None].to(x.dtype).expand_as(x)
+    return (x * real).sum() / real.sum()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from math import ceil
 
 import numpy as np
 import torch
@@ -19,7 +20,10 @@ from lieham.typing import Tensor
 Loss = Callable[[], Tensor]
 
 REFINE_CHUNK = 50
-"""L-BFGS iterations between checkpoints; its memory of curvature starts afresh after each."""
+"""Most L-BFGS iterations between checkpoints; its memory of curvature starts afresh after each."""
+
+DIVERGED = 1e10
+"""Loss where the flow diverges: finite, so that the line search can shorten its step, which it cannot do from inf."""
 
 
 class Stage(ABC):
@@ -87,14 +91,15 @@ class AdamStage(Stage):
 
 
 class RefineStage(Stage):
-    """scipy's L-BFGS-B (Byrd, Lu, Nocedal, Zhu 1995) on a deterministic loss, `REFINE_CHUNK` iterations a step."""
+    """scipy's L-BFGS-B (Byrd, Lu, Nocedal, Zhu 1995) on a deterministic loss, in equal chunks of at most `REFINE_CHUNK`."""
 
     name = "refine"
 
     def __init__(self, model: nn.Module, config: TrainConfig):
         self._model = model
         self.total, self.every = config.refine, 1
-        self.stride = min(REFINE_CHUNK, max(config.refine, 1))
+        chunks = max(ceil(config.refine / REFINE_CHUNK), 1)
+        self.stride = max(ceil(config.refine / chunks), 1)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
 
     def step(self, loss: Loss) -> float:
@@ -105,16 +110,20 @@ class RefineStage(Stage):
         except BaseException:
             self._write(start)  # an interrupted step is undone, so that a resumed run repeats it
             raise
-        self._write(result.x if np.isfinite(result.fun) else start)
-        check_finite(torch.tensor(result.fun))
+        diverged = result.fun >= DIVERGED
+        self._write(start if diverged else result.x)
+        check_finite(torch.tensor(np.inf if diverged else result.fun))
         return float(result.fun)
 
     def _value_and_gradient(self, x: np.ndarray, loss: Loss) -> tuple[float, np.ndarray]:
         self._write(x)
         self._model.zero_grad(set_to_none=True)
-        value = loss()
-        if not bool(torch.isfinite(value)):
-            return float("inf"), np.zeros_like(x)  # the line search then shortens its step
+        try:
+            value = loss()
+        except IntegrationError:
+            return DIVERGED, np.zeros_like(x)
+        if not value.item() < DIVERGED:
+            return DIVERGED, np.zeros_like(x)
         value.backward()
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
         return value.item(), parameters_to_vector(gradients).cpu().double().numpy()

@@ -1,0 +1,129 @@
+"""What the whole library is for: charges of the declared group stay put for any weights, and only those do.
+
+Positive tests run an integrator that can keep the charge, in float64, with random weights; each has its negative.
+"""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from cases import randomise
+
+import lieham
+import systems
+
+# Σ|p_i| and Σ|q_i × p_i| are the units of drift. 1e-13 is the requirement; compensated sums were measured at 5e-15.
+ROUND_OFF = 1e-13
+# What a broken law must exceed: the charge changes by a visible part of its scale.
+BROKEN = 1e-3
+
+
+def start(dim: int) -> lieham.Trajectory:
+    """Two systems of 5 bodies with P ≠ 0; nothing is centred."""
+    return systems.Springs(n_bodies=5, dim=dim).generate(2, 0, 0, seed=11, points=2).train
+
+
+def attractive(group: str, seed: int = 0) -> lieham.HLieConv:
+    """Random weights whose potential attracts at a distance, so that the bodies stay together and keep meeting."""
+    model = randomise(lieham.HLieConv(group, 1, width=16), seed)
+    x = start(model.group.space_dim)
+    far = 10 * x.q[:, 0]
+    pull = -(model.field(x.bodies).force(torch.zeros(()), far) * far).sum().detach()
+    with torch.no_grad():
+        model.potential.network.readout.weight.mul_(pull.sign())
+    return model
+
+
+def drifts(model: lieham.HLieConv, steps: int, method: str = "yoshida4", dt: float = 0.01, **settings) -> dict:
+    """The largest drift of P, L about the origin, L about the centre of mass, and the energy's drift along time."""
+    x = start(model.group.space_dim)
+    forecast = lieham.forecast(model, x, steps, dt=dt, method=method, substeps=1, **settings)
+    moved = (forecast.trajectory.q - forecast.trajectory.q[:, :1]).norm(dim=-1).amax()
+    assert moved > 1, "nothing happens in this forecast, so nothing is shown"
+    report = lieham.conservation(forecast)
+    found = {"H": report["H"].drift.amax(0)}
+    for name in ("P", "L", "L_cm"):
+        found[name] = max(c.drift.max().item() for c in report.charges if c.name.rstrip("_xyz") == name)
+    return found
+
+
+@pytest.mark.parametrize("group", ["SE(2)", "SE(3)"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_an_untrained_network_keeps_p_and_l(group, seed):
+    found = drifts(attractive(group, seed), 300)
+    assert found["P"] <= ROUND_OFF
+    assert found["L_cm"] <= ROUND_OFF
+    assert found["L"] <= ROUND_OFF
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", ["SE(2)", "SE(3)"])
+@pytest.mark.parametrize("trained", [False, True])
+def test_ten_thousand_steps_keep_p_and_l_and_bound_the_energy(group, trained):
+    model = attractive(group)
+    if trained:
+        data = systems.Springs(n_bodies=5, dim=model.group.space_dim).generate(10, 2, 0, seed=1, points=30)
+        model = lieham.HLieConv(group, 1, width=16)
+        lieham.fit(model, data, steps=60, refine=20)
+    found = drifts(model, 10_000, dt=0.005)
+    assert found["P"] <= ROUND_OFF
+    assert found["L_cm"] <= ROUND_OFF
+    quarter = len(found["H"]) // 4
+    # A symplectic method's energy error oscillates; one that grew like t would be 4 times larger in the last quarter.
+    assert found["H"][-quarter:].max() <= 2.5 * found["H"][:quarter].max()
+
+
+def test_rk4_keeps_p_and_loses_l_on_the_same_model():
+    model = attractive("SE(2)")
+    lost, kept = drifts(model, 300, "rk4", dt=0.03), drifts(model, 300, dt=0.03)
+    assert kept["L_cm"] <= ROUND_OFF
+    assert lost["L_cm"] > 1e3 * kept["L_cm"]
+    assert lost["P"] <= ROUND_OFF
+
+
+def test_translations_alone_keep_p_and_not_l():
+    found = drifts(attractive("T(2)"), 300)
+    assert found["P"] <= ROUND_OFF
+    assert found["L"] > BROKEN
+    assert found["L_cm"] > BROKEN
+
+
+def test_rotations_about_the_origin_keep_l_and_not_p():
+    found = drifts(attractive("SO(2)"), 300)
+    assert found["L"] <= ROUND_OFF
+    assert found["P"] > BROKEN
+
+
+def test_rotations_in_space_keep_l_and_not_p():
+    found = drifts(attractive("SO(3)"), 300)
+    assert found["L"] <= ROUND_OFF
+    assert found["P"] > BROKEN
+
+
+@pytest.mark.parametrize("group", ["Trivial(2)", "Trivial(3)"])
+def test_no_symmetry_keeps_neither(group):
+    found = drifts(attractive(group), 300)
+    assert found["P"] > BROKEN
+    assert found["L"] > BROKEN
+
+
+def test_a_trained_network_keeps_p_and_l_and_one_without_the_symmetry_does_not():
+    data = systems.Springs(n_bodies=5).generate(10, 2, 0, seed=1, points=30)
+    found = {}
+    for group in ("SE(2)", "Trivial(2)"):
+        model = lieham.HLieConv(group, 1, width=16)
+        lieham.fit(model, data, steps=60, refine=20)
+        found[group] = drifts(model, 300)
+    assert found["SE(2)"]["P"] <= ROUND_OFF
+    assert found["SE(2)"]["L_cm"] <= ROUND_OFF
+    assert found["Trivial(2)"]["P"] > 1e6 * found["SE(2)"]["P"]
+    assert found["Trivial(2)"]["L_cm"] > 1e6 * found["SE(2)"]["L_cm"]
+
+
+def test_float32_keeps_them_to_its_own_round_off():
+    model = attractive("SE(2)").to(torch.float32)
+    found = drifts(model, 300)
+    # eps(float32) = 1.2e-7, a few hundred steps of random walk
+    assert found["P"] <= 1e-5
+    assert found["L_cm"] <= 1e-4
+    assert found["P"] > ROUND_OFF
