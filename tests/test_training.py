@@ -411,7 +411,7 @@ def whole(tmp_path_factory):
 
 def test_a_run_folder_holds_what_it_says(whole):
     folder, model, history = whole
-    assert sorted(x.name for x in folder.iterdir()) == ["checkpoint.pt", "config.yaml", "log.jsonl", "model.safetensors"]
+    assert sorted(f.name for f in folder.iterdir()) == ["checkpoint.pt", "config.yaml", "log.jsonl", "model.safetensors"]  # noqa: E501
     content = RunFolder(folder).config()
     assert TrainConfig(**content["train"]) == QUICK
     assert content["data"]["law"] == "springs"

@@ -91,7 +91,7 @@ class AdamStage(Stage):
 
 
 class RefineStage(Stage):
-    """scipy's L-BFGS-B (Byrd, Lu, Nocedal, Zhu 1995) on a deterministic loss, in equal chunks of at most `REFINE_CHUNK`."""
+    """scipy's L-BFGS-B (Byrd, Lu, Nocedal, Zhu 1995) on a deterministic loss, `REFINE_CHUNK` at a time."""
 
     name = "refine"
 
