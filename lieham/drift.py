@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from lieham.errors import InputError
+from lieham.errors import InputError, expected
 from lieham.forecasting import Forecast
 from lieham.groups import Group, Translation, make_group
 from lieham.noether import charge_scale, contains, momentum_map
@@ -62,14 +62,18 @@ class Conservation:
     attributes: dict
 
     def __getitem__(self, name: str) -> Charge:
-        for charge in self.charges:
-            if charge.name == name:
-                return charge
-        raise InputError(f"charge must be one of {', '.join(c.name for c in self.charges)}, got {name!r}")
+        """The charge of that name; InputError when there is none."""
+        return self._of(lambda own: own == name, name)[0]
 
     def largest(self, prefix: str) -> float:
-        """The largest drift of all charges whose name starts with `prefix`."""
-        return max(c.drift.max().item() for c in self.charges if c.name.startswith(prefix))
+        """The largest drift of all charges whose name starts with `prefix`; InputError when there is none."""
+        return max(c.drift.max().item() for c in self._of(lambda own: own.startswith(prefix), prefix))
+
+    def _of(self, wanted: Callable[[str], bool], asked: str) -> list[Charge]:
+        found = [charge for charge in self.charges if wanted(charge.name)]
+        if not found:
+            raise expected("charge", f"one of {', '.join(c.name for c in self.charges)}", repr(asked))
+        return found
 
     def summary(self) -> dict:
         """JSON-able: the settings of the forecast and one row a charge."""

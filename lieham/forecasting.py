@@ -16,6 +16,7 @@ from lieham.errors import InputError, expected
 from lieham.groups import Group
 from lieham.hamiltonian import Hamiltonian
 from lieham.integrate import Integrator, make_integrator
+from lieham.models import HLieConv
 from lieham.progress import Progress, reporting
 from lieham.state import PhaseState, Trajectory
 from lieham.typing import Float, Tensor
@@ -90,6 +91,7 @@ def forecast(
     if batch < 1:
         raise expected("batch", "at least 1", batch)
     integrator = _integrator(method, settings)
+    check_fits(model, initial)
     weight = next(model.parameters(), initial.q)
     start = _as_batch(initial).window(0, 1).to(weight.device, weight.dtype)
     times = _times(_as_batch(initial), steps, dt)
@@ -110,6 +112,16 @@ def forecast(
     attributes = attributes | {"seconds": time.perf_counter() - began}
     trajectory = Trajectory(times.to(weight.device, weight.dtype), states.q, states.p, start.bodies)
     return Forecast(trajectory, model, integrator, attributes)
+
+
+def check_fits(model: Hamiltonian, data: Trajectory) -> None:
+    """Raise InputError when the bodies of `data` have other features, or live in another space, than the model's."""
+    if isinstance(model, HLieConv):
+        features = data.bodies.features.shape[-1]
+        if features != model.features:
+            raise InputError(f"features of the model must be {features} like the data's, got {model.features}")
+        if data.dim != model.group.space_dim:
+            raise InputError(f"group must act on {data.dim} dimensions like the data, got {model.group}")
 
 
 def _integrator(method: str | Integrator, settings: dict) -> Integrator:

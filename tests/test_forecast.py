@@ -93,7 +93,7 @@ def test_the_settings_matter():
     assert (one - four).abs().max() > 1e-13
 
 
-@pytest.mark.parametrize("batch", [1, 2, 3, 4, 6])
+@pytest.mark.parametrize("batch", [1, 3, 6])
 def test_batches_change_nothing(batch):
     whole = forecast(MODEL, INITIAL, 5, batch=5).trajectory
     parts = forecast(MODEL, INITIAL, 5, batch=batch).trajectory
@@ -202,7 +202,7 @@ def test_the_file_holds_what_is_returned(batch, steps, tmp_path, monkeypatch):
 
 
 def test_the_file_is_written_while_running(tmp_path, monkeypatch):
-    """Seen from the progress of the second batch: all of the first is there, and of the second what was flushed."""
+    """Stopped in the second batch: all of the first is there, and of the second what was flushed."""
     monkeypatch.setattr(forecasting, "CHUNK", 4)
     out, seen = tmp_path / "f.h5", {}
 
@@ -263,7 +263,10 @@ def test_errors_leave_padding_out():
     off = zero.clone()
     off[:, :, 2] = 7.0
     mask = torch.tensor([[True, True, True], [True, True, False]])
-    assert state_mse(PhaseState(zero, zero), PhaseState(off, zero), mask).flatten().tolist() == [98 / 4 / 3, 0]
+    assert state_mse(PhaseState(zero, zero), PhaseState(off, zero), mask).flatten().tolist() == [
+        98 / 4 / 3,
+        0,
+    ]
 
 
 def test_a_truth_of_another_shape_is_refused():
@@ -290,7 +293,10 @@ def test_a_truth_of_another_shape_is_refused():
         ({"method": "dopri5", "substeps": 2}, ("dopri5 has no setting substeps", "rtol")),
         ({"method": "rk4", "compensated": True}, ("rk4 has no setting compensated", "yoshida4")),
         ({"substeps": 0}, ("substeps must be an integer of at least 1", "got 0")),
-        ({"method": make_integrator("leapfrog"), "substeps": 2}, ("settings (substeps) belong to the integrator",)),
+        (
+            {"method": make_integrator("leapfrog"), "substeps": 2},
+            ("settings (substeps) belong to the integrator",),
+        ),
     ],
     ids=lambda x: "-".join(f"{k}={v}" for k, v in x.items()) if isinstance(x, dict) else "",
 )
@@ -301,11 +307,21 @@ def test_bad_settings_are_named(settings, parts, tmp_path):
 
 
 def test_initial_states_that_do_not_fit_are_named():
-    says(InputError, lambda: forecast(MODEL, INITIAL[:0], 3), "initial must hold at least one trajectory", "got none")
+    says(
+        InputError,
+        lambda: forecast(MODEL, INITIAL[:0], 3),
+        "initial must hold at least one trajectory",
+        "got none",
+    )
     deep = Trajectory(
         INITIAL.times[None], INITIAL.q[None], INITIAL.p[None], INITIAL.bodies.map(lambda x: x[None])
     )  # fmt: skip
-    says(InputError, lambda: forecast(MODEL, deep, 3), "initial must be one trajectory or a batch", "(1, 5, 4, 3, 2)")
+    says(
+        InputError,
+        lambda: forecast(MODEL, deep, 3),
+        "initial must be one trajectory or a batch",
+        "(1, 5, 4, 3, 2)",
+    )
 
 
 def general(strength: float) -> GeneralHamiltonian:
@@ -334,9 +350,10 @@ def test_a_rollout_that_diverges_leaves_no_file(method, tmp_path):
             inner._gradient = lambda q: -1e3 * q**3
             return inner
 
+    runaway = Runaway("SE(2)", 1, width=8)
     says(
         IntegrationError,
-        lambda: forecast(Runaway("SE(2)", 1, width=8), INITIAL, 60, dt=0.5, method=method, out=tmp_path / "f.h5"),
+        lambda: forecast(runaway, INITIAL, 60, dt=0.5, method=method, out=tmp_path / "f.h5"),
         "the state left the finite numbers", "trajectory",
     )  # fmt: skip
     assert not (tmp_path / "f.h5").exists()

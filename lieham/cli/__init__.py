@@ -40,6 +40,8 @@ def switched_on(arguments: list[str]) -> list[str]:
     """`--json` alone means `--json true`, and so for every switch of a command."""
     from lieham.cli.commands import SWITCHES
 
-    following = [*arguments[1:], ""]
-    alone = [x in SWITCHES and y not in ("true", "false") for x, y in zip(arguments, following, strict=True)]
-    return [y for x, bare in zip(arguments, alone, strict=True) for y in ([x, "true"] if bare else [x])]
+    completed = []
+    for k, x in enumerate(arguments):
+        alone = x in SWITCHES and arguments[k + 1 : k + 2] not in (["true"], ["false"])
+        completed += [x, "true"] if alone else [x]
+    return completed

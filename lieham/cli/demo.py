@@ -45,6 +45,8 @@ SMALL = Sizes(8, 20, 2, 30, TrainConfig(steps=4, refine=2, evaluate_every=2))
 
 def run_demo(run: Path, seed: int, small: bool, overwrite: bool) -> dict:
     """Generate, train, forecast, diagnose, draw; returns the figures that `table` prints."""
+    if run.is_file():
+        raise FileError(f"run must be a new folder, got {run}, which is a file")
     if run.exists() and any(run.iterdir()):
         if not overwrite:
             raise FileError(f"run must be a new folder, got {run}, which is not empty: give --overwrite true")

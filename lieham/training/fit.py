@@ -13,6 +13,7 @@ from lieham.config import TrainConfig, changed
 from lieham.data import Dataset
 from lieham.errors import FileError, InputError, Interrupted, expected
 from lieham.files import must_exist, replacing
+from lieham.forecasting import check_fits
 from lieham.hamiltonian import Hamiltonian
 from lieham.models import HLieConv, save_model
 from lieham.models.io import settings_of
@@ -87,11 +88,7 @@ def _fit_in(folder: RunFolder, trainer: Trainer, model, data: Dataset, resume: b
 def _check(model: Hamiltonian, data: Dataset) -> None:
     if data.train is None:
         raise InputError("data must have a train split, got none")
-    if isinstance(model, HLieConv):
-        if data.n_features != model.features:
-            raise InputError(f"features of the model must be {data.n_features} like the data's, got {model.features}")
-        if data.dim != model.group.space_dim:
-            raise InputError(f"group must act on {data.dim} dimensions like the data, got {model.group}")
+    check_fits(model, data.train)
 
 
 def _device(name: str) -> torch.device:

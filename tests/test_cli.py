@@ -1,0 +1,592 @@
+"""The command line: the whole way on tiny sizes, and every bad input in one sentence with exit code 2."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from lieham import load_model
+from lieham.cli import main
+from lieham.cli.commands import LAWS, SWITCHES
+from lieham.data import Dataset, load, read_forecast, save
+from lieham.models import HLieConv, save_model
+from lieham.training import RunFolder, fit
+from systems import SYSTEMS, Springs
+
+SIZES = ["--n_train", "4", "--n_val", "2", "--n_test", "3", "--points", "8", "--n_bodies", "3"]
+TINY = ["--model.width", "8", "--train.steps", "4", "--train.refine", "2", "--train.evaluate_every", "2"]
+TRAIN = ["train", "--data", "springs.h5", "--run", "n"]
+ROLL = ["forecast", "r", "--out", "n.h5"]
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def lieham(*arguments: object) -> int:
+    return main([str(x) for x in arguments])
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(x.relative_to(folder)): x.read_bytes() for x in folder.rglob("*") if x.is_file()}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A folder with springs.h5 and the run r, trained on it, with a forecast."""
+    folder = tmp_path_factory.mktemp("cli")
+    assert lieham("generate", "springs", "--out", folder / "springs.h5", *SIZES) == 0
+    assert lieham("train", "--data", folder / "springs.h5", "--run", folder / "r", *TINY) == 0
+    assert lieham("forecast", folder / "r", "--steps", 5, "--count", 2) == 0
+    return folder
+
+
+@pytest.fixture
+def place(done, tmp_path, monkeypatch) -> Path:
+    """A copy of it to spoil, which is also the working directory."""
+    for name, content in snapshot(done).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+# The way through
+
+
+def test_generate_writes_what_the_law_gives(done):
+    stored, made = load(done / "springs.h5"), Springs(3, 2).generate(4, 2, 3, points=8)
+    for name, split in made.splits.items():
+        assert torch.equal(getattr(stored, name).q, split.q) and torch.equal(getattr(stored, name).p, split.p)
+    assert stored.attributes["law"] == "springs"
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_every_law_can_be_generated_in_space(law, place, capsys):
+    assert lieham("generate", law, "--dim", 3, *SIZES, "--overwrite") == 0
+    assert f"wrote {law}.h5: Dataset(train=4x8, val=2x8, test=3x8, n=3, d=3" in capsys.readouterr().out
+    assert load(place / f"{law}.h5").attributes["law"] == law
+
+
+def test_laws_are_those_of_systems():
+    assert set(LAWS) == set(SYSTEMS)
+
+
+def test_the_published_windows(place):
+    sizes = ["--n_train", 2, "--n_val", 1, "--n_test", 2]
+    assert lieham("generate", "springs", "--out", "b.h5", "--benchmark", *sizes) == 0
+    stored, made = load("b.h5"), Springs(6, 2).benchmark(2, n_val=1, n_test=2)
+    assert torch.equal(stored.train.q, made.train.q) and torch.equal(stored.test.times, made.test.times)
+    assert len(stored.val) == 1
+
+
+def test_train_is_fit(done):
+    model = HLieConv("SE(2)", 1, width=8)
+    fit(model, load(done / "springs.h5"), steps=4, refine=2, evaluate_every=2)
+    stored = load_model(done / "r")
+    assert all(torch.equal(x, stored.state_dict()[name]) for name, x in model.state_dict().items())
+    config = RunFolder(done / "r").config()
+    assert config["data"]["file"] == str((done / "springs.h5").resolve()) and config["train"]["steps"] == 4
+    assert config["model"]["features"] == 1, "taken from the data"
+
+
+def test_forecast_starts_from_the_split_asked_for(place, capsys):
+    for split in ("test", "val"):
+        assert lieham("forecast", "r", "--split", split, "--steps", 3, "--count", 2, "--out", f"{split}.h5") == 0
+        trajectory, attributes = read_forecast(f"{split}.h5")
+        assert torch.equal(trajectory.q[:, 0], getattr(load("springs.h5"), split).q[:2, 0])
+        assert trajectory.q.shape == (2, 4, 3, 2) and attributes["method"] == "yoshida4"
+    assert "Yoshida4(substeps=4, compensated=True)" in capsys.readouterr().out
+
+
+def test_forecast_takes_a_model_file_method_and_data(place, capsys):
+    arguments = [
+        "--data",
+        "springs.h5",
+        "--steps",
+        2,
+        "--method",
+        "rk4",
+        "--substeps",
+        3,
+        "--out",
+        "f.h5",
+        "--json",
+    ]
+    assert lieham("forecast", "r/model.safetensors", *arguments) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["method"] == "rk4" and "substeps=3" in figures["settings"]
+    assert (figures["systems"], figures["steps"], figures["file"]) == (3, 2, "f.h5")
+
+
+def test_conservation_prints_and_draws(place, capsys):
+    assert lieham("conservation", "r", "--plot", "plots/drift.png") == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows] == ["charge", "P_x", "P_y", "L", "L_cm", "H"]
+    assert Path("plots/drift.png").read_bytes().startswith(PNG)
+    assert lieham("conservation", "r", "--file", "r/forecast.h5", "--json", "true") == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["method"] == "yoshida4" and all(row["promised"] for row in figures["charges"])
+
+
+def test_describe_prints_text_or_json(place, capsys):
+    assert lieham("data", "describe", "springs.h5") == 0
+    text = capsys.readouterr().out
+    assert "train: 4 trajectories of 8 points, 3 bodies in 2-D" in text
+    assert lieham("data", "describe", "springs.h5", "--json") == 0
+    splits = json.loads(capsys.readouterr().out)["splits"]
+    assert {name: x["trajectories"] for name, x in splits.items()} == {"train": 4, "val": 2, "test": 3}
+
+
+@pytest.mark.parametrize(
+    "arguments, as_json",
+    [
+        (["springs.h5"], False),
+        (["springs.h5", "--json"], True),
+        (["--json", "springs.h5"], True),
+        (["springs.h5", "--json", "true"], True),
+        (["--json", "false", "springs.h5"], False),
+        (["--json=true", "springs.h5"], True),
+    ],
+)
+def test_a_switch_needs_no_value(arguments, as_json, done, capsys, monkeypatch):
+    monkeypatch.chdir(done)
+    assert lieham("data", "describe", *arguments) == 0
+    assert capsys.readouterr().out.startswith("{") == as_json
+
+
+def test_every_switch_is_known():
+    assert {"--json", "--small", "--overwrite", "--resume", "--benchmark"} == SWITCHES
+
+
+def test_one_s_own_arrays(place, capsys):
+    """An .npz with velocities: the way of `examples/your_own_data.py`, to the conservation table."""
+    x = load("springs.h5").train
+    v = x.p / x.bodies.mass[:, None, :, None]
+    arrays = {"times": x.times[0], "q": x.q, "v": v, "mass": x.bodies.mass}
+    np.savez("mine.npz", **{k: y.numpy() for k, y in arrays.items()})
+    assert lieham("train", "--data", "mine.npz", "--run", "mine", "--model.group", "T(2)", *TINY) == 0
+    assert lieham("forecast", "mine", "--steps", 3) == 0
+    assert lieham("conservation", "mine", "--json") == 0
+    figures = json.loads(capsys.readouterr().out.split("forecast.h5\n")[-1])
+    assert {row["name"]: row["promised"] for row in figures["charges"]}["L"] is False
+
+
+def test_resume_continues_with_the_settings_of_the_run(place, capsys):
+    before = load_model("r").state_dict()
+    assert lieham("train", "--resume", "--run", "r") == 0
+    assert all(torch.equal(x, before[name]) for name, x in load_model("r").state_dict().items())
+    assert "best validation loss" in capsys.readouterr().out
+
+
+# Configuration
+
+
+@pytest.mark.parametrize(
+    "command, options",
+    [
+        ("train", ["--data", "s.h5", "--run", "x", *TINY, "--model.group", "T(2)", "--train.lr", "0.02"]),
+        ("generate gravity", ["--out", "g.h5", "--dim", "3", "--seed", "7"]),
+        ("forecast r", ["--steps", "3", "--out", "x.h5", "--substeps", "2"]),
+        ("conservation r", ["--file", "r/forecast.h5"]),
+        ("data describe s.h5", ["--json"]),
+        ("demo", ["--small", "--run", "d"]),
+    ],
+)
+def test_a_printed_config_gives_the_same_settings(command, options, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def printed(*arguments: str) -> str:
+        with pytest.raises(SystemExit) as caught:
+            lieham(*command.split(), *arguments, "--print_config")
+        assert caught.value.code in (0, None)
+        return capsys.readouterr().out
+
+    text = printed(*options)
+    Path("c.yaml").write_text(text)
+    assert printed("--config", "c.yaml") == text != printed()
+
+
+def test_a_config_file_trains_the_same_model(place, capsys):
+    with pytest.raises(SystemExit):
+        lieham("train", "--data", "springs.h5", "--run", "a", *TINY, "--model.seed", 3, "--print_config")
+    Path("c.yaml").write_text(capsys.readouterr().out)
+    assert not Path("a").exists(), "printing does nothing else"
+    assert lieham("train", "--config", "c.yaml") == 0
+    assert lieham("train", "--config", "c.yaml", "--run", "b", "--model.seed", 4) == 0
+    assert lieham("train", "--data", "springs.h5", "--run", "c", *TINY, "--model.seed", 3) == 0
+    a, b, c = (load_model(name).state_dict() for name in "abc")
+    assert all(torch.equal(x, c[name]) for name, x in a.items())
+    assert not all(torch.equal(x, b[name]) for name, x in a.items()), "an option beats the file"
+
+
+# Starting up
+
+
+def python(code: str, *arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, cwd=cwd)
+
+
+HELP = """
+import sys
+from lieham.cli import main
+try:
+    sys.exit(main(sys.argv[1:]))
+finally:
+    heavy = {"torch", "numpy", "scipy", "matplotlib", "h5py", "torchdiffeq", "safetensors", "systems"}
+    print("imported:", sorted(heavy & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize("command", [["--help"], ["train", "--help"], ["--version"]], ids=" ".join)
+def test_help_waits_for_no_torch(command):
+    done = python(HELP, *command)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "imported: []"
+    words = {"--help": "conservation", "train": "--train.steps", "--version": "lieham 0."}
+    assert words[command[0]] in done.stdout
+
+
+def test_a_process_exits_with_the_code_of_its_command(tmp_path):
+    """And a command that works with data does import torch: the test above can fail."""
+    done = python(HELP, "data", "describe", "none.h5", cwd=tmp_path)
+    assert done.returncode == 2 and "'torch'" in done.stdout
+    assert done.stderr == "lieham: data must be an existing file or folder, got none.h5\n"
+
+
+@pytest.mark.parametrize("command", ["demo", "generate", "train", "forecast", "conservation", "data describe"])
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit) as caught:
+        lieham(*command.split(), "--help")
+    assert caught.value.code in (0, None)
+    text = capsys.readouterr().out
+    assert "--config" in text and "--print_config" in text
+
+
+# What is refused
+
+
+def arrays(**changes: object) -> dict[str, np.ndarray]:
+    """Arrays of three trajectories that are right, with changes; None leaves an array out."""
+    draw = np.random.default_rng(0)
+    good = {
+        "times": np.arange(6) * 0.1,
+        "q": draw.normal(size=(3, 6, 2, 2)),
+        "p": draw.normal(size=(3, 6, 2, 2)),
+        "mass": np.array([1.0, 2.0]),
+    }
+    return {name: x for name, x in (good | changes).items() if x is not None}
+
+
+def spoilt(name: str, value: float) -> np.ndarray:
+    x = arrays()[name].copy()
+    x.flat[3 if x.size > 3 else 1] = value
+    return x
+
+
+BAD_ARRAYS = {
+    "wrong shape of p": (arrays(p=np.zeros((3, 6, 2, 3))), ("p must be", "(3, 6, 2, 2)", "got (3, 6, 2, 3)")),
+    "wrong shape of q": (arrays(q=np.zeros((6, 2))), ("q must be", "(time, n, d)", "got (6, 2)")),
+    "wrong shape of mass": (arrays(mass=np.ones(3)), ("mass must be", "(3, 2)", "got (3,)")),
+    "wrong shape of times": (arrays(times=np.arange(5.0)), ("times must be", "(6,)", "got (5,)")),
+    "wrong shape of features": (arrays(features=np.ones((3, 1))), ("features must be", "got (3, 1)")),
+    "wrong shape of mask": (arrays(mask=np.ones(3, dtype=bool)), ("mask must be", "got (3,)")),
+    "NaN": (arrays(q=spoilt("q", np.nan)), ("q must be finite", "got nan")),
+    "infinity": (arrays(p=spoilt("p", np.inf)), ("p must be finite", "got inf")),
+    "times that repeat": (arrays(times=spoilt("times", 0.2)), ("times must be strictly increasing",)),
+    "times that fall": (arrays(times=np.arange(6.0)[::-1]), ("times must be strictly increasing",)),
+    "zero mass": (arrays(mass=spoilt("mass", 0.0)), ("mass must be finite and positive", "got 0")),
+    "negative mass": (arrays(mass=spoilt("mass", -1.0)), ("mass must be finite and positive", "got -1")),
+    "no mass": (arrays(mass=None), ("array mass must be there",)),
+    "unknown array": (arrays(charge=np.ones(2)), ("arrays must be among", "got charge")),
+    "p and v": (arrays(v=np.zeros((3, 6, 2, 2))), ("one of p", "got p, v")),
+    "complex q": (arrays(q=np.zeros((3, 6, 2, 2), dtype=complex)), ("array q must be of real numbers",)),
+    "no numbers": (arrays(q=np.zeros((0, 6, 2, 2))), ("array q must be not empty",)),
+}
+
+
+def refused(capsys, folder: Path, command: list[object], *parts: str) -> None:
+    """Exit code 2, one line on standard error with the parts in order, nothing on standard output, no file touched."""
+    capsys.readouterr()
+    before = snapshot(folder)
+    assert lieham(*command) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("lieham: ") and err.count("\n") == 1, err
+    assert "Traceback" not in err
+    places = [err.find(part) for part in parts]
+    assert -1 not in places and places == sorted(places), f"{parts} are not in order in {err!r}"
+    assert snapshot(folder) == before
+
+
+@pytest.mark.parametrize("kind", ["npz", "h5"])
+@pytest.mark.parametrize("name", BAD_ARRAYS)
+def test_bad_arrays_are_named(name, kind, place, capsys):
+    content, parts = BAD_ARRAYS[name]
+    path = place / f"bad.{kind}"
+    if kind == "npz":
+        np.savez(path, **content)
+    else:
+        with h5py.File(path, "w") as file:
+            for key, value in content.items():
+                file[key] = value
+    refused(capsys, place, ["train", "--data", path, "--run", "new", *TINY], str(path), *parts)
+    refused(capsys, place, ["data", "describe", path], str(path), *parts)
+
+
+def test_good_arrays_are_not_refused(place, capsys):
+    np.savez("good.npz", **arrays())
+    assert lieham("data", "describe", "good.npz") == 0
+    assert "1 trajectories of 6 points, 2 bodies in 2-D" in capsys.readouterr().out
+
+
+class Evil:
+    """Its pickle makes a folder when it is loaded."""
+
+    def __reduce__(self):
+        return os.mkdir, ("executed",)
+
+
+def bad_file(kind: str, folder: Path) -> Path:
+    path = folder / ("bad.npz" if "npz" in kind else "bad.csv" if "csv" in kind else "bad.h5")
+    good = (folder / "springs.h5").read_bytes()
+    if kind == "pickled npz":
+        np.savez(path, **arrays(mass=np.array([Evil()], dtype=object)))
+    elif kind == "folder.h5":
+        path.mkdir()
+    elif kind == "foreign h5":
+        with h5py.File(path, "w") as file:
+            file["image/pixels"] = np.ones(3)
+    else:
+        cut = {
+            "empty h5": b"",
+            "empty npz": b"",
+            "truncated h5": good[: len(good) // 2],
+            "short h5": good[:100],
+        }
+        path.write_bytes(cut.get(kind, b"not what its name says"))
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("empty h5", "empty npz", "truncated h5", "short h5", "text h5", "text npz", "csv"),
+        *("pickled npz", "folder.h5", "foreign h5"),
+    ],
+)
+def test_bad_files_are_named_and_never_run(kind, place, capsys):
+    path = bad_file(kind, place)
+    refused(capsys, place, ["data", "describe", path], str(path))
+    refused(capsys, place, ["train", "--data", path, "--run", "new"], str(path))
+    refused(capsys, place, ["forecast", "r", "--data", path, "--out", "new.h5"], str(path))
+    assert not (place / "executed").exists()
+
+
+@pytest.mark.parametrize(
+    "command, parts",
+    [
+        (["generate", "magic"], ("law must be one of springs, gravity", "got 'magic'")),
+        (["generate", "springs", "--out", "springs.h5"], ("out must be a new file", "springs.h5", "exists")),
+        (["generate", "springs", "--dim", 4, "--out", "n.h5"], ("dim must be 2 or 3", "got 4")),
+        (["generate", "springs", "--n_bodies", 0, "--out", "n.h5"], ("n_bodies must be", "got 0")),
+        (["generate", "springs", "--n_train", -1, "--out", "n.h5"], ("n_train must be", "got -1")),
+        (["generate", "springs", "--points", 1, "--out", "n.h5"], ("points must be", "got 1")),
+        (
+            ["generate", "gravity", "--benchmark", "--out", "n.h5"],
+            ("benchmark must go with the law springs",),
+        ),
+        (["generate", "springs", "--out", "springs.h5/x.h5"], ("springs.h5",)),
+        (["train", "--run", "n"], ("data must name a file", "got none")),
+        (["train", "--data", "none.h5", "--run", "n"], ("data must be an existing file", "none.h5")),
+        (["train", "--data", "springs.h5", "--run", "r"], ("run must be a new folder", "got r", "resume")),
+        (
+            ["train", "--data", "springs.h5", "--run", "springs.h5"],
+            ("run must be a new folder", "which is a file"),
+        ),
+        (["train", "--data", "springs.h5", "--run", "springs.h5/n"], ("springs.h5",)),
+        ([*TRAIN, "--model.group", "E(8)"], ("group must be", "got 'E(8)'")),
+        ([*TRAIN, "--model.group", "SE(3)"], ("group must act on 2",)),
+        ([*TRAIN, "--model.width", 1], ("width must be at least 4", "got 1")),
+        ([*TRAIN, "--model.block", "big"], ("block must be one of", "'big'")),
+        ([*TRAIN, "--model.dtype", "int8"], ("dtype must be one of", "'int8'")),
+        ([*TRAIN, "--train.method", "magic"], ("method must be one of", "'magic'")),
+        ([*TRAIN, "--train.window", 9], ("window must be", "8 points", "got 9")),
+        ([*TRAIN, "--train.lr", -1], ("lr must be positive", "got -1")),
+        ([*TRAIN, "--train.device", "abacus"], ("device must be", "'abacus'")),
+        (["train", "--resume", "--run", "none"], ("run must be an existing", "none")),
+        (["forecast", "none"], ("model must be an existing file or folder", "none")),
+        (["forecast", "r"], ("file must be a new one", "r/forecast.h5", "exists")),
+        ([*ROLL, "--split", "all"], ("split must be one of train, val, test", "'all'")),
+        ([*ROLL, "--steps", 0], ("steps must be at least 1", "got 0")),
+        ([*ROLL, "--count", 0], ("count must be at least 1", "got 0")),
+        ([*ROLL, "--count", -1], ("count must be at least 1", "got -1")),
+        ([*ROLL, "--method", "magic"], ("method must be one of", "'magic'")),
+        ([*ROLL, "--method", "dopri5", "--substeps", 2], ("dopri5 has no setting substeps",)),
+        ([*ROLL, "--data", "none.h5"], ("data must be an existing", "none.h5")),
+        (
+            ["forecast", "springs.h5", "--out", "n.h5"],
+            ("model must be a whole safetensors file", "springs.h5"),
+        ),
+        (["conservation", "none"], ("file must be a forecast", "none", "does not exist", "lieham forecast")),
+        (["conservation", "r", "--file", "springs.h5"], ("file must be a forecast", "springs.h5", "train")),
+        (["data", "describe", "none.h5"], ("data must be an existing", "none.h5")),
+        (["demo", "--run", "r"], ("run must be a new folder", "got r", "not empty", "--overwrite")),
+        (["demo", "--run", "springs.h5"], ("run must be a new folder", "springs.h5")),
+    ],
+    ids=lambda x: " ".join(map(str, x)) if isinstance(x, list) else "",
+)
+def test_bad_commands_end_in_one_sentence(command, parts, place, capsys):
+    refused(capsys, place, command, *parts)
+    assert sorted(x.name for x in place.iterdir()) == ["r", "springs.h5"]
+
+
+def spoil_model(kind: str, path: Path) -> None:
+    good = path.read_bytes()
+    if kind == "other architecture":
+        other = HLieConv("SE(2)", 1, width=12)
+        other.config["width"] = 8
+        save_model(other, path)
+    elif kind == "pickle":
+        torch.save({"weight": Evil()}, path)
+    elif kind == "other program":
+        from safetensors.torch import save_file
+
+        save_file({"weight": torch.ones(2)}, str(path))
+    else:
+        path.write_bytes({"empty": b"", "truncated": good[:-50], "short": good[:5]}[kind])
+
+
+@pytest.mark.parametrize(
+    "kind, parts",
+    [
+        ("other architecture", ("weights in r/model.safetensors", "must be (", "got (")),
+        ("other program", ("model must be a file written by lieham", "r/model.safetensors")),
+        ("empty", ("model must be a whole safetensors file", "r/model.safetensors")),
+        ("truncated", ("model must be a whole safetensors file", "r/model.safetensors")),
+        ("short", ("model must be a whole safetensors file", "r/model.safetensors")),
+        ("pickle", ("model must be a whole safetensors file", "r/model.safetensors")),
+    ],
+)
+def test_bad_models_are_named_and_never_run(kind, parts, place, capsys):
+    spoil_model(kind, place / "r" / "model.safetensors")
+    refused(capsys, place, ["forecast", "r", "--out", "n.h5"], *parts)
+    refused(capsys, place, ["conservation", "r"], *parts)
+    assert not (place / "executed").exists()
+
+
+@pytest.mark.parametrize(
+    "kind, parts",
+    [
+        ("config of nobody", ("run must have a config.yaml written by lieham", "r/config.yaml")),
+        ("config that is no YAML", ("run must have a config.yaml written by lieham", "r/config.yaml")),
+        ("config that runs code", ("run must have a config.yaml written by lieham", "r/config.yaml")),
+        ("config of another version", ("setting must be one of", "got 'depth'")),
+        ("no data file", ("data must name a file", "r does not say")),
+        ("truncated checkpoint", ("checkpoint must be one written by lieham", "r/checkpoint.pt")),
+        ("pickle", ("checkpoint must be one written by lieham", "r/checkpoint.pt")),
+        ("no checkpoint", ("checkpoint must be an existing file", "r/checkpoint.pt")),
+    ],
+)
+def test_bad_runs_are_named(kind, parts, place, capsys):
+    config, checkpoint = place / "r" / "config.yaml", place / "r" / "checkpoint.pt"
+    content = yaml.safe_load(config.read_text())
+    if kind == "no data file":
+        del content["data"]["file"]
+    elif kind == "config of another version":
+        content["model"]["depth"] = 3
+    config.write_text(yaml.safe_dump(content))
+    texts = {
+        "config of nobody": "a: 1\n",
+        "config that is no YAML": "{[",
+        "config that runs code": "!!python/object/apply:os.mkdir [executed]\n",
+    }
+    if kind in texts:
+        config.write_text(texts[kind])
+    elif kind == "no checkpoint":
+        checkpoint.unlink()
+    elif kind == "pickle":
+        torch.save({"model": Evil()}, checkpoint)
+    elif kind == "truncated checkpoint":
+        checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+    refused(capsys, place, ["train", "--resume", "--run", "r"], *parts)
+    assert not (place / "executed").exists()
+
+
+def test_a_split_that_is_not_there_is_named(place, capsys):
+    save(Dataset(train=load("springs.h5").train), "train.h5")
+    command = ["forecast", "r", "--data", "train.h5", "--out", "n.h5"]
+    refused(capsys, place, command, "split must be one that train.h5 holds", "got test")
+
+
+def test_a_forecast_with_other_features_is_named(place, capsys):
+    np.savez("plain.npz", **arrays())
+    command = ["forecast", "r", "--data", "plain.npz", "--steps", 2, "--out", "n.h5"]
+    refused(capsys, place, command, "features of the model must be 0 like the data's", "got 1")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["nonsense"],
+        ["generate"],
+        ["generate", "springs", "--n_train", "many"],
+        ["train", "--model.depth", "3"],
+    ],
+    ids=lambda x: " ".join(x) or "nothing",
+)
+def test_errors_of_the_parser_end_in_code_2_too(command, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as caught:
+        lieham(*command)
+    assert caught.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "error:" in err and "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+# The demo
+
+
+def test_the_demo_runs_from_end_to_end(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(torch, "set_num_threads", lambda n: None)
+    run = tmp_path / "demo"
+    assert lieham("demo", "--small", "--run", run) == 0
+    text = capsys.readouterr().out
+    for words in (
+        "5-step MSE",
+        "constant state",
+        "free flight",
+        "LieConv-T(2) (published)",
+        "rollout MSE",
+        "drift",
+    ):
+        assert words in text
+    for stage in ("generating", "training", "forecast", "diagnostics"):
+        assert f"  {stage} " in text
+    assert sorted(snapshot(run)) == sorted([
+        *("checkpoint.pt", "config.yaml", "data.h5", "figures.json", "forecast.h5", "log.jsonl"),
+        "model.safetensors",
+        *("plots/drift.png", "plots/errors.png", "plots/trajectories.png"),
+    ])  # fmt: skip
+    assert all(path.read_bytes().startswith(PNG) for path in (run / "plots").iterdir())
+    assert load_model(run).group.name == "SE(2)"
+    figures = json.loads((run / "figures.json").read_text())
+    # 30 steps of an SE(2) model with Yoshida-4, in float64: round-off.
+    assert figures["drift"]["P"] < 1e-13 and figures["drift"]["L_cm"] < 1e-13
+    assert figures["mse_5step"]["exact solution"]["mean"] < figures["mse_5step"]["free flight"]["mean"]
+    assert set(figures["mse_rollout"]) == {"10"}, "of the horizons, those that 30 steps reach"
+
+    assert lieham("demo", "--small", "--run", run) == 2
+    capsys.readouterr()
+    monkeypatch.setattr("lieham.cli.demo._draw", lambda *_: None)  # once is enough
+    assert lieham("demo", "--small", "--run", run, "--overwrite", "--json") == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["mse_5step"] == figures["mse_5step"] and again["drift"] == figures["drift"]
+    assert lieham("conservation", run) == 0 and lieham("train", "--resume", "--run", run) == 0
