@@ -89,8 +89,11 @@ class Lift(ABC):
 
 @lru_cache(maxsize=32)
 def _unordered(n: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Bodies i and j of the pairs i < j, the (n, n) index of each pair, and 1 − identity."""
-    i, j = torch.triu_indices(n, n, 1, device=device)
+    """Bodies i and j of the pairs i < j, the (n, n) index of each pair, and 1 − identity.
+
+    A body alone is paired with itself, at weight 0, since there must be something to index.
+    """
+    i, j = torch.triu_indices(n, n, min(1, n - 1), device=device)
     index = torch.zeros(n, n, dtype=torch.long, device=device)
     index[i, j] = index[j, i] = torch.arange(len(i), device=device)
     return i, j, index, 1 - torch.eye(n, dtype=torch.float32, device=device)

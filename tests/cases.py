@@ -1,15 +1,39 @@
-"""The lists that laws are tested over: adding to a list adds its tests."""
+"""The lists that laws are tested over: adding to a list adds its tests. And the table of tolerances."""
 
 from __future__ import annotations
 
 import torch
 
+from lieham.groups import make_group
 from lieham.integrate import INTEGRATORS as METHODS
 from lieham.integrate import make_integrator
+from lieham.models import HLieConv
+from lieham.state import Bodies
 from systems import Gravity, Springs
+
+TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-4}
+"""What a sum of hundreds of terms of order 1 may lose: some thousand times the unit round-off, 1.1e-16 and 6.0e-8."""
+
+DTYPES = list(TOLERANCE)
+
+GROUPS = [
+    make_group(name)
+    for name in (
+        *("Trivial(1)", "Trivial(2)", "Trivial(3)", "T(1)", "T(2)", "T(3)"),
+        *("SO(2)", "SO(3)", "SE(2)", "SE(3)"),
+    )
+]
+"""Every group in every dimension that the library is used in."""
 
 INTEGRATORS = [make_integrator(name) for name in METHODS]
 """Every registered integrator with its default settings."""
+
+MODELS = {
+    **{f"{group} gated": (group.name, {}) for group in GROUPS},
+    **{f"{group} deep": (group.name, {"blocks": 2}) for group in GROUPS if group.space_dim == 2},
+    **{f"{name} paper": (name, {"blocks": 2, "block": "paper"}) for name in ("T(2)", "SO(3)", "SE(2)", "SE(3)")},
+}
+"""Every group with its lift, blocks of both kinds, one and two of them."""
 
 SYSTEMS = {
     "springs 2-D": Springs(6, 2),
@@ -33,3 +57,18 @@ def randomise(model, seed=0, scale=0.3):
         for weight in model.parameters():
             weight.copy_(scale * torch.randn(weight.shape, generator=generator, dtype=torch.float64).to(weight.dtype))
     return model
+
+
+def make_model(name: str, dtype: torch.dtype = torch.float64) -> HLieConv:
+    """The model of that name in MODELS, with two features a body and random weights."""
+    group, settings = MODELS[name]
+    return randomise(HLieConv(group, 2, width=16, dtype=dtype, **settings))
+
+
+def cloud(dim: int, n: int = 5, batch: int = 3, seed: int = 0, dtype: torch.dtype = torch.float64):
+    """Positions and momenta (batch, n, dim) and bodies with masses from 1 to 3 and two features."""
+    generator = torch.Generator().manual_seed(seed)
+    q, p = torch.randn(2, batch, n, dim, generator=generator, dtype=torch.float64).to(dtype)
+    mass = 1 + 2 * torch.rand(batch, n, generator=generator, dtype=torch.float64).to(dtype)
+    features = torch.randn(batch, n, 2, generator=generator, dtype=torch.float64).to(dtype)
+    return q, p, Bodies.of(mass, features)

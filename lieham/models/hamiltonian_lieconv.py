@@ -105,6 +105,8 @@ class HLieConv(SeparableHamiltonian):
         check_choice("block", block, tuple(BLOCKS))
         declared = make_group(group)
         lift = default_lift(declared) if lift is None else lift
+        if lift.group.name != declared.name:
+            raise expected("lift", f"one of {declared}", lift)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = LieResNet(lift, features + 1, width=width, blocks=blocks, block=BLOCKS[block])

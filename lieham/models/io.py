@@ -14,13 +14,14 @@ from lieham.files import must_exist, replacing
 from lieham.models.hamiltonian_lieconv import HLieConv
 from lieham.typing import Tensor
 
-FORMAT = "lieham.HLieConv/1"
+FORMAT = "lieham.HLieConv/2"
 
 
 def save_model(model: HLieConv, path: str | Path) -> None:
     """Write weights, units and settings of a model to `path`, whole or not at all."""
     tensors = {name: x.detach().cpu().contiguous() for name, x in model.state_dict().items()}
-    metadata = {"format": FORMAT, "config": json.dumps(settings_of(model))}
+    # One key: safetensors writes several in any order, and the same model shall give the same bytes.
+    metadata = {"lieham": json.dumps({"format": FORMAT, "config": settings_of(model)})}
     with replacing(path) as temporary:
         save_file(tensors, str(temporary), metadata)
 
@@ -41,7 +42,7 @@ def load_model(path: str | Path, device: torch.device | str = "cpu") -> HLieConv
     metadata, tensors = _read(path)
     if metadata.get("format") != FORMAT:
         raise FileError(f"model must be a file written by lieham ({FORMAT}), got {path} of {metadata.get('format')}")
-    config = json.loads(metadata["config"])
+    config = metadata["config"]
     config["dtype"] = getattr(torch, config["dtype"])
     model = HLieConv(**config)
     load_weights(model, tensors, str(path))
@@ -67,6 +68,7 @@ def _kind(x: Tensor | None) -> str:
 def _read(path: Path) -> tuple[dict, dict[str, Tensor]]:
     try:
         with safe_open(str(path), framework="pt") as file:
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+            metadata = json.loads((file.metadata() or {}).get("lieham", "{}"))
+            return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise FileError(f"model must be a whole safetensors file, got {path}: {error}") from error
