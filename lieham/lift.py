@@ -22,12 +22,12 @@ class Pairs(ABC):
     kernel network sees of them; `weight` (*batch, n, n) of target i and source j, 0 for padding.
     """
 
-    coordinates: Float[Tensor, "*shape"]
-    embedding: Float[Tensor, "*shape"]
+    coordinates: Float[Tensor, "*pairs k"]
+    embedding: Float[Tensor, "*pairs e"]
     weight: Float[Tensor, "*batch n n"]
 
     @abstractmethod
-    def dense(self, kernel: Float[Tensor, "*shape"]) -> Float[Tensor, "*batch n n k"]:
+    def dense(self, kernel: Float[Tensor, "*pairs k"]) -> Float[Tensor, "*batch n n k"]:
         """The kernel's outputs, computed on the stored pairs, for every target i and source j."""
 
     def contract(self, kernel: Tensor, values: Float[Tensor, "*#batch n k c"]) -> Float[Tensor, "*batch n c"]:

@@ -46,8 +46,7 @@ def compensated_add(
     """Kahan's step: s = fl(x + y) and y − (s − x), for y = low + dx.
 
     The residual is exact where |x| ≥ |y|. Elsewhere, as when a body passes the origin, it is wrong by at most
-    a
-    unit in the last place of y, and dx itself is no better than that: Knuth's exact two-sum would only cost
+    a unit in the last place of y, and dx itself is no better than that: Knuth's exact two-sum would only cost
     more.
     """
     y = dx + low

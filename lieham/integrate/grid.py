@@ -16,8 +16,7 @@ from lieham.typing import Bool, Float, Tensor
 class TimeGrid:
     """Output times of a batch of trajectories; build it with `TimeGrid.of`, which validates.
 
-    `times` is float64 on the CPU, (time,) when all trajectories share one grid and (*batch, time) when they
-    do
+    `times` is float64 on the CPU, (time,) when all trajectories share one grid and (*batch, time) when they do
     not: steps are differences of times, and in float32 those would lose digits late in a long run. `start` is
     the initial state; what is handed to a field has its dtype and device.
     """

@@ -1,0 +1,121 @@
+"""Devices: training and rollouts on the pretend GPU of `fakegpu`, which is as strict as CUDA, equal those on the CPU.
+
+Each in a process of its own, since a device is registered once a process; on a machine with CUDA the same runs there.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+HERE = Path(__file__).parent
+HAS_FAKE = importlib.util.find_spec("torch.utils.backend_registration") is not None and hasattr(
+    torch.utils.backend_registration, "_setup_privateuseone_for_python_backend"
+)
+needs_fake = pytest.mark.skipif(not HAS_FAKE, reason="this torch lacks the interface that the pretend GPU stands on")
+
+PRELUDE = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import torch
+import lieham, systems
+from cases import randomise
+from fakegpu import DEVICE, FakeGPU
+from lieham.integrate import INTEGRATORS
+
+data = systems.Springs(3).generate(6, 3, 3, points=8)
+
+def model(group="SE(2)", **settings):
+    return lieham.HLieConv(group, 1, width=8, **settings)
+"""
+
+TRAINING = """
+def train(group, device, **settings):
+    own = model(group)
+    if device is not None:
+        settings["device"] = str(device)
+    history = lieham.fit(own, data, evaluate_every=2, batch=4, refine_windows=6, window=3, **settings)
+    return [x.to("cpu") for x in own.state_dict().values()], history.best
+
+for group in ("SE(2)", "SO(2)"):
+    for settings in ({"steps": 4, "refine": 0}, {"steps": 2, "refine": 3}, {"steps": 2, "refine": 0, "method": "rk4"}):
+        want, best = train(group, None, **settings)
+        with FakeGPU():
+            got, on_gpu = train(group, DEVICE, **settings)
+        assert best == on_gpu and all(torch.equal(x, y) for x, y in zip(got, want)), (group, settings)
+print("equal")
+"""
+
+ROLLOUT = """
+for group in ("SE(2)", "T(2)", "SO(2)", "Trivial(2)"):
+    own = randomise(model(group))
+    own.calibrate(data.train)
+    methods = INTEGRATORS if group == "SE(2)" else ["yoshida4"]
+    want = {name: lieham.forecast(own, data.test, 3, method=name) for name in methods}
+    tables = {name: lieham.conservation(x).summary()["charges"] for name, x in want.items()}
+    with FakeGPU():
+        own.to(DEVICE)
+        for name in methods:
+            got = lieham.forecast(own, data.test, 3, method=name, out=sys.argv[2] + f"/{group}{name}.h5")
+            assert got.trajectory.q.device.type == "fakegpu"
+            assert torch.equal(got.trajectory.q.to("cpu"), want[name].trajectory.q), (group, name)
+            assert torch.equal(got.trajectory.p.to("cpu"), want[name].trajectory.p), (group, name)
+            report = lieham.conservation(got)
+            assert report.summary()["charges"] == tables[name], (group, name)
+        assert report.plot(sys.argv[2] + "/drift.png").exists()
+        lieham.save_model(own, sys.argv[2] + "/m.safetensors")
+    back = lieham.load_model(sys.argv[2] + "/m.safetensors")
+    assert all(x.device.type == "cpu" for x in back.parameters())
+print("equal")
+"""
+
+CAUGHT = """
+own = model()
+with FakeGPU():
+    own.to(DEVICE)
+    x = data.test
+    try:
+        own.field(x.bodies).force(torch.zeros(()), x.q[:, 0].to(DEVICE))
+    except RuntimeError as error:
+        assert "same device" in str(error), error
+        print("caught")
+"""
+
+
+def run(code: str, folder: Path) -> str:
+    command = [sys.executable, "-c", PRELUDE + code, str(HERE), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@needs_fake
+@pytest.mark.parametrize("code", [TRAINING, ROLLOUT], ids=["training", "rollout"])
+def test_a_gpu_gives_what_the_cpu_gives(code, tmp_path):
+    assert run(code, tmp_path) == "equal"
+
+
+@needs_fake
+def test_the_pretend_gpu_refuses_what_a_gpu_refuses(tmp_path):
+    """The negative control: bodies left on the CPU."""
+    assert run(CAUGHT, tmp_path) == "caught"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine")
+def test_a_real_gpu_gives_what_the_cpu_gives():
+    import lieham
+    import systems
+
+    data = systems.Springs(3).generate(6, 3, 3, points=8)
+    found = []
+    for device in ("cpu", "cuda"):
+        model = lieham.HLieConv("SE(2)", 1, width=8)
+        lieham.fit(model, data, steps=5, refine=0, device=device)
+        found.append(lieham.forecast(model, data.test, 20).trajectory.q.cpu())
+    # Sums in another order, through 5 steps of Adam.
+    torch.testing.assert_close(found[1], found[0], rtol=1e-6, atol=1e-6)

@@ -1,0 +1,64 @@
+"""The shapes in the signatures are true: jaxtyping and beartype check every call of a whole run, in a process apart."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RUN = """
+import sys, tempfile
+sys.path.insert(0, sys.argv[1])
+from jaxtyping import install_import_hook
+hook = install_import_hook(["lieham", "systems"], "beartype.beartype")
+import torch
+import lieham, systems
+from cases import GROUPS, INTEGRATORS, MODELS, SYSTEMS, cloud, make_model
+from lieham.state import Bodies, PhaseState
+from lieham.noether import charge_scale, momentum_map
+
+for group in GROUPS:
+    a = torch.randn(4, group.lie_dim, dtype=torch.float64)
+    group.log(group.inverse(group.exp(a)))
+    q, p, bodies = cloud(group.space_dim)
+    momentum_map(group, PhaseState(q, p), bodies, "centre_of_mass"), charge_scale(group, PhaseState(q, p), bodies)
+for name in MODELS:
+    model = make_model(name)
+    q, p, bodies = cloud(model.group.space_dim)
+    model.field(bodies)(torch.zeros(()), PhaseState(q, p))
+    model.energy(PhaseState(q[:, None], p[:, None]), bodies.over_time())
+for law in SYSTEMS.values():
+    law.generate(2, 1, 1, points=4)
+data = systems.Springs(3).generate(6, 3, 3, points=8)
+model = lieham.HLieConv("SE(2)", 1, width=8)
+with tempfile.TemporaryDirectory() as folder:
+    lieham.fit(model, data, steps=3, refine=2, window=3, run=folder + "/run")
+    model = lieham.load_model(folder + "/run")
+for integrator in INTEGRATORS:
+    lieham.conservation(lieham.forecast(model, data.test, 3, method=integrator))
+    field = model.field(data.test.bodies)
+    integrator.integrate(field, data.test.state(0), data.test.times)
+lieham.forecast(model, data.test, 3).errors(data.test.window(0, 4))
+print("typed")
+"""
+
+WRONG = """
+from jaxtyping import install_import_hook
+hook = install_import_hook("lieham", "beartype.beartype")
+import torch
+from lieham.groups import make_group
+group = make_group("SO(3)")
+try:
+    group.matrix(torch.zeros(4, 2))
+except Exception as error:
+    print(type(error).__name__)
+"""
+
+
+@pytest.mark.parametrize("code, says", [(RUN, "typed"), (WRONG, "TypeCheckError")], ids=["a run", "a wrong shape"])
+def test_shapes_are_those_of_the_signatures(code, says):
+    command = [sys.executable, "-c", code, str(Path(__file__).parent)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == says, done.stderr[-3000:]
