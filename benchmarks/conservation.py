@@ -19,9 +19,9 @@ from untrained import random_weights
 
 
 def model_for(group: str, dim: int, trained: bool, start: lieham.Trajectory) -> lieham.HLieConv:
-    """A model with random weights, or one trained for a minute on springs of that dimension."""
+    """A model with random weights that bind the bodies, or one trained for a minute on springs of that dimension."""
     if not trained:
-        return random_weights(lieham.HLieConv(group, 1), start)
+        return random_weights(lieham.HLieConv(group, 1, width=16), start)
     data = systems.Springs(dim=dim).generate(20, 5, 0, seed=1, points=50)
     model = lieham.HLieConv(group, 1)
     lieham.fit(model, data, steps=200, refine=50)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lieham.errors import InputError
-from lieham.groups import Group, SE2, SE3, SO2, SO3, Translation, Trivial, make_group
+from lieham.groups import SE2, SE3, SO2, SO3, Group, Translation, Trivial, make_group
 
 groups = pytest.mark.parametrize("group", GROUPS, ids=str)
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=lambda x: str(x).removeprefix("torch."))

@@ -206,7 +206,7 @@ def test_first_and_second_derivatives_are_those_of_finite_differences(name):
 
 @models
 def test_the_weights_get_gradients_through_the_field(name):
-    model, q, p, bodies = setting(name)
+    model, q, _, bodies = setting(name)
     model.field(bodies).force(ZERO, q).square().sum().backward()
     for path, weight in model.named_parameters():
         constant = path.endswith(("blocks.0.outward.bias", "blocks.1.outward.bias")) or weight.grad is None
