@@ -175,6 +175,10 @@ def _check_shapes(q: Tensor, name: str, p: Tensor, bodies: Bodies) -> None:
     if p.shape != q.shape:
         raise expected(name, f"of shape {tuple(q.shape)} like q", _shape(p))
     wanted = tuple(q.shape[:-3] + q.shape[-2:-1])
+    for label, x in (("q", q), (name, p), ("mass", bodies.mass)):
+        if not x.is_floating_point() or x.dtype != q.dtype:
+            like = "" if label == "q" else f", {q.dtype} like q"
+            raise expected(label, f"of floating numbers{like}", x.dtype)
     if bodies.mass.shape != wanted:
         raise expected("mass", f"of shape {wanted} for q of shape {tuple(q.shape)}", _shape(bodies.mass))
 

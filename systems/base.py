@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from numbers import Integral
 
 import torch
 
@@ -130,7 +131,7 @@ class SystemField(SeparableField):
 
 def check_count(name: str, value: int, least: int) -> None:
     """Raise InputError unless `value` is an integer of at least `least`."""
-    if not isinstance(value, int) or value < least:
+    if not isinstance(value, Integral) or value < least:
         raise expected(name, f"an integer of at least {least}", value)
 
 

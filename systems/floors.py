@@ -1,6 +1,8 @@
-"""What a model must beat: the scores of a constant state and of free flight, and of the exact solution."""
+"""What a model must beat: the scores of a constant state, of free flight, of equal bodies, and of the exact solution."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import torch
 
@@ -27,9 +29,18 @@ def exact(x: Trajectory, system: System) -> PhaseState:
     return system.solve(x.state(0), x.bodies, x.times)
 
 
+def mean_features(x: Trajectory, system: System) -> PhaseState:
+    """The law's own solution, but every body has the mean feature (springs: the same k): what knowing V(q) alone gives."""
+    mean = x.bodies.features[x.bodies.mask].mean(0).expand_as(x.bodies.features)
+    return system.solve(x.state(0), replace(x.bodies, features=mean), x.times)
+
+
 def floors(x: Trajectory, system: System) -> dict[str, Float[Tensor, "*batch"]]:
     """Mean squared error of each window over its points (the first is given), bodies and components, by method."""
-    states = {"constant state": constant_state(x), "free flight": free_flight(x), "exact solution": exact(x, system)}
+    states = {"constant state": constant_state(x), "free flight": free_flight(x)}
+    if x.bodies.features.shape[-1]:
+        states["mean features"] = mean_features(x, system)
+    states["exact solution"] = exact(x, system)
     return {name: window_mse(path, x) for name, path in states.items()}
 
 

@@ -165,12 +165,16 @@ def slope(x: list[float], y: list[float]) -> float:
 FIELDS = [Pendulums, Driven, Melting, Charged]
 
 
-@pytest.mark.parametrize("field", FIELDS)
-@over(FIXED)
+def pairs(integrators, fields):
+    """Every integrator with every field that it takes; the others are in test_fields_that_do_not_fit."""
+    fitting = [(x, field) for x in integrators for field in fields if takes(x, field)]
+    ids = [f"{x.name}-{field.__name__}" for x, field in fitting]
+    return pytest.mark.parametrize("integrator, field", fitting, ids=ids)
+
+
+@pairs(FIXED, FIELDS)
 def test_order(integrator, field):
     """The error at the end falls as h^order, with time in the field or without."""
-    if not takes(integrator, field):
-        pytest.skip("declared impossible, see test_fields_that_do_not_fit")
     first = {1: 120, 2: 25, 3: 25, 4: 15, 6: 8}[integrator.order]
     steps = [first, 2 * first, 4 * first]
     z, end = start(2, 2), 2.0
@@ -232,12 +236,9 @@ def test_composition_weights(name, powers):
         assert abs(math.fsum(stage.kick**power for stage in make_integrator(name).stages)) < 4e-15
 
 
-@pytest.mark.parametrize("field", [Pendulums, Driven, Melting])
-@over(SYMMETRIC + NOT_SYMMETRIC)
+@pairs(SYMMETRIC + NOT_SYMMETRIC, [Pendulums, Driven, Melting])
 def test_reversal(integrator, field):
     """Symmetric methods return to where they came from; the others do not."""
-    if not takes(integrator, field):
-        pytest.skip("declared impossible, see test_fields_that_do_not_fit")
     z, times = start(3, 2), grid(12.0, 60)
     back = integrator.integrate(field(), last(integrator.integrate(field(), z, times)), times.flip(0))
     assert (gap(last(back), z) < 1e-11) == (integrator in SYMMETRIC)

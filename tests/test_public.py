@@ -158,5 +158,5 @@ def test_the_version_is_that_of_the_package():
 
 
 def test_public_init_is_short():
-    """STYLE.md 11."""
+    """The public names are read at a glance."""
     assert len((ROOT / "__init__.py").read_text().splitlines()) <= 41

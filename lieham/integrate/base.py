@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
+from numbers import Integral
 from typing import ClassVar
 
 from lieham.errors import InputError, expected
@@ -96,7 +97,7 @@ class Integrator(ABC):
 
 def check_count(name: str, value: object) -> None:
     """Raise InputError unless `value` is an integer ≥ 1."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise expected(name, "an integer of at least 1", repr(value))
 
 
