@@ -1,4 +1,4 @@
-"""What a model must beat: the scores of a constant state, of free flight, of equal bodies, and of the exact solution."""
+"""What a model must beat: a constant state, free flight, equal bodies; and what nothing beats, the exact solution."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def exact(x: Trajectory, system: System) -> PhaseState:
 
 
 def mean_features(x: Trajectory, system: System) -> PhaseState:
-    """The law's own solution, but every body has the mean feature (springs: the same k): what knowing V(q) alone gives."""
+    """The law's own solution, but every body has the mean feature (springs: the same k)."""
     mean = x.bodies.features[x.bodies.mask].mean(0).expand_as(x.bodies.features)
     return system.solve(x.state(0), replace(x.bodies, features=mean), x.times)
 

@@ -477,8 +477,8 @@ def test_the_test_windows_depend_neither_on_the_training_nor_on_the_seed():
 
 
 def test_the_floors_are_those_that_were_published():
-    """Constant state .157, free flight .155, equal springs .063, as found by others, within 3 standard errors of 2,000 windows and the
-    rounding of the figures. The exact solution differs from the rk4 truth by rk4's error in 4 steps."""
+    """Constant state .157, free flight .155, equal springs .063, as found by others, within 3 standard errors of
+    2,000 windows and the rounding of the figures. The exact solution differs from the rk4 truth by rk4's error."""
     scores = floors(benchmark().test, Springs())
     for name, published in (("constant state", 0.157), ("free flight", 0.155), ("mean features", 0.063)):
         score = scores[name]
@@ -508,7 +508,7 @@ def test_the_score_is_the_mean_over_points_bodies_and_components():
 
 
 def test_rk4_stands_where_it_was_measured_against_the_exact_solution():
-    """As measured before: 1.1e-10, 8.7e-8, 1.9e-6 at steps 4, 100, 499. Stiff systems make the mean: a factor of 6 either way."""
+    """1.1e-10, 8.7e-8, 1.9e-6 at steps 4, 100, 499 as found by others; stiff systems make the mean: a factor of 6."""
     law = Springs()
     truth = law.unseen(400, 499)
     path = integrate(law.field(truth.bodies), truth.state(0), law.times(), "rk4")
