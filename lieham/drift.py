@@ -11,7 +11,7 @@ import torch
 from lieham.errors import InputError, expected
 from lieham.forecasting import Forecast
 from lieham.groups import Group, Translation, make_group
-from lieham.noether import charge_scale, contains, momentum_map
+from lieham.noether import charge_scale, contains, isometries, momentum_map
 from lieham.state import PhaseState
 from lieham.typing import Float, Tensor
 
@@ -105,26 +105,32 @@ def conservation(forecast: Forecast, group: str | Group | None = None) -> Conser
     """Every charge of `group` along a forecast, from the group's generators, and the energy.
 
     By default the group is SE(d) in 2 and 3 dimensions and T(d) in others, whatever the model's own group is: so a
-    model without the symmetry is seen to violate it. P is measured relative to Σ|p_i|, L to Σ|q_i × p_i|, each
-    averaged over time, H relative to the mean kinetic energy (the zero of a learned potential means nothing).
-    L is given about the origin (`L`) and about the centre of mass (`L_cm`): the former carries the round-off of
-    q_cm × P, which grows as the system drifts off (see `noether.momentum_map`).
+    model without the symmetry is seen to violate it; charges of the model's group that are not among its own follow
+    (L_z + c P_z of the screws). A charge is promised when its generator is in the span of the model's group and
+    keeps lengths, since K = Σ|p|²/2m must be invariant too: scalings promise nothing.
+
+    P is measured relative to Σ|p_i|, L to Σ|q_i × p_i|, each averaged over time, H relative to the mean kinetic
+    energy (the zero of a learned potential means nothing). L is given about the origin (`L`) and about the centre of
+    mass (`L_cm`): the former carries the round-off of q_cm × P, which grows as the system drifts off (see
+    `noether.momentum_map`).
 
     Raises InputError for a group of another dimension.
     """
     trajectory, d = forecast.trajectory, forecast.trajectory.dim
+    extra: tuple[Charge, ...] = ()
     if group is None:
         group = make_group(f"SE({d})") if d in (2, 3) else Translation(d)
+        extra = _own(forecast, group)
     group = make_group(group)
     if group.space_dim != d:
         raise InputError(f"group must act on {d} dimensions like the forecast, got {group}")
-    charges = (*_momenta(forecast, group), _energy(forecast))
+    charges = (*_momenta(forecast, group), *extra, _energy(forecast))
     return Conservation(trajectory.times, charges, forecast.attributes)
 
 
 def _momenta(forecast: Forecast, group: Group) -> Iterable[Charge]:
     states, bodies = forecast.trajectory.states(), forecast.trajectory.bodies.over_time()
-    promised = contains(forecast.group, group).tolist()
+    promised = (contains(forecast.group, group) & isometries(group)).tolist()
     translations = bool(contains(forecast.group, Translation(group.space_dim)).all())
     A, _ = group.generators()
     turning = (A.abs().sum((1, 2)) > 0).tolist()
@@ -138,6 +144,15 @@ def _momenta(forecast: Forecast, group: Group) -> Iterable[Charge]:
             elif turning[k]:
                 kept = forecast.integrator.keeps_quadratic
                 yield Charge(_about_centre(name), values[..., k], scales[..., k], promised[k] and translations, kept)
+
+
+def _own(forecast: Forecast, others: Group) -> tuple[Charge, ...]:
+    """The charges of the model's group whose generators are none of `others`, about the origin."""
+    A, b = forecast.group.generators()
+    there = torch.cat([x.flatten(1) for x in others.generators()], 1)
+    new = [not (there == torch.cat([x.flatten(), y])).all(1).any() for x, y in zip(A, b, strict=True)]
+    about_origin = list(_momenta(forecast, forecast.group))[: len(new)]
+    return tuple(charge for charge, is_new in zip(about_origin, new, strict=True) if is_new)
 
 
 def _about_centre(name: str) -> str:

@@ -124,7 +124,8 @@ class CosetLift(Lift):
     Averaging over H leaves squared lengths c = |x_i − x_j|² (and radii, for SO(3)), so nothing is sampled. The
     network sees (1 + c/s²)^(−1/2) at `bases` scales s from 1/8 to 4, geometric, in units of the model's length:
     smooth in c, hence where bodies meet, bounded, and as slow to decay as a softened force. Beyond the data these
-    flatten, and the kernel's linear skip in c alone goes on.
+    flatten, and the kernel's linear skip in c alone goes on. Coordinates that are no squared lengths (of the factors
+    of a product that act freely) are seen as they are.
 
     Raises InputError for a group that acts freely and has nothing to average over.
     """
@@ -135,12 +136,18 @@ class CosetLift(Lift):
         if group.acts_freely:
             raise InputError(f"lift must be PointLift for {group}, which acts freely, got CosetLift")
         self.scales = tuple(0.125 * 32 ** (k / max(bases - 1, 1)) for k in range(bases))
+        flags = group.squared_lengths
+        self.lengths = [k for k, flag in enumerate(flags) if flag]
+        self.others = [k for k, flag in enumerate(flags) if not flag]
         super().__init__(group)
 
     def embed(self, coordinates: Tensor) -> Tensor:
-        """(1 + c/s²)^(−1/2) of every coordinate c and scale s."""
+        """(1 + c/s²)^(−1/2) of every squared length c and scale s; then the other coordinates."""
         inverse = _inverse_squares(self.scales, coordinates.dtype, coordinates.device)
-        return (1 + coordinates[..., None] * inverse).rsqrt().flatten(-2)
+        if not self.others:
+            return (1 + coordinates[..., None] * inverse).rsqrt().flatten(-2)
+        radial = (1 + coordinates[..., self.lengths, None] * inverse).rsqrt().flatten(-2)
+        return torch.cat([radial, coordinates[..., self.others]], -1)
 
 
 @lru_cache(maxsize=32)

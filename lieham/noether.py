@@ -59,5 +59,26 @@ def contains(group: Group, subgroup: Group) -> Tensor:
     rows = [torch.cat([A.flatten(1), b], 1) for A, b in (group.generators(), subgroup.generators())]
     if not rows[0].numel():
         return torch.zeros(len(rows[1]), dtype=torch.bool)
-    projected = rows[1] @ torch.linalg.pinv(rows[0]) @ rows[0]
-    return (projected - rows[1]).norm(dim=1) <= 1e-9 * rows[1].norm(dim=1)
+    return _in_span(*rows)
+
+
+def _in_span(basis: Tensor, rows: Tensor) -> Tensor:
+    projected = rows @ torch.linalg.pinv(basis) @ basis
+    return (projected - rows).norm(dim=1) <= 1e-9 * rows.norm(dim=1)
+
+
+def isometries(group: Group) -> Tensor:
+    """For each generator, whether it keeps lengths, A + Aᵀ = 0, and with them K = Σ|p|²/2m: (k,) bool."""
+    A, _ = group.generators()
+    return (A + A.mT).abs().sum((1, 2)) == 0
+
+
+def keeps_form_in_other_units(group: Group) -> bool:
+    """Whether a change of the unit of length maps the group to itself: (A, b/ℓ) lie in its span for every ℓ.
+
+    True of all turns about the origin, translations and their products; not of screws, nor of turns about a point
+    elsewhere.
+    """
+    A, b = group.generators()
+    rows, halved = torch.cat([A.flatten(1), b], 1), torch.cat([A.flatten(1), b / 2], 1)
+    return group.lie_dim == 0 or bool(_in_span(rows, halved).all())

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from lieham.groups import make_group
+from lieham.groups import CustomGroup, Group, Translation, Trivial, make_group
 from lieham.integrate import INTEGRATORS as METHODS
 from lieham.integrate import make_integrator
 from lieham.models import HLieConv
-from lieham.state import Bodies
+from lieham.noether import contains
+from lieham.state import Bodies, Trajectory
 from systems import Gravity, Springs
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-4}
@@ -21,16 +22,40 @@ GROUPS = [
     for name in (
         *("Trivial(1)", "Trivial(2)", "Trivial(3)", "T(1)", "T(2)", "T(3)"),
         *("SO(2)", "SO(3)", "SE(2)", "SE(3)"),
+        *("R*(2)", "R*(3)", "R*SO(2)", "Sq(2)", "R*Sq(2)"),
+        *("SO(2)xT(1)", "SE(2)xTrivial(1)", "Trivial(2)xT(1)", "SO(2)xTrivial(1)", "Helical(0.7)"),
     )
 ]
 """Every group in every dimension that the library is used in."""
+
+
+def outside(group: Group) -> list[torch.Tensor]:
+    """Motions (d+1, d+1) of points that are not in the group: a scaling, a shift, a turn, a squeeze, a mirror image."""
+    d = group.space_dim
+    one = torch.eye(d, dtype=torch.float64)
+    axis, turn, squeeze = one[-1], torch.zeros_like(one), torch.zeros_like(one)
+    candidates = [(one, 0 * axis), (0 * one, axis)]
+    if d > 1:
+        turn[0, 1], turn[1, 0] = -1.0, 1.0
+        squeeze[0, 0], squeeze[1, 1] = 1.0, -1.0
+        candidates += [(turn, 0 * axis), (squeeze, 0 * axis)]
+    found = []
+    for A, b in candidates:
+        asked = CustomGroup("asked", A[None], b[None], pair_coordinates=lambda x, y: x)
+        if not contains(group, asked).item():
+            found.append(asked.exp(torch.tensor([0.4], dtype=torch.float64)))
+    if isinstance(group, (Translation, Trivial)):
+        mirror = torch.eye(d + 1, dtype=torch.float64)
+        mirror[0, 0] = -1
+        found.append(mirror)
+    return found
 
 INTEGRATORS = [make_integrator(name) for name in METHODS]
 """Every registered integrator with its default settings."""
 
 MODELS = {
     **{f"{group} gated": (group.name, {}) for group in GROUPS},
-    **{f"{group} deep": (group.name, {"blocks": 2}) for group in GROUPS if group.space_dim == 2},
+    **{f"{name} deep": (name, {"blocks": 2}) for name in ("Trivial(2)", "T(2)", "SO(2)", "SE(2)")},
     **{f"{name} paper": (name, {"blocks": 2, "block": "paper"}) for name in ("T(2)", "SO(3)", "SE(2)", "SE(3)")},
 }
 """Every group with its lift, blocks of both kinds, one and two of them."""
@@ -60,9 +85,13 @@ def randomise(model, seed=0, scale=0.3):
 
 
 def make_model(name: str, dtype: torch.dtype = torch.float64) -> HLieConv:
-    """The model of that name in MODELS, with two features a body and random weights."""
+    """The model of that name in MODELS, with two features a body, random weights, and units that are not 1."""
     group, settings = MODELS[name]
-    return randomise(HLieConv(group, 2, width=16, dtype=dtype, **settings))
+    model = randomise(HLieConv(group, 2, width=16, dtype=dtype, **settings))
+    q, p, bodies = cloud(model.group.space_dim, seed=7, dtype=dtype)
+    times = torch.arange(2, dtype=dtype)
+    model.calibrate(Trajectory.of(times, torch.stack([q, q], 1), torch.stack([p, 0.5 * p], 1), bodies))
+    return model
 
 
 def cloud(dim: int, n: int = 5, batch: int = 3, seed: int = 0, dtype: torch.dtype = torch.float64):

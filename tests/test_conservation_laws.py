@@ -97,6 +97,28 @@ def test_rotations_in_space_keep_l_and_not_p():
     assert found["P"] > BROKEN
 
 
+@pytest.mark.parametrize(
+    "group, kept",
+    [
+        ("SO(2)xT(1)", {"P_z", "L_z"}),
+        ("SE(2)xTrivial(1)", {"P_x", "P_y", "L_z", "L_cm_z"}),
+        ("Trivial(2)xT(1)", {"P_z"}),
+        ("SO(2)xTrivial(1)", {"L_z"}),
+        ("Helical(0.7)", {"J"}),
+    ],
+)
+def test_a_subgroup_keeps_exactly_the_charges_that_survive(group, kept):
+    model = attractive(group)
+    report = lieham.conservation(lieham.forecast(model, start(3), 100, dt=0.01, substeps=1))
+    for charge in report.charges:
+        if charge.name == "H":
+            continue
+        drift, promised = charge.drift.max().item(), charge.name in kept
+        # L_cm_z of SE(2) across z needs P_x and P_y alone, and the report promises it only where all of P is kept.
+        assert charge.promised == promised or charge.name == "L_cm_z"
+        assert drift <= ROUND_OFF if promised else drift > BROKEN / 10, (charge.name, drift)
+
+
 @pytest.mark.parametrize("group", ["Trivial(2)", "Trivial(3)"])
 def test_no_symmetry_keeps_neither(group):
     found = drifts(attractive(group), 300)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from cases import DTYPES, MODELS, TOLERANCE, cloud, make_model, randomise
+from cases import DTYPES, MODELS, TOLERANCE, cloud, make_model, outside, randomise
 
 from lieham.errors import InputError
-from lieham.groups import Translation, Trivial, make_group
+from lieham.groups import make_group
 from lieham.hamiltonian import GeneralHamiltonian
 from lieham.lift import CosetLift, PointLift, default_lift
 from lieham.models import HLieConv, load_model, save_model
@@ -17,7 +17,7 @@ from systems import Springs
 
 models = pytest.mark.parametrize("name", MODELS)
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=lambda x: str(x).removeprefix("torch."))
-MOVABLE = [name for name in MODELS if name.startswith(("T(", "SE("))]
+MOVABLE = [name for name in MODELS if " " in name and name.split("(")[0] in ("T", "SE") and "x" not in name.split()[0]]
 """Those whose group moves the origin."""
 ZERO = torch.zeros(())
 
@@ -63,24 +63,6 @@ def test_far_from_the_origin_only_the_positions_round_off_is_lost(name):
     close(model.potential(q + 1e3, bodies), model.potential(q, bodies), torch.float64, scale=1e3)
 
 
-def outside(group) -> list[torch.Tensor]:
-    """Motions that are not in the group."""
-    d = group.space_dim
-    one = torch.eye(d + 1, dtype=torch.float64)
-    scaling, shift, mirror = one.clone(), one.clone(), one.clone()
-    scaling[:d, :d] *= 1.2
-    shift[:d, d] = 0.3
-    mirror[0, 0] = -1
-    found = [scaling]
-    if group.name.startswith(("Trivial", "SO")):
-        found.append(shift)
-    if isinstance(group, (Translation, Trivial)):
-        found.append(mirror)
-        if d > 1:
-            found.append(make_group(f"SO({d})").exp(0.7 * torch.ones(2 * d - 3, dtype=torch.float64)))
-    return found
-
-
 @models
 def test_every_other_motion_changes_it(name):
     """The negative control: it is not invariant because it is constant."""
@@ -96,7 +78,7 @@ def test_the_force_turns_with_the_bodies(name, dtype):
     model, q, _, bodies = setting(name, dtype)
     field = model.field(bodies)
     (g,) = model.group.sample(1, generator=torch.Generator().manual_seed(2), dtype=dtype)
-    close(field.force(ZERO, moved(g, q)), field.force(ZERO, q) @ g[:-1, :-1].mT, dtype, scale=10)
+    close(field.force(ZERO, moved(g, q)), field.force(ZERO, q) @ torch.linalg.inv(g[:-1, :-1]), dtype, scale=100)
 
 
 @models
@@ -149,9 +131,8 @@ def test_padding_changes_nothing(name, dtype, at):
 def test_batch_mates_change_nothing(name, dtype):
     model, q, p, bodies = setting(name, dtype)
     whole = model.energy(PhaseState(q, p), bodies)
-    for k in range(3):
-        alone = bodies.map(lambda x, k=k: x[k])
-        close(model.energy(PhaseState(q[k], p[k]), alone), whole[k], dtype)
+    alone = [model.energy(PhaseState(q[k], p[k]), bodies.map(lambda x, k=k: x[k])) for k in range(3)]
+    close(torch.stack(alone), whole, dtype)
 
 
 @models

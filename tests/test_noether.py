@@ -8,7 +8,15 @@ from cases import GROUPS, MODELS, cloud, make_model
 
 from lieham.errors import InputError
 from lieham.groups import make_group
-from lieham.noether import centre_of_mass, centre_of_mass_frame, charge_scale, contains, momentum_map
+from lieham.noether import (
+    centre_of_mass,
+    centre_of_mass_frame,
+    charge_scale,
+    contains,
+    isometries,
+    keeps_form_in_other_units,
+    momentum_map,
+)
 from lieham.state import Bodies, PhaseState
 
 groups = pytest.mark.parametrize("group", GROUPS, ids=str)
@@ -107,7 +115,7 @@ def test_the_bracket_of_h_with_a_charge_vanishes_if_and_only_if_the_model_has_th
     dim = model.group.space_dim
     q, p, bodies = cloud(dim)
     asked = make_group(f"SE({dim})" if dim > 1 else "T(1)")
-    for k, promised in enumerate(contains(model.group, asked)):
+    for k, promised in enumerate(contains(model.group, asked) & isometries(asked)):
         value, size = bracket(model, lambda z, k=k: momentum_map(asked, z, bodies)[..., k], q, p, bodies)
         relative = (value.abs() / size).max()
         assert relative < 1e-13 if promised else relative > 1e-4
@@ -134,3 +142,14 @@ def test_a_bad_origin_is_named():
     for function in (momentum_map, charge_scale):
         with pytest.raises(InputError, match="about must be one of origin, centre_of_mass, got 'moon'"):
             function(make_group("SO(2)"), PhaseState(q, p), bodies, "moon")
+
+
+def test_groups_that_are_others_in_other_units():
+    own = {str(group): keeps_form_in_other_units(group) for group in GROUPS}
+    assert [name for name, keeps in own.items() if not keeps] == ["Helical(0.7)"]
+
+
+def test_scalings_promise_nothing():
+    assert not isometries(make_group("R*(2)")).any() and not isometries(make_group("Sq(2)")).any()
+    assert isometries(make_group("R*SO(2)")).tolist() == [False, True]
+    assert all(isometries(make_group(name)).all() for name in ("SE(3)", "SO(2)xT(1)", "Helical(2)"))

@@ -32,6 +32,8 @@ class Group(ABC):
     """No motion but the identity fixes a generic point: one element lifts each point (PointLift)."""
     symmetric_pairs: ClassVar[bool] = False
     """The pair coordinates do not tell x from y."""
+    singular_at_origin: ClassVar[bool] = False
+    """No invariant is continuous where both points are at the origin (scalings)."""
 
     @abstractmethod
     def generators(
@@ -51,6 +53,12 @@ class Group(ABC):
         stabiliser H: squared lengths, then), by polynomials of the positions: no angle, hence no cut and no
         singular centre.
         """
+
+    @property
+    def squared_lengths(self) -> tuple[bool, ...]:
+        """Which pair coordinates are squared lengths, for a kernel to see through radial functions (CosetLift)."""
+        origin = torch.zeros(self.space_dim)
+        return (not self.acts_freely,) * self.pair_coordinates(origin, origin).shape[-1]
 
     def hat(self, a: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch d1 d1"]:
         """Σ_k a_k [[A_k, b_k], [0, 0]], the matrix of an algebra vector."""

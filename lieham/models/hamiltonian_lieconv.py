@@ -10,6 +10,7 @@ from lieham.groups import Group, make_group
 from lieham.hamiltonian import SeparableHamiltonian
 from lieham.lift import Lift, default_lift
 from lieham.nn import BLOCKS, LieResNet
+from lieham.noether import keeps_form_in_other_units
 from lieham.state import Bodies, Trajectory
 from lieham.typing import Float, Tensor
 
@@ -37,7 +38,8 @@ class LieConvPotential(nn.Module):
         """Set ℓ, E, s from data, once: a model that was calibrated keeps its units.
 
         ℓ is the root mean square distance of two bodies (of a body from the origin where there is but one), E is ℓ
-        times the root mean square force Δp/Δt, s the root mean square of each feature.
+        times the root mean square force Δp/Δt, s the root mean square of each feature. ℓ stays 1 for a group that is
+        another one in other units, such as the screws of a given pitch.
         """
         if bool(self.calibrated):
             return
@@ -51,6 +53,8 @@ class LieConvPotential(nn.Module):
             distance = (data.q[..., i, :] - data.q[..., j, :]).norm(dim=-1)
             self.length.copy_(_rms(distance, real[..., i] * real[..., j]))
         self.energy.copy_(_rms(force.norm(dim=-1), real) * self.length)
+        if not keeps_form_in_other_units(self.network.lift.group):
+            self.length.fill_(1.0)
         for k in range(features.shape[-1]):
             self.scale[k] = _rms(features[..., k], real.squeeze(-2))
         self.calibrated.fill_(True)

@@ -1,0 +1,89 @@
+"""Direct products of groups on orthogonal subspaces: SO(2)xT(1) turns about z and moves along z."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+import torch
+
+from lieham.errors import InputError
+from lieham.groups.base import AXES, Group, affine
+from lieham.typing import Tensor
+
+
+class DirectProduct(Group):
+    """G₁ × G₂ × ... on R^d₁ ⊕ R^d₂ ⊕ ..., each factor on its own coordinates; a = (a₁, a₂, ...).
+
+    So symmetries broken by an external field along z are declared: SE(2)xTrivial(1) for uniform gravity (P_x, P_y,
+    L_z), SO(2)xT(1) for a magnetic field (L_z, P_z), Trivial(2)xT(1) for translations along z alone.
+
+    An invariant of a pair is a function of those of the factors, so the pair coordinates are theirs, one after
+    the other. Charges carry the names that they have in the whole space. InputError for fewer than two factors.
+    """
+
+    def __init__(self, *factors: Group):
+        if len(factors) < 2:
+            raise InputError(f"factors must be at least two groups, got {len(factors)}")
+        self.factors = factors
+        self.space_dim = sum(x.space_dim for x in factors)
+        self.lie_dim = sum(x.lie_dim for x in factors)
+        self.name = "x".join(x.name for x in factors)
+        starts = accumulate((x.space_dim for x in factors[:-1]), initial=0)
+        self.charges = tuple(self._rename(c, x, s) for x, s in zip(factors, starts, strict=True) for c in x.charges)
+        self.acts_freely = all(x.acts_freely for x in factors)
+        self.symmetric_pairs = all(x.symmetric_pairs for x in factors)
+        self.singular_at_origin = any(x.singular_at_origin for x in factors)
+
+    def _rename(self, charge: str, factor: Group, start: int) -> str:
+        head, *axis = charge.split("_")
+        if axis and factor.space_dim + start <= len(AXES):
+            return f"{head}_{AXES[AXES.index(axis[0]) + start]}"
+        if charge == "L" and self.space_dim == 3:
+            return "L_z" if start == 0 else "L_x"
+        return f"{charge}{start}" if start else charge
+
+    def generators(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None):
+        parts = [x.generators(dtype, device) for x in self.factors]
+        A = torch.zeros(self.lie_dim, self.space_dim, self.space_dim, dtype=dtype, device=device)
+        k = i = 0
+        for block, _ in parts:
+            rows, d = len(block), block.shape[-1]
+            A[k : k + rows, i : i + d, i : i + d] = block
+            k, i = k + rows, i + d
+        return A, torch.block_diag(*(b for _, b in parts))
+
+    def exp(self, a: Tensor) -> Tensor:
+        pieces = a.split([x.lie_dim for x in self.factors], -1)
+        return self._join([x.exp(piece) for x, piece in zip(self.factors, pieces, strict=True)])
+
+    def log(self, g: Tensor) -> Tensor:
+        return torch.cat([x.log(piece) for x, piece in zip(self.factors, self._split(g), strict=True)], -1)
+
+    def inverse(self, g: Tensor) -> Tensor:
+        return self._join([x.inverse(piece) for x, piece in zip(self.factors, self._split(g), strict=True)])
+
+    def _split(self, g: Tensor) -> list[Tensor]:
+        pieces, i = [], 0
+        for x in self.factors:
+            rows = slice(i, i + x.space_dim)
+            pieces.append(affine(g[..., rows, rows], g[..., rows, -1]))
+            i = rows.stop
+        return pieces
+
+    def _join(self, pieces: list[Tensor]) -> Tensor:
+        rows, i = [], 0
+        for x, g in zip(self.factors, pieces, strict=True):
+            d = x.space_dim
+            rows.append(torch.nn.functional.pad(g[..., :d, :d], (i, self.space_dim - i - d)))
+            i += d
+        return affine(torch.cat(rows, -2), torch.cat([g[..., :-1, -1] for g in pieces], -1))
+
+    def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
+        """Those of the factors, one after the other."""
+        sizes = [factor.space_dim for factor in self.factors]
+        pieces = zip(self.factors, x.split(sizes, -1), y.split(sizes, -1), strict=True)
+        return torch.cat([factor.pair_coordinates(u, v) for factor, u, v in pieces], -1)
+
+    @property
+    def squared_lengths(self) -> tuple[bool, ...]:
+        return tuple(flag for factor in self.factors for flag in factor.squared_lengths)

@@ -1,0 +1,141 @@
+"""Groups that change lengths: scalings, rotations with scalings, and squeezes. No charge of theirs is kept by
+K = Σ|p|²/2m; they are symmetries of potentials and of images."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+
+from lieham.groups.base import Group, affine, check_dim
+from lieham.groups.rotation import SO2
+from lieham.typing import Float, Tensor
+
+
+def direction(z: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch k"]:
+    """z / |z|, and 0 at 0 with finite derivatives there; no invariant of a scaling is continuous in that point."""
+    size = z.square().sum(-1, keepdim=True)
+    return z * torch.where(size > 0, size, torch.ones_like(size)).rsqrt()
+
+
+class _Linear(Group):
+    """What they share: freely acting linear maps, singular at the origin."""
+
+    acts_freely: ClassVar[bool] = True
+    singular_at_origin: ClassVar[bool] = True
+    matrices: Tensor
+    """(lie_dim, d, d), the generators."""
+
+    def generators(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None):
+        A = self.matrices.to(device=device, dtype=dtype)
+        return A, torch.zeros(len(A), self.space_dim, dtype=dtype, device=device)
+
+
+class Scaling(_Linear):
+    """R* on R^d: x ↦ eˢ x; its momentum map is the virial D = Σ q·p."""
+
+    lie_dim = 1
+    charges = ("D",)
+
+    def __init__(self, dim: int):
+        self.space_dim, self.name = check_dim("R*", dim, (1, 2, 3)), f"R*({dim})"
+        self.matrices = torch.eye(dim, dtype=torch.float64)[None]
+
+    def exp(self, a: Tensor) -> Tensor:
+        A = a.exp()[..., None] * torch.eye(self.space_dim, dtype=a.dtype, device=a.device)
+        return affine(A, A.new_zeros(A.shape[:-1]))
+
+    def log(self, g: Tensor) -> Tensor:
+        return g[..., 0, :1].log()
+
+    def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
+        """The direction of (x, y) in R^2d."""
+        return direction(torch.cat(torch.broadcast_tensors(x, y), -1))
+
+
+class RotationScaling(_Linear):
+    """R* × SO(2) on the plane: a = (s, θ), x ↦ eˢ R(θ) x; charges D = Σ q·p and L."""
+
+    space_dim, lie_dim = 2, 2
+    name = "R*SO(2)"
+    charges = ("D", "L")
+
+    def __init__(self):
+        self.rotation = SO2()
+        self.matrices = torch.cat([torch.eye(2, dtype=torch.float64)[None], self.rotation.generators()[0]])
+
+    def exp(self, a: Tensor) -> Tensor:
+        A = a[..., 0].exp()[..., None, None] * self.rotation.matrix(a[..., 1])
+        return affine(A, A.new_zeros(A.shape[:-1]))
+
+    def log(self, g: Tensor) -> Tensor:
+        scale = torch.linalg.det(g[..., :2, :2]).log() / 2
+        return torch.cat([scale[..., None], self.rotation.log(g)], -1)
+
+    def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
+        """(x·y, x×y, |x|², |y|²) over their norm."""
+        return direction(self.rotation.pair_coordinates(x, y))
+
+
+class Squeeze(_Linear):
+    """Squeezes of the plane, x ↦ (eᵃ x₁, e⁻ᵃ x₂), free on the positive quadrant; charge q₁p₁ − q₂p₂."""
+
+    singular_at_origin: ClassVar[bool] = False
+    space_dim, lie_dim = 2, 1
+    name = "Sq(2)"
+    charges = ("S",)
+
+    def __init__(self):
+        self.matrices = torch.diag(torch.tensor([1.0, -1.0], dtype=torch.float64))[None]
+
+    def exp(self, a: Tensor) -> Tensor:
+        diagonal = torch.cat([a.exp(), (-a).exp()], -1)
+        return affine(torch.diag_embed(diagonal), torch.zeros_like(diagonal))
+
+    def log(self, g: Tensor) -> Tensor:
+        return ((g[..., 0, 0] / g[..., 1, 1]).log() / 2)[..., None]
+
+    def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
+        """(x₁x₂, y₁y₂, x₁y₂, x₂y₁)."""
+        x, y = torch.broadcast_tensors(x, y)
+        products = x[..., 0] * x[..., 1], y[..., 0] * y[..., 1], x[..., 0] * y[..., 1], x[..., 1] * y[..., 0]
+        return torch.stack(products, -1)
+
+
+class SqueezeScaling(_Linear):
+    """Squeezes with scalings, a = (s, r), x ↦ (eˢ⁺ʳ x₁, eˢ⁻ʳ x₂): all positive diagonal maps of the plane."""
+
+    space_dim, lie_dim = 2, 2
+    name = "R*Sq(2)"
+    charges = ("D", "S")
+
+    def __init__(self):
+        self.squeeze = Squeeze()
+        self.matrices = torch.cat([torch.eye(2, dtype=torch.float64)[None], self.squeeze.matrices])
+
+    def exp(self, a: Tensor) -> Tensor:
+        diagonal = torch.stack([(a[..., 0] + a[..., 1]).exp(), (a[..., 0] - a[..., 1]).exp()], -1)
+        return affine(torch.diag_embed(diagonal), torch.zeros_like(diagonal))
+
+    def log(self, g: Tensor) -> Tensor:
+        first, second = g[..., 0, 0].log(), g[..., 1, 1].log()
+        return torch.stack([first + second, first - second], -1) / 2
+
+    def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
+        """Those of the squeezes over their norm."""
+        return direction(self.squeeze.pair_coordinates(x, y))
+
+
+def rotation_scalings(dim: int) -> Group:
+    """R* × SO(2)."""
+    return check_dim("R*SO", dim, (2,)) and RotationScaling()
+
+
+def squeezes(dim: int) -> Group:
+    """The squeezes of the plane."""
+    return check_dim("Sq", dim, (2,)) and Squeeze()
+
+
+def squeeze_scalings(dim: int) -> Group:
+    """The squeezes of the plane with scalings."""
+    return check_dim("R*Sq", dim, (2,)) and SqueezeScaling()
