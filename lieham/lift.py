@@ -135,6 +135,7 @@ class CosetLift(Lift):
     def __init__(self, group: Group, bases: int = 6):
         if group.acts_freely:
             raise InputError(f"lift must be PointLift for {group}, which acts freely, got CosetLift")
+        self.bases = bases
         self.scales = tuple(0.125 * 32 ** (k / max(bases - 1, 1)) for k in range(bases))
         flags = group.squared_lengths
         self.lengths = [k for k, flag in enumerate(flags) if flag]
@@ -148,6 +149,9 @@ class CosetLift(Lift):
             return (1 + coordinates[..., None] * inverse).rsqrt().flatten(-2)
         radial = (1 + coordinates[..., self.lengths, None] * inverse).rsqrt().flatten(-2)
         return torch.cat([radial, coordinates[..., self.others]], -1)
+
+    def __repr__(self) -> str:
+        return f"CosetLift({self.group}, bases={self.bases})"
 
 
 @lru_cache(maxsize=32)

@@ -7,7 +7,7 @@ import torch
 from cases import DTYPES, MODELS, TOLERANCE, cloud, make_model, outside, randomise
 
 from lieham.errors import InputError
-from lieham.groups import make_group
+from lieham.groups import CustomGroup, make_group
 from lieham.hamiltonian import GeneralHamiltonian
 from lieham.lift import CosetLift, PointLift, default_lift
 from lieham.models import HLieConv, load_model, save_model
@@ -337,6 +337,25 @@ def test_a_saved_model_is_the_same_function(name, dtype, tmp_path):
     assert again.config == model.config and again.group.name == model.group.name
     save_model(again, tmp_path / "again.safetensors")
     assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "m.safetensors").read_bytes()
+
+
+def test_what_a_file_cannot_hold_is_handed_back(tmp_path):
+    """A group of one's own and a lift with other settings: asked for by name, never guessed."""
+    own, path = CustomGroup("mine", *make_group("SO(2)").generators()), tmp_path / "m.safetensors"
+    q, _, bodies = cloud(2)
+    three = CosetLift(make_group("SE(2)"), bases=3)
+    for model, given, parts in (
+        (HLieConv(own, 2), {"group": own}, r"group must be one of .*, got 'mine'"),
+        (HLieConv("SE(2)", 2, lift=three), {}, r"lift must be CosetLift\(SE\(2\), bases=3\)"),
+    ):
+        lift = model.potential.network.lift
+        given = given or {"lift": lift}
+        save_model(randomise(model), path)
+        assert torch.equal(load_model(path, **given).potential(q, bodies), model.potential(q, bodies))
+        with pytest.raises(InputError, match=parts):
+            load_model(path)
+        with pytest.raises(InputError, match=r"group must be (mine|SE.2.) as in .*, got T"):
+            load_model(path, group=make_group("T(2)"))
 
 
 def test_precision_is_saved_as_it_is(tmp_path):

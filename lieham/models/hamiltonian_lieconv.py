@@ -108,6 +108,7 @@ class HLieConv(SeparableHamiltonian):
                 raise expected(name, f"at least {least}", value)
         check_choice("block", block, tuple(BLOCKS))
         declared = make_group(group)
+        own_lift = {} if lift is None else {"lift": repr(lift)}
         lift = default_lift(declared) if lift is None else lift
         if lift.group.name != declared.name:
             raise expected("lift", f"one of {declared}", lift)
@@ -118,7 +119,7 @@ class HLieConv(SeparableHamiltonian):
         self.group = declared
         self.features = features
         sizes = {"width": width, "blocks": blocks, "block": block, "dtype": str(dtype).removeprefix("torch.")}
-        self.config = {"group": declared.name, "features": features, **sizes}
+        self.config = {"group": declared.name, "features": features, **sizes, **own_lift}
         self.to(dtype)
 
     def calibrate(self, data: Trajectory) -> None:

@@ -9,8 +9,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from lieham.errors import FileError, InputError
+from lieham.errors import FileError, InputError, expected
 from lieham.files import must_exist, replacing
+from lieham.groups import Group
+from lieham.lift import Lift
 from lieham.models.hamiltonian_lieconv import HLieConv
 from lieham.typing import Tensor
 
@@ -31,11 +33,15 @@ def settings_of(model: HLieConv) -> dict:
     return model.config | {"dtype": str(next(model.parameters()).dtype).removeprefix("torch.")}
 
 
-def load_model(path: str | Path, device: torch.device | str = "cpu") -> HLieConv:
+def load_model(
+    path: str | Path, device: torch.device | str = "cpu", *, group: Group | None = None, lift: Lift | None = None
+) -> HLieConv:
     """The model saved at `path` (a file, or a run folder that holds model.safetensors).
 
+    `group` and `lift` hand back what a file cannot hold: a group of one's own, and a lift other than the default.
+
     Raises FileError when the file is missing, truncated or of another kind, InputError when its weights do not
-    fit its settings.
+    fit its settings, or when `group` or `lift` are needed and not those of the model.
     """
     path = must_exist(path, "model")
     path = must_exist(path / "model.safetensors", "model") if path.is_dir() else path
@@ -43,6 +49,12 @@ def load_model(path: str | Path, device: torch.device | str = "cpu") -> HLieConv
     if metadata.get("format") != FORMAT:
         raise FileError(f"model must be a file written by lieham ({FORMAT}), got {path} of {metadata.get('format')}")
     config = metadata["config"]
+    if group is not None and group.name != config["group"]:
+        raise expected("group", f"{config['group']} as in {path}", group)
+    wanted = config.pop("lift", None)
+    if wanted is not None and repr(lift) != wanted:
+        raise expected("lift", f"{wanted} as in {path}", lift)
+    config |= {"group": group or config["group"], "lift": lift}
     config["dtype"] = getattr(torch, config["dtype"])
     model = HLieConv(**config)
     load_weights(model, tensors, str(path))
