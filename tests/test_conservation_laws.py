@@ -119,6 +119,42 @@ def test_a_subgroup_keeps_exactly_the_charges_that_survive(group, kept):
         assert drift <= ROUND_OFF if promised else drift > BROKEN / 10, (charge.name, drift)
 
 
+class InMagneticField(lieham.Hamiltonian):
+    """H = Σ |p − k/2 B × q|²/2m + V(q), B along z, k a body's feature: not separable."""
+
+    def __init__(self, model: lieham.HLieConv, strength: float = 1.5):
+        super().__init__()
+        self.model, self.group, self.strength = model, model.group, strength
+
+    def energy(self, state, bodies):
+        x, y = state.q[..., 0], state.q[..., 1]
+        potential = torch.stack([-y, x, torch.zeros_like(x)], -1) * bodies.features * self.strength / 2
+        kinetic = (state.p - potential).square().sum(-1) / (2 * bodies.mass)
+        return (kinetic * bodies.mask).sum(-1) + self.model.potential(state.q, bodies)
+
+
+def in_a_magnetic_field(method: str, steps: int) -> dict[str, float]:
+    model = InMagneticField(attractive("SO(2)xT(1)"))
+    forecast = lieham.forecast(model, start(3), steps, dt=0.02, method=method, substeps=1)
+    return {charge.name: charge.drift.max().item() for charge in lieham.conservation(forecast).charges}
+
+
+def test_a_magnetic_field_leaves_l_z_and_p_z_and_gauss_keeps_them():
+    kept, lost = in_a_magnetic_field("gauss4", 100), in_a_magnetic_field("rk4", 100)
+    for name, drift in kept.items():
+        if name != "H":
+            assert drift <= ROUND_OFF if name in ("L_z", "P_z") else drift > BROKEN, (name, drift)
+    assert lost["L_z"] > 1e3 * kept["L_z"]
+    assert lost["P_z"] <= ROUND_OFF
+
+
+@pytest.mark.slow
+def test_gauss_keeps_them_for_ten_thousand_steps():
+    found = in_a_magnetic_field("gauss4", 10_000)
+    assert found["L_z"] <= 1e-12
+    assert found["P_z"] <= 1e-12
+
+
 @pytest.mark.parametrize("group", ["Trivial(2)", "Trivial(3)"])
 def test_no_symmetry_keeps_neither(group):
     found = drifts(attractive(group), 300)
