@@ -12,10 +12,10 @@ demo: $(STAMP)
 	$(RUN)/lieham demo
 
 test: $(STAMP)
-	$(RUN)/python -m pytest -m "not slow"
+	$(RUN)/python -m pytest -n 2 --dist loadfile -m "not slow"
 
 test-all: $(STAMP)
-	$(RUN)/python -m pytest
+	$(RUN)/python -m pytest -n 2
 
 lint: $(STAMP)
 	$(RUN)/ruff check .
