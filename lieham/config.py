@@ -19,6 +19,9 @@ class ModelConfig:
         width: channels of the residual stream; convolutions run on a quarter of them.
         blocks: number of LieConv blocks.
         block: gated or paper.
+        lift: point, coset, edge or sampled; empty for point or coset, whichever the group allows.
+        radius: where the neighbourhood of a body ends, smoothly, in the data's unit of length; nowhere by default.
+        fill: the same by the fraction of other bodies within it, measured once on the training data.
         seed: of the initial weights.
         dtype: of the weights, float64 or float32.
     """
@@ -28,6 +31,9 @@ class ModelConfig:
     width: int = 64
     blocks: int = 1
     block: str = "gated"
+    lift: str = ""
+    radius: float | None = None
+    fill: float | None = None
     seed: int = 0
     dtype: str = "float64"
 

@@ -11,7 +11,7 @@ import torch
 from lieham.errors import InputError, expected
 from lieham.forecasting import Forecast
 from lieham.groups import Group, Translation, make_group
-from lieham.noether import charge_scale, contains, isometries, momentum_map
+from lieham.noether import charge_scale, contains, momentum_map
 from lieham.state import PhaseState
 from lieham.typing import Float, Tensor
 
@@ -130,7 +130,7 @@ def conservation(forecast: Forecast, group: str | Group | None = None) -> Conser
 
 def _momenta(forecast: Forecast, group: Group) -> Iterable[Charge]:
     states, bodies = forecast.trajectory.states(), forecast.trajectory.bodies.over_time()
-    promised = (contains(forecast.group, group) & isometries(group)).tolist()
+    promised = (contains(forecast.group, group) & group.isometries).tolist()
     translations = bool(contains(forecast.group, Translation(group.space_dim)).all())
     A, _ = group.generators()
     turning = (A.abs().sum((1, 2)) > 0).tolist()

@@ -67,12 +67,6 @@ def _in_span(basis: Tensor, rows: Tensor) -> Tensor:
     return (projected - rows).norm(dim=1) <= 1e-9 * rows.norm(dim=1)
 
 
-def isometries(group: Group) -> Tensor:
-    """For each generator, whether it keeps lengths, A + Aᵀ = 0, and with them K = Σ|p|²/2m: (k,) bool."""
-    A, _ = group.generators()
-    return (A + A.mT).abs().sum((1, 2)) == 0
-
-
 def keeps_form_in_other_units(group: Group) -> bool:
     """Whether a change of the unit of length maps the group to itself: (A, b/ℓ) lie in its span for every ℓ.
 

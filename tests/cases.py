@@ -57,8 +57,16 @@ MODELS = {
     **{f"{group} gated": (group.name, {}) for group in GROUPS},
     **{f"{name} deep": (name, {"blocks": 2}) for name in ("Trivial(2)", "T(2)", "SO(2)", "SE(2)")},
     **{f"{name} paper": (name, {"blocks": 2, "block": "paper"}) for name in ("T(2)", "SO(3)", "SE(2)", "SE(3)")},
+    **{f"{name} edges": (name, {"lift": "edge"}) for name in ("SE(2)", "SE(3)")},
+    "SE(2) deep edges": ("SE(2)", {"lift": "edge", "blocks": 2}),
+    **{f"{name} near": (name, {"radius": 1.5}) for name in ("Trivial(2)", "T(2)", "SO(2)", "SE(2)", "SO(2)xT(1)")},
+    "SE(3) near, by fill": ("SE(3)", {"fill": 0.4}),
+    **{f"{name} edges near": (name, {"lift": "edge", "radius": 1.5}) for name in ("SE(2)", "SE(3)")},
 }
-"""Every group with its lift, blocks of both kinds, one and two of them."""
+"""Every group with its exact lifts, whole neighbourhoods and near ones, blocks of both kinds, one and two of them."""
+
+SAMPLED = {f"{group} sampled": (group, {"lift": "sampled"}) for group in ("SE(2)", "SO(3)", "SE(3)", "SE(2)xT(1)")}
+"""Models whose symmetry holds on average alone."""
 
 SYSTEMS = {
     "springs 2-D": Springs(6, 2),
@@ -85,8 +93,8 @@ def randomise(model, seed=0, scale=0.3):
 
 
 def make_model(name: str, dtype: torch.dtype = torch.float64) -> HLieConv:
-    """The model of that name in MODELS, with two features a body, random weights, and units that are not 1."""
-    group, settings = MODELS[name]
+    """The model of that name in MODELS or SAMPLED: two features a body, random weights, and units that are not 1."""
+    group, settings = (MODELS | SAMPLED)[name]
     model = randomise(HLieConv(group, 2, width=16, dtype=dtype, **settings))
     q, p, bodies = cloud(model.group.space_dim, seed=7, dtype=dtype)
     times = torch.arange(2, dtype=dtype)

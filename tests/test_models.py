@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import pytest
 import torch
-from cases import DTYPES, MODELS, TOLERANCE, cloud, make_model, outside, randomise
+from cases import DTYPES, MODELS, SAMPLED, TOLERANCE, cloud, make_model, outside, randomise
 
 from lieham.errors import InputError
 from lieham.groups import CustomGroup, make_group
 from lieham.hamiltonian import GeneralHamiltonian
-from lieham.lift import CosetLift, PointLift, default_lift
+from lieham.lift import CosetLift, PointLift, make_lift
 from lieham.models import HLieConv, load_model, save_model
 from lieham.nn import LieConv
 from lieham.state import Bodies, PhaseState
 from systems import Springs
 
 models = pytest.mark.parametrize("name", MODELS)
+every_model = pytest.mark.parametrize("name", MODELS | SAMPLED)
 dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=lambda x: str(x).removeprefix("torch."))
 MOVABLE = [name for name in MODELS if " " in name and name.split("(")[0] in ("T", "SE") and "x" not in name.split()[0]]
 """Those whose group moves the origin."""
@@ -113,7 +114,7 @@ def padded(q: torch.Tensor, bodies: Bodies, at: float) -> tuple[torch.Tensor, Bo
     return torch.cat([q, fill], 1), Bodies(mass.to(q.dtype), features.to(q.dtype), mask)
 
 
-@models
+@every_model
 @dtypes
 @pytest.mark.parametrize("at", [0.0, 50.0])
 def test_padding_changes_nothing(name, dtype, at):
@@ -126,7 +127,7 @@ def test_padding_changes_nothing(name, dtype, at):
     assert not model.field(with_padding).velocity(ZERO, more)[:, 5:].any()
 
 
-@models
+@every_model
 @dtypes
 def test_batch_mates_change_nothing(name, dtype):
     model, q, p, bodies = setting(name, dtype)
@@ -135,7 +136,7 @@ def test_batch_mates_change_nothing(name, dtype):
     close(torch.stack(alone), whole, dtype)
 
 
-@models
+@every_model
 def test_all_times_at_once(name):
     """States (batch, time, n, d) with bodies (batch, 1, n)."""
     model, q, p, bodies = setting(name)
@@ -145,7 +146,7 @@ def test_all_times_at_once(name):
         close(together[:, t], model.energy(PhaseState(many.q[:, t], many.p[:, t]), bodies), torch.float64)
 
 
-@models
+@every_model
 @pytest.mark.parametrize("n", [1, 2])
 def test_few_bodies(name, n):
     model, q, p, bodies = setting(name, n=n)
@@ -164,7 +165,7 @@ COLLISIONS = {
 }
 
 
-@models
+@every_model
 @dtypes
 @pytest.mark.parametrize("where", COLLISIONS)
 def test_derivatives_are_finite_where_bodies_meet(name, dtype, where):
@@ -177,7 +178,7 @@ def test_derivatives_are_finite_where_bodies_meet(name, dtype, where):
     assert torch.isfinite(torch.func.hessian(energy)(x)).all()
 
 
-@models
+@every_model
 def test_first_and_second_derivatives_are_those_of_finite_differences(name):
     model, q, _, bodies = setting(name, n=3, batch=1)
     x = q.requires_grad_()
@@ -185,7 +186,7 @@ def test_first_and_second_derivatives_are_those_of_finite_differences(name):
     assert torch.autograd.gradgradcheck(lambda z: model.potential(z, bodies), x)
 
 
-@models
+@every_model
 def test_the_weights_get_gradients_through_the_field(name):
     model, q, _, bodies = setting(name)
     model.field(bodies).force(ZERO, q).square().sum().backward()
@@ -197,7 +198,7 @@ def test_the_weights_get_gradients_through_the_field(name):
 # One function, the same each time
 
 
-@models
+@every_model
 def test_the_same_bits_each_time_in_train_and_eval(name):
     model, q, p, bodies = setting(name)
     before = [x.clone() for x in (q, p, *model.state_dict().values())]
@@ -232,7 +233,7 @@ def test_weights_follow_the_seed_and_leave_the_global_generator_alone():
 def test_lieconv_is_its_formula(name):
     """h_i = b + Σ_j w_ij Σ_k K_k(a_ij) W_k f_j in loops, its first and second derivatives too."""
     group = make_group(MODELS[name][0])
-    lift = default_lift(group)
+    lift = make_lift(None, group)
     conv = randomise(LieConv(4, 3, lift, hidden=5, kernel_dim=2).double())
     q, _, _ = cloud(group.space_dim, n=4, batch=1)
     mask = torch.tensor([[True, True, True, False]])
@@ -327,7 +328,7 @@ def test_degenerate_data_gives_units_all_the_same(group):
 # Files
 
 
-@models
+@every_model
 @dtypes
 def test_a_saved_model_is_the_same_function(name, dtype, tmp_path):
     model, q, p, bodies = setting(name, dtype)
@@ -339,14 +340,19 @@ def test_a_saved_model_is_the_same_function(name, dtype, tmp_path):
     assert (tmp_path / "again.safetensors").read_bytes() == (tmp_path / "m.safetensors").read_bytes()
 
 
+class MyLift(CosetLift):
+    """A lift of one's own."""
+
+    kind = "mine"
+
+
 def test_what_a_file_cannot_hold_is_handed_back(tmp_path):
-    """A group of one's own and a lift with other settings: asked for by name, never guessed."""
+    """A group or a lift of one's own: asked for by name, never guessed."""
     own, path = CustomGroup("mine", *make_group("SO(2)").generators()), tmp_path / "m.safetensors"
     q, _, bodies = cloud(2)
-    three = CosetLift(make_group("SE(2)"), bases=3)
     for model, given, parts in (
         (HLieConv(own, 2), {"group": own}, r"group must be one of .*, got 'mine'"),
-        (HLieConv("SE(2)", 2, lift=three), {}, r"lift must be CosetLift\(SE\(2\), bases=3\)"),
+        (HLieConv("SE(2)", 2, lift=MyLift(make_group("SE(2)"))), {}, r"lift must be the {'kind': 'mine'.*, got None"),
     ):
         lift = model.potential.network.lift
         given = given or {"lift": lift}

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from lieham.errors import expected
+from lieham.errors import InputError, expected
 from lieham.typing import Float, Tensor
 
 AXES = "xyz"
@@ -53,6 +53,25 @@ class Group(ABC):
         stabiliser H: squared lengths, then), by polynomials of the positions: no angle, hence no cut and no
         singular centre.
         """
+
+    @property
+    def isometries(self) -> Tensor:
+        """For each generator, whether it keeps lengths, A + Aᵀ = 0, and with them K = Σ|p|²/2m: (k,) bool."""
+        A, _ = self.generators()
+        return (A + A.mT).abs().sum((1, 2)) == 0
+
+    def stabiliser_sample(self, *shape: int, generator: torch.Generator) -> Float[Tensor, "*shape d d"]:
+        """Haar-distributed elements of H in G = N ⋊ H, where N acts freely and H fixes the origin, float64.
+
+        H is trivial for a group that acts freely. InputError where it is not compact or not known.
+        """
+        if not self.acts_freely:
+            raise InputError(f"group must have a stabiliser that can be sampled, got {self}")
+        return torch.eye(self.space_dim, dtype=torch.float64, device=generator.device).expand(*shape, -1, -1)
+
+    def free_coordinates(self, x: Float[Tensor, "*#batch d"], y: Float[Tensor, "*#batch d"]) -> Tensor:
+        """The pair coordinates of N, the part that acts freely (see `stabiliser_sample`)."""
+        return self.pair_coordinates(x, y)
 
     @property
     def squared_lengths(self) -> tuple[bool, ...]:

@@ -18,7 +18,7 @@ class _Euclidean(Group):
 
     symmetric_pairs: ClassVar[bool] = True
 
-    def __init__(self, rotations: Group):
+    def __init__(self, rotations: SO2 | SO3):
         d = rotations.space_dim
         self.rotations, self.translations = rotations, Translation(d)
         self.space_dim, self.lie_dim, self.name = d, d + rotations.lie_dim, f"SE({d})"
@@ -30,6 +30,14 @@ class _Euclidean(Group):
 
     def inverse(self, g: Tensor) -> Tensor:
         return inverse_isometry(g)
+
+    def stabiliser_sample(self, *shape: int, generator: torch.Generator) -> Tensor:
+        """SE(d) = T(d) ⋊ SO(d): rotations."""
+        return self.rotations.turns(*shape, generator=generator)
+
+    def free_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
+        """x − y, that of T(d)."""
+        return self.translations.pair_coordinates(x, y)
 
     def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
         """|x − y|², the only invariant of two points; from the difference, since the Gram form would cancel."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import accumulate
 
 import torch
@@ -80,9 +81,26 @@ class DirectProduct(Group):
 
     def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
         """Those of the factors, one after the other."""
+        return torch.cat([factor.pair_coordinates(u, v) for factor, u, v in self._apart(x, y)], -1)
+
+    def _apart(self, x: Tensor, y: Tensor) -> Iterator[tuple[Group, Tensor, Tensor]]:
+        """Each factor with its coordinates of both points."""
         sizes = [factor.space_dim for factor in self.factors]
-        pieces = zip(self.factors, x.split(sizes, -1), y.split(sizes, -1), strict=True)
-        return torch.cat([factor.pair_coordinates(u, v) for factor, u, v in pieces], -1)
+        return zip(self.factors, x.split(sizes, -1), y.split(sizes, -1), strict=True)
+
+    def stabiliser_sample(self, *shape: int, generator: torch.Generator) -> Tensor:
+        """Those of the factors, on the diagonal."""
+        whole = torch.zeros(*shape, self.space_dim, self.space_dim, dtype=torch.float64, device=generator.device)
+        i = 0
+        for factor in self.factors:
+            rows = slice(i, i + factor.space_dim)
+            whole[..., rows, rows] = factor.stabiliser_sample(*shape, generator=generator)
+            i = rows.stop
+        return whole
+
+    def free_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
+        """Those of the factors, one after the other."""
+        return torch.cat([factor.free_coordinates(u, v) for factor, u, v in self._apart(x, y)], -1)
 
     @property
     def squared_lengths(self) -> tuple[bool, ...]:

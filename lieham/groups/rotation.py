@@ -48,6 +48,11 @@ class SO2(Group):
     def inverse(self, g: Tensor) -> Tensor:
         return inverse_isometry(g)
 
+    def turns(self, *shape: int, generator: torch.Generator) -> Tensor:
+        """Haar rotations, (*shape, 2, 2)."""
+        turn = torch.rand(*shape, generator=generator, dtype=torch.float64, device=generator.device)
+        return self.matrix(2 * torch.pi * turn)
+
     def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
         """(x·y, x×y, |x|², |y|²): |x||y| e^{iθ} and both orbits, without the angle's cut."""
         x, y = torch.broadcast_tensors(x, y)
@@ -90,6 +95,20 @@ class SO3(Group):
 
     def inverse(self, g: Tensor) -> Tensor:
         return inverse_isometry(g)
+
+    def turns(self, *shape: int, generator: torch.Generator) -> Tensor:
+        """Haar rotations (*shape, 3, 3), from unit quaternions that are uniform on the sphere."""
+        normal = torch.randn(*shape, 4, generator=generator, dtype=torch.float64, device=generator.device)
+        q = normal / normal.norm(dim=-1, keepdim=True)
+        v, w = q[..., 1:], q[..., :1]
+        return self.matrix(2 * v * asin_over(v.square().sum(-1, keepdim=True), w.abs()) * w.sign())
+
+    def stabiliser_sample(self, *shape: int, generator: torch.Generator) -> Tensor:
+        return self.turns(*shape, generator=generator)
+
+    def free_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
+        """(x, y): nothing of SO(3) acts freely."""
+        return torch.cat(torch.broadcast_tensors(x, y), -1)
 
     def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
         """(|x − y|², |x|², |y|²), the invariants of two vectors."""

@@ -8,7 +8,7 @@ from torch import nn
 from lieham.errors import check_choice, expected
 from lieham.groups import Group, make_group
 from lieham.hamiltonian import SeparableHamiltonian
-from lieham.lift import Lift, default_lift
+from lieham.lift import Lift, make_lift
 from lieham.nn import BLOCKS, LieResNet
 from lieham.noether import keeps_form_in_other_units
 from lieham.state import Bodies, Trajectory
@@ -39,7 +39,7 @@ class LieConvPotential(nn.Module):
 
         ℓ is the root mean square distance of two bodies (of a body from the origin where there is but one), E is ℓ
         times the root mean square force Δp/Δt, s the root mean square of each feature. ℓ stays 1 for a group that is
-        another one in other units, such as the screws of a given pitch.
+        another one in other units, such as the screws of a given pitch. The lift's radius follows (`Lift.settle`).
         """
         if bool(self.calibrated):
             return
@@ -50,11 +50,13 @@ class LieConvPotential(nn.Module):
             self.length.copy_(_rms(data.q.norm(dim=-1), real))
         else:
             i, j = torch.triu_indices(n, n, 1, device=data.q.device)
-            distance = (data.q[..., i, :] - data.q[..., j, :]).norm(dim=-1)
-            self.length.copy_(_rms(distance, real[..., i] * real[..., j]))
+            distance, weight = (data.q[..., i, :] - data.q[..., j, :]).norm(dim=-1), real[..., i] * real[..., j]
+            self.length.copy_(_rms(distance, weight))
         self.energy.copy_(_rms(force.norm(dim=-1), real) * self.length)
-        if not keeps_form_in_other_units(self.network.lift.group):
+        lift = self.network.lift
+        if not keeps_form_in_other_units(lift.group):
             self.length.fill_(1.0)
+        lift.settle(distance[weight.expand_as(distance) > 0] if n > 1 else real.new_zeros(0), self.length)
         for k in range(features.shape[-1]):
             self.scale[k] = _rms(features[..., k], real.squeeze(-2))
         self.calibrated.fill_(True)
@@ -84,7 +86,10 @@ class HLieConv(SeparableHamiltonian):
         width: channels of the residual stream; the convolutions run on a quarter of them.
         blocks: number of blocks. One sums over pairs; each further one lets pairs see their surroundings.
         block: "gated" (the default) or "paper".
-        lift: a Lift of the same group; by default PointLift or CosetLift, whichever the group allows.
+        lift: "point", "coset", "edge" (angles, for SE(2) and SE(3)), "sampled" (the paper's, not exact), or a Lift of
+            the same group; by default point or coset, whichever the group allows.
+        radius: where the neighbourhood of a body ends, smoothly, in the data's unit of length; by default nowhere.
+        fill: the same by the fraction of other bodies within it, measured once on the training data.
         dtype: of the weights; float64 unless told, since conservation to round-off needs it.
         seed: of the initial weights.
 
@@ -99,7 +104,9 @@ class HLieConv(SeparableHamiltonian):
         width: int = 64,
         blocks: int = 1,
         block: str = "gated",
-        lift: Lift | None = None,
+        lift: str | Lift | dict | None = None,
+        radius: float | None = None,
+        fill: float | None = None,
         dtype: torch.dtype = torch.float64,
         seed: int = 0,
     ):
@@ -108,10 +115,7 @@ class HLieConv(SeparableHamiltonian):
                 raise expected(name, f"at least {least}", value)
         check_choice("block", block, tuple(BLOCKS))
         declared = make_group(group)
-        own_lift = {} if lift is None else {"lift": repr(lift)}
-        lift = default_lift(declared) if lift is None else lift
-        if lift.group.name != declared.name:
-            raise expected("lift", f"one of {declared}", lift)
+        lift = make_lift(lift, declared, radius=radius, fill=fill)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             network = LieResNet(lift, features + 1, width=width, blocks=blocks, block=BLOCKS[block])
@@ -119,8 +123,13 @@ class HLieConv(SeparableHamiltonian):
         self.group = declared
         self.features = features
         sizes = {"width": width, "blocks": blocks, "block": block, "dtype": str(dtype).removeprefix("torch.")}
-        self.config = {"group": declared.name, "features": features, **sizes, **own_lift}
+        self.config = {"group": declared.name, "features": features, **sizes, "lift": lift.settings}
         self.to(dtype)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the group's motions leave H unchanged to round-off, not on average alone."""
+        return self.potential.network.lift.exact
 
     def calibrate(self, data: Trajectory) -> None:
         """Measure the units of length, energy and features on training data, the first time it is called."""

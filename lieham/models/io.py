@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 from lieham.errors import FileError, InputError, expected
 from lieham.files import must_exist, replacing
 from lieham.groups import Group
-from lieham.lift import Lift
+from lieham.lift import LIFTS, Lift
 from lieham.models.hamiltonian_lieconv import HLieConv
 from lieham.typing import Tensor
 
-FORMAT = "lieham.HLieConv/2"
+FORMAT = "lieham.HLieConv/3"
 
 
 def save_model(model: HLieConv, path: str | Path) -> None:
@@ -38,7 +38,7 @@ def load_model(
 ) -> HLieConv:
     """The model saved at `path` (a file, or a run folder that holds model.safetensors).
 
-    `group` and `lift` hand back what a file cannot hold: a group of one's own, and a lift other than the default.
+    `group` and `lift` hand back what a file cannot hold: a group of one's own, and a lift of one's own class.
 
     Raises FileError when the file is missing, truncated or of another kind, InputError when its weights do not
     fit its settings, or when `group` or `lift` are needed and not those of the model.
@@ -51,10 +51,10 @@ def load_model(
     config = metadata["config"]
     if group is not None and group.name != config["group"]:
         raise expected("group", f"{config['group']} as in {path}", group)
-    wanted = config.pop("lift", None)
-    if wanted is not None and repr(lift) != wanted:
-        raise expected("lift", f"{wanted} as in {path}", lift)
-    config |= {"group": group or config["group"], "lift": lift}
+    wanted = config.pop("lift")
+    if (lift is None and wanted["kind"] not in LIFTS) or (lift is not None and lift.settings != wanted):
+        raise expected("lift", f"the {wanted} of {path}", lift)
+    config |= {"group": group or config["group"], "lift": lift or wanted}
     config["dtype"] = getattr(torch, config["dtype"])
     model = HLieConv(**config)
     load_weights(model, tensors, str(path))

@@ -10,7 +10,7 @@ from lieham.typing import Bool, Float, Tensor
 
 
 class LieResNet(nn.Module):
-    """embed → blocks → linear → sum over the points: (points, features, mask) → (*batch, out).
+    """lift → embed → blocks → linear → sum over the points: (points, features, mask) → (*batch, out).
 
     It sees points, whatever they are: bodies, pixels, atoms. With an exact `lift` the output is invariant under
     the lift's group for any weights, and under permutations of the points; padded points change nothing.
@@ -22,7 +22,7 @@ class LieResNet(nn.Module):
     ):
         super().__init__()
         self.lift = lift
-        self.embed = nn.Linear(features, width)
+        self.embed = nn.Linear(lift.feature_dim(features), width)
         self.blocks = nn.ModuleList(block(width, lift, width // 4) for _ in range(blocks))
         self.readout = nn.Linear(width, out, bias=False)
 
@@ -33,7 +33,7 @@ class LieResNet(nn.Module):
         mask: Bool[Tensor, "*#batch n"],
     ) -> Float[Tensor, "*batch o"]:
         pairs = self.lift(points, mask)
-        x = self.embed(features)
+        x = self.embed(pairs.lift(features))
         for block in self.blocks:
             x = block(pairs, x)
-        return (self.readout(x) * mask[..., None]).sum(-2)
+        return pairs.pool(self.readout(x))

@@ -14,6 +14,7 @@ from lieham.config import TrainConfig
 from lieham.data import Windows
 from lieham.errors import FileError, InputError, Interrupted
 from lieham.hamiltonian import Hamiltonian
+from lieham.lift import Lift
 from lieham.models.io import load_weights
 from lieham.progress import Progress
 from lieham.state import Trajectory
@@ -104,6 +105,9 @@ class Trainer:
 
     def _sampled_loss(self) -> Tensor:
         self._maybe_stop()
+        for part in self.model.modules():
+            if isinstance(part, Lift):
+                part.redraw(self.generator)
         few = len(self.windows) <= self.config.batch
         batch = self.windows.all() if few else self.windows.sample(self.config.batch, self.generator)
         return self.loss(self.model, batch)

@@ -1,0 +1,107 @@
+"""EdgeLift: each point is lifted once for each neighbour, facing it, so that angles are seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+import torch
+
+from lieham.errors import InputError
+from lieham.groups import Group
+from lieham.lift.base import Lift, Pairs
+from lieham.lift.point import radial, scales
+from lieham.typing import Bool, Float, Int, Tensor
+
+
+@dataclass(frozen=True)
+class EdgePairs(Pairs):
+    """Pairs of the edge i → j with the edges k → i that end in i: `coordinates` (*batch, n, n−1, n−1, ·).
+
+    The m = n(n−1) edges stand in the order of `_edges`. `weight` (*batch, n, n−1) is that of an edge, `source`
+    (n, n−1) the number of the edge k → i.
+    """
+
+    source: Int[Tensor, "n others"]
+    target: Int[Tensor, "n others"]
+
+    def dense(self, kernel: Tensor) -> Tensor:
+        return kernel
+
+    def lift(self, features: Tensor) -> Tensor:
+        """(f_i, f_j) on the edge i → j."""
+        here = features.unsqueeze(-2).expand(*features.shape[:-1], self.target.shape[1], features.shape[-1])
+        there = features.index_select(-2, self.target.flatten()).unflatten(-2, self.target.shape)
+        return torch.cat([here, there], -1).flatten(-3, -2)
+
+    def contract(self, kernel: Tensor, values: Tensor) -> Tensor:
+        """Σ_kκ weight_ik kernel_ijkκ values_(k→i)κc on the edge i → j."""
+        arriving = values.index_select(-3, self.source.flatten()).unflatten(-3, self.source.shape)
+        kernel = kernel * self.weight[..., None, :, None]
+        return torch.einsum("...ijkx,...ikxc->...ijc", kernel, arriving).flatten(-3, -2)
+
+    def pool(self, values: Tensor) -> Tensor:
+        """The weighted sum over edges: an edge that leaves the neighbourhood does so at weight 0."""
+        return (values * self.weight.flatten(-2)[..., None]).sum(-2)
+
+
+class EdgeLift(Lift):
+    """Point i becomes the elements (x_i, r_ij = x_j − x_i), one for each neighbour j: exact for SE(2) and SE(3).
+
+    The frame's direction enters as r_ij, not normalised, with the cutoff's weight, since no frame can be chosen
+    continuously (Dym et al. 2024, arXiv 2402.16077). Features live on edges, and a convolution takes those of k → i to
+    i → j by the invariants |r_ij|², |r_ik|², r_ij·r_ik, in the plane r_ij × r_ik too: all polynomials, hence smooth
+    where bodies meet. Where k = j it is a pair's energy, which `coordinates` mark and keep apart. So one block holds
+    every energy of two and three bodies, angles included, and a second one dihedral angles. In space two directions
+    do not tell left from right: there it is blind to mirror images, as distances are.
+
+    Raises InputError for other groups.
+    """
+
+    exact: ClassVar[bool] = True
+    kind = "edge"
+
+    def __init__(self, group: Group, radius: float | None = None, fill: float | None = None, bases: int = 6):
+        if group.name not in ("SE(2)", "SE(3)"):
+            raise InputError(f"lift must be PointLift or CosetLift for {group}, got EdgeLift: it is for SE(2), SE(3)")
+        super().__init__(group, radius, fill)
+        self.settings |= {"bases": bases}
+        self.scales = scales(bases)
+        products = 2 if group.space_dim == 2 else 1
+        self.coordinate_dim = 4 + products
+        self.embedding_dim = 1 + 3 * bases + products
+
+    def feature_dim(self, features: int) -> int:
+        return 2 * features
+
+    def pairs(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Pairs:
+        target, source, flat = _edges(x.shape[-2], x.device)
+        r = x.index_select(-2, target.flatten()).unflatten(-2, target.shape) - x.unsqueeze(-2)
+        weight = self.weight(x, mask).flatten(-2).index_select(-1, flat).unflatten(-1, target.shape)
+        to, back = r.unsqueeze(-2), r.unsqueeze(-3)
+        squared = r.square().sum(-1)
+        to2, back2 = torch.broadcast_tensors(squared.unsqueeze(-1), squared.unsqueeze(-2))
+        third = (to - back).square().sum(-1)
+        products = [(to * back).sum(-1)]
+        if x.shape[-1] == 2:
+            products.append(to[..., 0] * back[..., 1] - to[..., 1] * back[..., 0])
+        same = torch.eye(target.shape[1], dtype=x.dtype, device=x.device).expand_as(to2)
+        apart = 1 - same
+        lengths = torch.stack([to2, back2, third], -1)
+        bounded = ((1 + to2) * (1 + back2)).rsqrt()
+        coordinates = torch.stack([same, same * to2, *(apart * c for c in (to2, back2, *products))], -1)
+        embedding = torch.cat(
+            [radial(lengths, self.scales), torch.stack([same, *(bounded * c for c in products)], -1)], -1
+        )
+        return EdgePairs(coordinates, embedding, weight, mask, source, target)
+
+
+@lru_cache(maxsize=32)
+def _edges(n: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """For n points, each (n, n−1): the other end j of an edge i → j, the number of the edge j → i; and i n + j."""
+    i = torch.arange(n, device=device)[:, None]
+    rank = torch.arange(n - 1, device=device)[None]
+    j = rank + (rank >= i).long()
+    back = j * (n - 1) + i - (i > j).long()
+    return j, back, (i * n + j).flatten()
