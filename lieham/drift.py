@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
+from lieham.certificate import Certificate, certify
 from lieham.errors import InputError, expected
 from lieham.forecasting import Forecast
 from lieham.groups import Group, Translation, make_group
-from lieham.noether import charge_scale, contains, momentum_map
+from lieham.hamiltonian import Newtonian
+from lieham.integrate import Integrator
+from lieham.noether import boost, boost_scale, charge_scale, contains, momentum_map, moves_freely
 from lieham.state import PhaseState
 from lieham.typing import Float, Tensor
 
@@ -22,15 +25,24 @@ ROUND_OFF = {torch.float32: torch.finfo(torch.float32).eps, torch.float64: torch
 class Charge:
     """One conserved quantity along a batch of forecasts.
 
-    `values` (batch, time); `scale` (batch,), the mean over time of its size if nothing cancelled; `promised`, whether
-    theory keeps it for this model; `kept`, whether the integrator keeps what theory keeps.
+    `values` (batch, time); `scale` (batch,), the mean over time of its size if nothing cancelled; `model`, whether
+    theory keeps it for this model and why not (see `Certificate`); `kept`, whether the integrator keeps what theory
+    keeps, and `kind` the invariants it is one of: linear, quadratic, or the energy. `condition` is how much larger than
+    the scale the terms are that the charge is computed from.
     """
 
     name: str
     values: Float[Tensor, "batch time"]
     scale: Float[Tensor, " batch"]
-    promised: bool
+    model: str
     kept: bool
+    kind: str
+    condition: float = 1.0
+
+    @property
+    def promised(self) -> bool:
+        """Whether theory keeps it for this model."""
+        return self.model == "yes"
 
     @property
     def drift(self) -> Float[Tensor, "batch time"]:
@@ -55,11 +67,12 @@ class Charge:
 @dataclass(frozen=True)
 class Conservation:
     """What a forecast conserves: `times` (batch, time) and one Charge for each of P, L about the origin, L about the
-    centre of mass, and H."""
+    centre of mass, K of the boosts, and H; `integrator` made it."""
 
     times: Float[Tensor, "batch time"]
     charges: tuple[Charge, ...]
     attributes: dict
+    integrator: Integrator
 
     def __getitem__(self, name: str) -> Charge:
         """The charge of that name; InputError when there is none."""
@@ -75,9 +88,21 @@ class Conservation:
             raise expected("charge", f"one of {', '.join(c.name for c in self.charges)}", repr(asked))
         return found
 
+    def certificate(self, name: str) -> Certificate:
+        """What holds this charge, the growth law of its drift, and what is to blame for it."""
+        charge = self[name]
+        holds = charge.model, charge.kept, self._keeps(charge)
+        return certify(*holds, charge.drift, self.times, self.round_off, charge.condition)
+
+    def _keeps(self, charge: Charge) -> str:
+        if charge.kind == "energy":
+            return "bounds H" if self.integrator.symplectic else "keeps none"
+        return f"keeps {charge.kind}" if charge.kept else "keeps none"
+
     def summary(self) -> dict:
-        """JSON-able: the settings of the forecast and one row a charge."""
-        return {**self.attributes, "charges": [charge.summary() for charge in self.charges]}
+        """JSON-able: the settings of the forecast and one row a charge, its certificate with it."""
+        rows = [charge.summary() | asdict(self.certificate(charge.name)) for charge in self.charges]
+        return {**self.attributes, "charges": rows}
 
     def plot(self, path: str | Path) -> Path:
         """Draw the drift of every charge against time, on a log axis with a round-off line, into a PNG file."""
@@ -91,13 +116,13 @@ class Conservation:
         return ROUND_OFF[self.times.dtype]
 
     def __str__(self) -> str:
-        head = f"{'charge':<8} {'max drift':>10} {'median':>10}  {'group promises':<15} integrator keeps"
+        head = f"{'charge':<8} {'max drift':>10} {'median':>9}  {'growth':<9} {'model':<14} {'integrator':<16} blame"
         rows = [
-            f"{r['name']:<8} {r['max_drift']:>10.1e} {r['median_drift']:>10.1e}  "
-            f"{_yes(r['promised']):<15} {_yes(r['integrator_keeps'])}"
-            for r in (charge.summary() for charge in self.charges)
+            f"{r['name']:<8} {r['max_drift']:>10.1e} {r['median_drift']:>9.1e}  {r['growth']:<9} {r['model']:<14} "
+            f"{r['integrator']:<16} {r['blame'] or '-'}"
+            for r in self.summary()["charges"]
         ]
-        return "\n".join([head, *rows])
+        return "\n".join([head, *rows, f"precision: round-off is {self.round_off:.1e}"])
 
 
 @torch.no_grad()
@@ -107,12 +132,13 @@ def conservation(forecast: Forecast, group: str | Group | None = None) -> Conser
     By default the group is SE(d) in 2 and 3 dimensions and T(d) in others, whatever the model's own group is: so a
     model without the symmetry is seen to violate it; charges of the model's group that are not among its own follow
     (L_z + c P_z of the screws). A charge is promised when its generator is in the span of the model's group and
-    keeps lengths, since K = Σ|p|²/2m must be invariant too: scalings promise nothing.
+    keeps lengths, since K = Σ|p|²/2m must be invariant too: scalings promise nothing. The charges K_x, ... of the
+    boosts are promised where P is and the kinetic energy is Newton's.
 
-    P is measured relative to Σ|p_i|, L to Σ|q_i × p_i|, each averaged over time, H relative to the mean kinetic
-    energy (the zero of a learned potential means nothing). L is given about the origin (`L`) and about the centre of
-    mass (`L_cm`): the former carries the round-off of q_cm × P, which grows as the system drifts off (see
-    `noether.momentum_map`).
+    P is measured relative to Σ|p_i|, L to Σ|q_i × p_i|, boosts to Σ m_i|q_i| + |t| Σ|p_i|, each averaged over time, H
+    relative to the mean kinetic energy (the zero of a learned potential means nothing). L is given about the origin
+    (`L`) and about the centre of mass (`L_cm`): the former carries the round-off of q_cm × P, which grows as the system
+    drifts off (see `noether.momentum_map`).
 
     Raises InputError for a group of another dimension.
     """
@@ -124,26 +150,59 @@ def conservation(forecast: Forecast, group: str | Group | None = None) -> Conser
     group = make_group(group)
     if group.space_dim != d:
         raise InputError(f"group must act on {d} dimensions like the forecast, got {group}")
-    charges = (*_momenta(forecast, group), *extra, _energy(forecast))
-    return Conservation(trajectory.times, charges, forecast.attributes)
+    charges = (*_momenta(forecast, group), *extra, *_boosts(forecast, group), _energy(forecast))
+    return Conservation(trajectory.times, charges, forecast.attributes, forecast.integrator)
+
+
+def _symmetry(forecast: Forecast, group: Group) -> list[str]:
+    """What the model promises of each generator of `group`."""
+    exact = getattr(forecast.model, "exact", True)
+    answers = []
+    for declared, isometry in zip(contains(forecast.group, group), group.isometries, strict=True):
+        reason = ("yes" if exact else "on average") if isometry else "no: changes K"
+        answers.append(reason if declared else "no")
+    return answers
+
+
+def _newtonian(forecast: Forecast) -> bool:
+    """Whether velocities are p/m, so that the centre of mass moves with P/M."""
+    return isinstance(getattr(forecast.model, "kinetic", None), Newtonian)
 
 
 def _momenta(forecast: Forecast, group: Group) -> Iterable[Charge]:
     states, bodies = forecast.trajectory.states(), forecast.trajectory.bodies.over_time()
-    promised = (contains(forecast.group, group) & group.isometries).tolist()
-    translations = bool(contains(forecast.group, Translation(group.space_dim)).all())
+    model = _symmetry(forecast, group)
+    alone = moves_freely(forecast.group, group).tolist()
     A, _ = group.generators()
     turning = (A.abs().sum((1, 2)) > 0).tolist()
+    far = (states.q.norm(dim=-1) * states.p.norm(dim=-1) * bodies.mask).sum(-1).mean(-1)
+    sizes = charge_scale(group, states, bodies).mean(-2) + far[:, None] * A.flatten(1).norm(dim=1).to(far)
     for about in ("origin", "centre_of_mass"):
         values = momentum_map(group, states, bodies, about)
         scales = charge_scale(group, states, bodies, about).mean(-2)
+        condition = (sizes / scales).nan_to_num(1.0, 1.0).amax(0).tolist()
         for k, name in enumerate(group.charges):
+            kind = "quadratic" if turning[k] else "linear"
+            kept = forecast.integrator.keeps_quadratic if turning[k] else forecast.integrator.keeps_linear
             if about == "origin":
-                kept = forecast.integrator.keeps_quadratic if turning[k] else forecast.integrator.keeps_linear
-                yield Charge(name, values[..., k], scales[..., k], promised[k], kept)
+                yield Charge(name, values[..., k], scales[..., k], model[k], kept, kind, condition[k])
             elif turning[k]:
-                kept = forecast.integrator.keeps_quadratic
-                yield Charge(_about_centre(name), values[..., k], scales[..., k], promised[k] and translations, kept)
+                symmetry = model[k] if alone[k] and _newtonian(forecast) else "no"
+                yield Charge(_about_centre(name), values[..., k], scales[..., k], symmetry, kept, kind, condition[k])
+
+
+def _boosts(forecast: Forecast, group: Group) -> Iterable[Charge]:
+    """K along each axis that `group` moves along."""
+    x, d = forecast.trajectory, group.space_dim
+    asked = contains(group, Translation(d)) if group.lie_dim else torch.zeros(d, dtype=torch.bool)
+    t = x.times - x.times[:, :1]
+    bodies = x.bodies.over_time()
+    values, scale = boost(x.states(), bodies, t), boost_scale(x.states(), bodies, t).mean(-1)
+    model = _symmetry(forecast, Translation(d))
+    for k, name in enumerate(Translation(d).charges):
+        if asked[k]:
+            promised, kept = model[k] if _newtonian(forecast) else "no", forecast.integrator.keeps_linear
+            yield Charge(name.replace("P", "K"), values[..., k], scale, promised, kept, "linear")
 
 
 def _own(forecast: Forecast, others: Group) -> tuple[Charge, ...]:
@@ -166,7 +225,7 @@ def _energy(forecast: Forecast) -> Charge:
         *(_energies(forecast, trajectory, t) for t in range(0, trajectory.times.shape[-1], 64)), strict=True
     )
     scale = torch.cat(kinetic, -1).mean(-1)
-    return Charge("H", torch.cat(energy, -1), scale, promised=True, kept=False)
+    return Charge("H", torch.cat(energy, -1), scale, "yes", False, "energy")
 
 
 def _energies(forecast: Forecast, trajectory, start: int) -> tuple[Tensor, Tensor]:
@@ -174,7 +233,3 @@ def _energies(forecast: Forecast, trajectory, start: int) -> tuple[Tensor, Tenso
     bodies, states = piece.bodies.over_time(), PhaseState(piece.q, piece.p)
     momentum = piece.p.square().sum(-1) / (2 * bodies.mass) * bodies.mask
     return forecast.model.energy(states, bodies), momentum.sum(-1)
-
-
-def _yes(flag: bool) -> str:
-    return "yes" if flag else "no"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from lieham.errors import check_choice
-from lieham.groups import Group
+from lieham.groups import Group, Translation
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Float, Tensor
 
@@ -52,6 +52,33 @@ def charge_scale(group: Group, state: PhaseState, bodies: Bodies, about: str = "
     rotating = torch.einsum("...ni,kij,...nj->...nk", frame.p, A, frame.q).abs()
     moving = state.p.norm(dim=-1)[..., None] * b.norm(dim=-1)
     return ((rotating + moving) * real[..., None]).sum(-2)
+
+
+def boost(state: PhaseState, bodies: Bodies, t: Float[Tensor, "*#batch"]) -> Float[Tensor, "*batch d"]:
+    """K = M q_cm − t P = Σ_i m_i q_i − t Σ_i p_i, the charge of Galilean boosts.
+
+    Its flow shifts q by −t and p by m, so it depends on time; dK/dt = 0 says that the centre of mass moves uniformly,
+    which holds where P is conserved and K.E. = Σ|p|²/2m (Marsden and Ratiu, section 12.3).
+    """
+    mass = (bodies.mass * bodies.mask)[..., None]
+    return (mass * state.q).sum(-2) - t[..., None] * (state.p * bodies.mask[..., None]).sum(-2)
+
+
+def boost_scale(state: PhaseState, bodies: Bodies, t: Float[Tensor, "*#batch"]) -> Float[Tensor, "*batch"]:
+    """Σ_i m_i |q_i| + |t| Σ_i |p_i|, the size of K if nothing cancelled."""
+    real = bodies.mask.to(state.q.dtype)
+    return (bodies.mass * real * state.q.norm(dim=-1)).sum(-1) + t.abs() * (state.p.norm(dim=-1) * real).sum(-1)
+
+
+def moves_freely(group: Group, others: Group) -> Tensor:
+    """For each generator (A, b) of `others`, whether `group` holds the translations along all of A's range: (k,) bool.
+
+    Then the orbital part q_cm × P of that charge is constant by itself, and so is the part about the centre of mass.
+    """
+    A, _ = others.generators()
+    d = others.space_dim
+    along = contains(group, Translation(d)) if group.lie_dim else torch.zeros(d, dtype=torch.bool)
+    return ((A.abs().sum(2) == 0) | along).all(1)
 
 
 def contains(group: Group, subgroup: Group) -> Tensor:

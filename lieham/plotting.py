@@ -54,7 +54,8 @@ def plot_drift(
     for k, (name, drift) in enumerate(drifts.items()):
         colour, values = COLOURS[k % len(COLOURS)], np.maximum(_numpy(drift), floor)
         label = f"{name} (largest {_numpy(drift).max():.0e})"
-        axes.plot(t[1:], np.median(values, 0)[1:], color=colour, lw=1.2, label=label)
+        style = ("-", ":", "-.")[k // len(COLOURS) % 3]
+        axes.plot(t[1:], np.median(values, 0)[1:], color=colour, lw=1.2, ls=style, label=label)
         axes.fill_between(t[1:], np.median(values, 0)[1:], values.max(0)[1:], color=colour, alpha=0.15, lw=0)
     axes.axhline(round_off, color="0.35", ls="--", lw=1)
     axes.annotate(

@@ -59,9 +59,9 @@ MODELS = {
     **{f"{name} paper": (name, {"blocks": 2, "block": "paper"}) for name in ("T(2)", "SO(3)", "SE(2)", "SE(3)")},
     **{f"{name} edges": (name, {"lift": "edge"}) for name in ("SE(2)", "SE(3)")},
     "SE(2) deep edges": ("SE(2)", {"lift": "edge", "blocks": 2}),
-    **{f"{name} near": (name, {"radius": 1.5}) for name in ("Trivial(2)", "T(2)", "SO(2)", "SE(2)", "SO(2)xT(1)")},
+    **{f"{name} near": (name, {"radius": 2.5}) for name in ("Trivial(2)", "T(2)", "SO(2)", "SE(2)", "SO(2)xT(1)")},
     "SE(3) near, by fill": ("SE(3)", {"fill": 0.4}),
-    **{f"{name} edges near": (name, {"lift": "edge", "radius": 1.5}) for name in ("SE(2)", "SE(3)")},
+    **{f"{name} edges near": (name, {"lift": "edge", "radius": 2.5}) for name in ("SE(2)", "SE(3)")},
 }
 """Every group with its exact lifts, whole neighbourhoods and near ones, blocks of both kinds, one and two of them."""
 

@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 import torch
@@ -20,8 +21,8 @@ from lieham.state import Bodies, Trajectory
 from systems import Springs
 
 STEPS = 10
-PLANE = ["P_x", "P_y", "L", "L_cm", "H"]
-SPACE = ["P_x", "P_y", "P_z", "L_x", "L_y", "L_z", "L_cm_x", "L_cm_y", "L_cm_z", "H"]
+PLANE = ["P_x", "P_y", "L", "L_cm", "K_x", "K_y", "H"]
+SPACE = ["P_x", "P_y", "P_z", "L_x", "L_y", "L_z", "L_cm_x", "L_cm_y", "L_cm_z", "K_x", "K_y", "K_z", "H"]
 NAMES = {2: PLANE, 3: SPACE}
 
 
@@ -45,11 +46,11 @@ def rollout(group: str, method: str = "yoshida4", steps: int = STEPS, dt: float 
     "group, promised",
     [
         ("Trivial(2)", ["H"]),
-        ("T(2)", ["P_x", "P_y", "H"]),
+        ("T(2)", ["P_x", "P_y", "K_x", "K_y", "H"]),
         ("SO(2)", ["L", "H"]),
         ("SE(2)", PLANE),
         ("Trivial(3)", ["H"]),
-        ("T(3)", ["P_x", "P_y", "P_z", "H"]),
+        ("T(3)", ["P_x", "P_y", "P_z", "K_x", "K_y", "K_z", "H"]),
         ("SO(3)", ["L_x", "L_y", "L_z", "H"]),
         ("SE(3)", SPACE),
     ],
@@ -74,7 +75,8 @@ def test_the_integrator_is_told_apart_from_the_model(method, linear, quadratic):
     """With an SE(2) model and large steps, L drifts where the method is not symplectic, P nowhere."""
     report = conservation(rollout("SE(2)", method, dt=0.3, substeps=1))
     flags = {charge.name: charge.kept for charge in report.charges}
-    assert flags == {"P_x": linear, "P_y": linear, "L": quadratic, "L_cm": quadratic, "H": False}
+    boosts = {"K_x": linear, "K_y": linear}
+    assert flags == {"P_x": linear, "P_y": linear, "L": quadratic, "L_cm": quadratic, **boosts, "H": False}
     assert all(charge.promised for charge in report.charges)
     # Round-off of 10 steps, against the truncation error of a step of 0.3, 1e-9 and more.
     assert report.largest("P") < 1e-14
@@ -87,7 +89,7 @@ def test_the_model_decides_what_is_promised_not_the_group_asked_for():
     assert not asked["L"].promised and not asked["L_cm"].promised and asked["P_x"].promised
     turnable = rollout("SE(2)", steps=1)
     only = conservation(turnable, "T(2)")
-    assert [charge.name for charge in only.charges] == ["P_x", "P_y", "H"]
+    assert [charge.name for charge in only.charges] == ["P_x", "P_y", "K_x", "K_y", "H"]
     turning = conservation(turnable, "SO(2)")
     assert [charge.name for charge in turning.charges] == ["L", "L_cm", "H"]
     assert all(charge.promised for charge in turning.charges)
@@ -119,7 +121,8 @@ def loops(x: Trajectory, k: int, t: int) -> dict[str, float]:
     centre = [sum(m * r[i] for m, r in zip(mass, q, strict=True)) / total for i in (0, 1)]
     P = [sum(r[i] for r in p) for i in (0, 1)]
     L = sum(a[0] * b[1] - a[1] * b[0] for a, b in zip(q, p, strict=True))
-    return {"P_x": P[0], "P_y": P[1], "L": L, "L_cm": L - (centre[0] * P[1] - centre[1] * P[0])}
+    K = {f"K_{a}": total * centre[i] - 0.05 * t * P[i] for i, a in enumerate("xy")}
+    return {"P_x": P[0], "P_y": P[1], "L": L, "L_cm": L - (centre[0] * P[1] - centre[1] * P[0]), **K}
 
 
 def scales(x: Trajectory, k: int, t: int) -> dict[str, float]:
@@ -138,6 +141,7 @@ def scales(x: Trajectory, k: int, t: int) -> dict[str, float]:
         "P_y": size,
         "L": sum(abs(a[0] * b[1] - a[1] * b[0]) for a, b in zip(q, p, strict=True)),
         "L_cm": sum(abs(a[0] * b[1] - a[1] * b[0]) for a, b in inner),
+        **{f"K_{a}": sum(m * math.hypot(*r) for m, r in zip(mass, q, strict=True)) + 0.05 * t * size for a in "xy"},
         "H": sum((s[0] ** 2 + s[1] ** 2) / (2 * m) for m, s in zip(mass, p, strict=True)),
     }
 
@@ -182,7 +186,7 @@ def test_padding_changes_nothing():
 
 
 def charge(values: list[list[float]], scale: list[float]) -> Charge:
-    return Charge("P_x", torch.tensor(values), torch.tensor(scale), promised=True, kept=True)
+    return Charge("P_x", torch.tensor(values), torch.tensor(scale), "yes", True, "linear")
 
 
 def test_drift_is_the_change_over_the_scale():
@@ -231,15 +235,17 @@ def test_the_summary_is_json(report):
     assert summary["method"] == "yoshida4" and summary["dtype"] == "float64"
     assert [row["name"] for row in summary["charges"]] == PLANE
     for row in summary["charges"]:
-        assert row == report[row["name"]].summary()
+        assert row == report[row["name"]].summary() | asdict(report.certificate(row["name"]))
         assert 0 <= row["final_drift"] <= row["median_drift"] <= row["max_drift"] or row["name"] == "L"
 
 
 def test_the_text_is_one_row_a_charge(report):
-    head, *rows = str(report).splitlines()
-    assert "max drift" in head and "group promises" in head
+    head, *rows, precision = str(report).splitlines()
+    assert all(word in head for word in ("max drift", "growth", "model", "integrator", "blame"))
+    assert precision == "precision: round-off is 2.2e-16"
     assert [row.split()[0] for row in rows] == PLANE
-    assert rows[-1].split()[-2:] == ["yes", "no"] and rows[0].split()[-2:] == ["yes", "yes"]
+    assert rows[-1].split()[4:] == ["yes", "bounds", "H", "integrator"]
+    assert rows[0].split()[3:] == ["none", "yes", "keeps", "linear", "-"]
     assert rows[0].split()[1] == f"{report['P_x'].drift.max().item():.1e}"
 
 
@@ -247,7 +253,7 @@ def test_charges_by_name(report):
     assert report["L_cm"] is report.charges[3]
     assert report.largest("L") == max(report[name].drift.max().item() for name in ("L", "L_cm"))
     for call in (lambda: report["Q"], lambda: report.largest("Q")):
-        with pytest.raises(InputError, match=r"charge must be one of P_x, P_y, L, L_cm, H, got 'Q'"):
+        with pytest.raises(InputError, match=r"charge must be one of P_x, P_y, L, L_cm, K_x, K_y, H, got 'Q'"):
             call()
 
 
