@@ -18,6 +18,7 @@ _HOME = {
     "PhaseState": "state",
     "SeparableHamiltonian": "hamiltonian",
     "Trajectory": "state",
+    "VectorPotentialLieConv": "models",
     "conservation": "drift",
     "fit": "training",
     "forecast": "forecasting",

@@ -11,6 +11,7 @@ from lieham.hamiltonian import GeneralHamiltonian as GeneralHamiltonian
 from lieham.hamiltonian import Hamiltonian as Hamiltonian
 from lieham.hamiltonian import SeparableHamiltonian as SeparableHamiltonian
 from lieham.models import HLieConv as HLieConv
+from lieham.models import VectorPotentialLieConv as VectorPotentialLieConv
 from lieham.models import load_model as load_model
 from lieham.models import save_model as save_model
 from lieham.noether import momentum_map as momentum_map

@@ -7,13 +7,15 @@ from dataclasses import asdict, dataclass, fields
 from lieham.errors import InputError, check_choice, expected
 
 DTYPES = ("float32", "float64")
+KINDS = ("HLieConv", "VectorPotentialLieConv")
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What fixes the architecture of an HLieConv.
+    """What fixes the architecture of a model.
 
     Args:
+        kind: HLieConv, H = K(p) + V(q), or VectorPotentialLieConv, for magnetic fields.
         group: the symmetry declared, such as SE(2), T(3), SO(2), Trivial(2).
         features: features of a body beside its mass; taken from the data by the command line.
         width: channels of the residual stream; convolutions run on a quarter of them.
@@ -26,12 +28,13 @@ class ModelConfig:
         dtype: of the weights, float64 or float32.
     """
 
+    kind: str = "HLieConv"
     group: str = "SE(2)"
     features: int = 0
     width: int = 64
     blocks: int = 1
     block: str = "gated"
-    lift: str = ""
+    lift: str | dict = ""
     radius: float | None = None
     fill: float | None = None
     seed: int = 0
@@ -40,6 +43,7 @@ class ModelConfig:
     def __post_init__(self):
         for name, least in (("features", 0), ("width", 4), ("blocks", 1)):
             _at_least(self, name, least)
+        check_choice("kind", self.kind, KINDS)
         check_choice("dtype", self.dtype, DTYPES)
 
 
@@ -55,7 +59,7 @@ class TrainConfig:
         window: points in a window; window − 1 steps are compared.
         segment: steps integrated from one observed point before the next start (multiple shooting); 1 makes all
             steps of a window parallel, 0 means the full window from its first point.
-        method: integrator of the loss.
+        method: integrator of the loss; auto is rkn4 where H = K + V, else rk4.
         substeps: integrator steps between observed points.
         lr: Adam's first learning rate.
         clip: bound on the norm of the gradient.
@@ -73,7 +77,7 @@ class TrainConfig:
     refine_windows: int = 200
     window: int = 5
     segment: int = 1
-    method: str = "rkn4"
+    method: str = "auto"
     substeps: int = 1
     lr: float = 1e-2
     clip: float = 1.0

@@ -14,9 +14,9 @@ import torch
 from lieham.data import TrajectoryWriter
 from lieham.errors import InputError, expected
 from lieham.groups import Group
-from lieham.hamiltonian import Hamiltonian
+from lieham.hamiltonian import Hamiltonian, SeparableHamiltonian
 from lieham.integrate import Integrator, make_integrator
-from lieham.models import HLieConv
+from lieham.models import LieConvModel
 from lieham.progress import Progress, reporting
 from lieham.state import PhaseState, Trajectory
 from lieham.typing import Float, Tensor
@@ -62,7 +62,7 @@ def forecast(
     steps: int,
     *,
     dt: float | None = None,
-    method: str | Integrator = "yoshida4",
+    method: str | Integrator = "auto",
     batch: int = 256,
     out: str | Path | None = None,
     overwrite: bool = False,
@@ -77,8 +77,9 @@ def forecast(
             batch of 1.
         steps: number of output times after the first.
         dt: time between outputs, negative for backwards; by default each trajectory's own first step.
-        method: integrator, by default Yoshida-4, which keeps P and L to round-off, with 4 steps between outputs
-            and compensated summation. `settings` (substeps, compensated, rtol, atol) replace the defaults.
+        method: integrator; by default Yoshida-4, for H that is not separable Gauss-4. Both keep P and L to
+            round-off, with 4 steps between outputs and compensated summation. `settings` (substeps, compensated,
+            rtol, atol) replace the defaults.
         batch: systems integrated at a time.
         out: HDF5 file, written while running; with `overwrite` an old one may be replaced.
         progress: called as progress(done, total) in output times, over all batches; by default a bar on a terminal.
@@ -90,6 +91,8 @@ def forecast(
         raise expected("steps", "at least 1", steps)
     if batch < 1:
         raise expected("batch", "at least 1", batch)
+    if method == "auto":
+        method = "yoshida4" if isinstance(model, SeparableHamiltonian) else "gauss4"
     integrator = _integrator(method, settings)
     check_fits(model, initial)
     weight = next(model.parameters(), initial.q)
@@ -116,7 +119,7 @@ def forecast(
 
 def check_fits(model: Hamiltonian, data: Trajectory) -> None:
     """Raise InputError when the bodies of `data` have other features, or live in another space, than the model's."""
-    if isinstance(model, HLieConv):
+    if isinstance(model, LieConvModel):
         features = data.bodies.features.shape[-1]
         if features != model.features:
             raise InputError(f"features of the model must be {features} like the data's, got {model.features}")

@@ -1,10 +1,11 @@
 """Laws to generate trajectories from. A law is one file and one line here."""
 
 from systems.base import System
+from systems.fields import FallingSprings, MagneticSprings
 from systems.gravity import Gravity
 from systems.springs import Springs
 
-SYSTEMS: dict[str, type[System]] = {"springs": Springs, "gravity": Gravity}
+SYSTEMS: dict[str, type[System]] = {x.name: x for x in (Springs, Gravity, FallingSprings, MagneticSprings)}
 """Every law by its name."""
 
-__all__ = ["SYSTEMS", "Gravity", "Springs", "System"]
+__all__ = ["SYSTEMS", "FallingSprings", "Gravity", "MagneticSprings", "Springs", "System"]

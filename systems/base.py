@@ -10,8 +10,8 @@ import torch
 
 from lieham.data import Dataset
 from lieham.errors import InputError, check_choice, expected
-from lieham.hamiltonian import SeparableHamiltonian
-from lieham.integrate import SeparableField, integrate
+from lieham.hamiltonian import Hamiltonian, SeparableHamiltonian
+from lieham.integrate import Field, SeparableField, integrate
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 
@@ -56,11 +56,11 @@ class System(ABC):
     def sample(self, n: int, generator: torch.Generator) -> tuple[PhaseState, Bodies]:
         """`n` random initial states and their bodies, float64."""
 
-    def hamiltonian(self) -> SeparableHamiltonian:
+    def hamiltonian(self) -> Hamiltonian:
         """H as a Hamiltonian whose field is differentiated, as a learned one is."""
         return SeparableHamiltonian(self.potential)
 
-    def field(self, bodies: Bodies) -> SeparableField:
+    def field(self, bodies: Bodies) -> Field:
         """The field with the closed-form force."""
         return SystemField(self, bodies)
 

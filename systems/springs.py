@@ -96,7 +96,7 @@ class Springs(System):
         Truth by torchdiffeq's rk4 on the grid in float64, as in the original. The test windows depend neither on
         `n_train` nor on `seed`. Raises InputError on sizes below 0, and where the springs are not the benchmark's.
         """
-        if self.rest_length or self.centred_momenta:
+        if type(self) is not Springs or self.rest_length or self.centred_momenta:
             raise InputError("benchmark must be of springs without rest length and with momenta centred over systems")
         check_sizes({"train": n_train, "val": n_val, "test": n_test})
         sizes = {"train": (n_train, seed), "val": (n_val, seed), "test": (n_test, 0)}

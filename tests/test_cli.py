@@ -128,7 +128,8 @@ def test_forecast_takes_a_model_file_method_and_data(place, capsys):
 def test_conservation_prints_and_draws(place, capsys):
     assert lieham("conservation", "r", "--plot", "plots/drift.png") == 0
     rows = capsys.readouterr().out.splitlines()
-    assert [row.split()[0] for row in rows] == ["charge", "P_x", "P_y", "L", "L_cm", "H"]
+    assert rows.pop().startswith("precision: ")
+    assert [row.split()[0] for row in rows] == ["charge", "P_x", "P_y", "L", "L_cm", "K_x", "K_y", "H"]
     assert Path("plots/drift.png").read_bytes().startswith(PNG)
     assert lieham("conservation", "r", "--file", "r/forecast.h5", "--json", "true") == 0
     figures = json.loads(capsys.readouterr().out)

@@ -333,10 +333,11 @@ def general(strength: float) -> GeneralHamiltonian:
 
 def test_a_method_that_needs_separability_says_so(tmp_path):
     says(
-        InputError, lambda: forecast(general(0.0), INITIAL, 3, out=tmp_path / "f.h5"),
+        InputError, lambda: forecast(general(0.0), INITIAL, 3, method="yoshida4", out=tmp_path / "f.h5"),
         "yoshida4 needs velocity and force apart", "rk4",
     )  # fmt: skip
     assert not (tmp_path / "f.h5").exists()
+    assert forecast(general(0.0), INITIAL, 3).attributes["method"] == "gauss4", "the default follows H"
     rollout = forecast(general(0.0), INITIAL, 3, method="rk4").trajectory
     # Free flight with mass 1: rk4 is exact on it but for rounding.
     torch.testing.assert_close(rollout.q[:, 3], INITIAL.q[:, 0] + 3 * STEP * INITIAL.p[:, 0], rtol=1e-13, atol=1e-13)

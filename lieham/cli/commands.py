@@ -9,7 +9,7 @@ from pathlib import Path
 from lieham.config import ModelConfig, TrainConfig
 from lieham.errors import FileError, InputError
 
-LAWS = ("springs", "gravity")
+LAWS = ("springs", "gravity", "falling-springs", "magnetic-springs")
 
 
 def demo(
@@ -47,7 +47,7 @@ def generate(
     n_val: int = 20,
     n_test: int = 100,
     n_bodies: int = 6,
-    dim: int = 2,
+    dim: int | None = None,
     points: int = 500,
     seed: int = 0,
     benchmark: bool = False,
@@ -56,13 +56,13 @@ def generate(
     """Generate trajectories of a law and write them to an HDF5 file.
 
     Args:
-        law: springs or gravity.
+        law: springs, gravity, falling-springs (in uniform gravity) or magnetic-springs.
         out: the file to write, LAW.h5 by default.
         n_train: training trajectories.
         n_val: validation trajectories.
         n_test: test trajectories; the same whatever n_train is.
         n_bodies: bodies in a system.
-        dim: 2 or 3.
+        dim: 2 or 3; by default 2, with a field 3.
         points: stored times of a trajectory, from time 0 on the law's own grid.
         seed: of the initial states.
         benchmark: the published protocol of the springs: one window of 5 points from each trajectory.
@@ -76,7 +76,7 @@ def generate(
     out = Path(f"{law}.h5") if out is None else out
     if out.exists() and not overwrite:
         raise FileError(f"out must be a new file, got {out}, which exists: give --overwrite true")
-    system = SYSTEMS[law](n_bodies=n_bodies, dim=dim)
+    system = SYSTEMS[law](n_bodies=n_bodies, **({} if dim is None else {"dim": dim}))
     if benchmark and law != "springs":
         raise InputError(f"benchmark must go with the law springs, got {law}")
     if benchmark:
@@ -115,7 +115,7 @@ def forecast_command(
     split: str = "test",
     steps: int = 1000,
     count: int = 20,
-    method: str = "yoshida4",
+    method: str = "auto",
     substeps: int | None = None,
     out: Path | None = None,
     overwrite: bool = False,
@@ -129,7 +129,7 @@ def forecast_command(
         split: train, val or test.
         steps: output times after the first.
         count: systems to forecast.
-        method: integrator; yoshida4 keeps momenta to round-off.
+        method: integrator; auto is yoshida4, or gauss4 where H is not separable. Both keep momenta to round-off.
         substeps: integrator steps between output times; 4 by default, where the method has fixed steps.
         out: the file to write, forecast.h5 in the run folder by default.
         overwrite: replace an older forecast.

@@ -13,14 +13,14 @@ from lieham.drift import Conservation, conservation
 from lieham.errors import FileError, InputError, check_choice, expected
 from lieham.forecasting import Forecast, forecast
 from lieham.integrate import make_integrator
-from lieham.models import HLieConv, load_model
+from lieham.models import MODELS, LieConvModel, load_model
 from lieham.training import History, RunFolder, fit
 
 
-def build_model(config: ModelConfig) -> HLieConv:
+def build_model(config: ModelConfig) -> LieConvModel:
     """The model that a config describes."""
-    settings = asdict(config)
-    return HLieConv(**(settings | {"dtype": getattr(torch, config.dtype)}))
+    settings = asdict(config) | {"dtype": getattr(torch, config.dtype)}
+    return MODELS[settings.pop("kind")](**settings)
 
 
 def start_run(run: Path, data: Path | None, model: ModelConfig, train: TrainConfig) -> History:

@@ -20,13 +20,13 @@ class Pairs(ABC):
     """The pairs of lifted points that a LieConv is given, of m elements lifted from n points.
 
     `coordinates` (*batch, *pairs, k), polynomial in the positions, and `embedding` (*batch, *pairs, e), what a
-    kernel network sees of them; `mask` (*batch, n), True where a point is real. This class is for lifts with one
-    element a point, m = n; `weight` (*batch, n, n) of target i and source j is 0 for padding.
+    kernel network sees of them; `mask` (*batch, n), True where a point is real; `weight`, of a target and a source, 0
+    for padding. What stands here is for lifts with one element a point: m = n and `weight` (*batch, n, n).
     """
 
     coordinates: Float[Tensor, "*pairs k"]
     embedding: Float[Tensor, "*pairs e"]
-    weight: Float[Tensor, "*batch n n"]
+    weight: Float[Tensor, "*weights"]
     mask: Bool[Tensor, "*#batch n"]
 
     @abstractmethod
@@ -110,7 +110,7 @@ class Lift(nn.Module, ABC):
             raise expected("q", f"of shape (*batch, n, {self.group.space_dim}) for {self.group}", tuple(x.shape))
         return self.pairs(x, mask)
 
-    def weight(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Float[Tensor, "*batch n n"]:
+    def weight(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Float[Tensor, "*#batch n n"]:
         """How much j is a neighbour of i: 1 between real points, times the cutoff of their distance."""
         weight = (mask[..., :, None] & mask[..., None, :]).to(x.dtype)
         if not self.has_cutoff:

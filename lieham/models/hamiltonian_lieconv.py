@@ -62,8 +62,11 @@ class LieConvPotential(nn.Module):
         self.calibrated.fill_(True)
 
     def forward(self, q: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch"]:
-        features = torch.cat([bodies.mass[..., None], bodies.features], -1) / self.scale
-        return self.energy * self.network(q / self.length, features, bodies.mask)[..., 0]
+        return self.energy * self.network(q / self.length, self.seen(bodies), bodies.mask)[..., 0]
+
+    def seen(self, bodies: Bodies) -> Float[Tensor, "*batch n c"]:
+        """(m, features) in their units, as the network is given them."""
+        return torch.cat([bodies.mass[..., None], bodies.features], -1) / self.scale
 
 
 def _rms(x: Tensor, weight: Tensor) -> Tensor:
@@ -110,21 +113,10 @@ class HLieConv(SeparableHamiltonian):
         dtype: torch.dtype = torch.float64,
         seed: int = 0,
     ):
-        for name, value, least in (("features", features, 0), ("width", width, 4), ("blocks", blocks, 1)):
-            if value < least:
-                raise expected(name, f"at least {least}", value)
-        check_choice("block", block, tuple(BLOCKS))
-        declared = make_group(group)
-        lift = make_lift(lift, declared, radius=radius, fill=fill)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            network = LieResNet(lift, features + 1, width=width, blocks=blocks, block=BLOCKS[block])
-        super().__init__(LieConvPotential(network, features))
-        self.group = declared
-        self.features = features
-        sizes = {"width": width, "blocks": blocks, "block": block, "dtype": str(dtype).removeprefix("torch.")}
-        self.config = {"group": declared.name, "features": features, **sizes, "lift": lift.settings}
-        self.to(dtype)
+        settings = {"width": width, "blocks": blocks, "block": block, "radius": radius, "fill": fill, "dtype": dtype}
+        potential, config = make_potential(group, features, 1, lift=lift, seed=seed, **settings)
+        super().__init__(potential)
+        self.group, self.features, self.config = potential.network.lift.group, features, config
 
     @property
     def exact(self) -> bool:
@@ -134,3 +126,32 @@ class HLieConv(SeparableHamiltonian):
     def calibrate(self, data: Trajectory) -> None:
         """Measure the units of length, energy and features on training data, the first time it is called."""
         self.potential.calibrate(data)
+
+
+def make_potential(
+    group: str | Group,
+    features: int,
+    outputs: int,
+    *,
+    width: int = 64,
+    blocks: int = 1,
+    block: str = "gated",
+    lift: str | Lift | dict | None = None,
+    radius: float | None = None,
+    fill: float | None = None,
+    dtype: torch.dtype = torch.float64,
+    seed: int = 0,
+) -> tuple[LieConvPotential, dict]:
+    """The network with these settings (see `HLieConv`), `outputs` for each body, and the settings as saved."""
+    for name, value, least in (("features", features, 0), ("width", width, 4), ("blocks", blocks, 1)):
+        if value < least:
+            raise expected(name, f"at least {least}", value)
+    check_choice("block", block, tuple(BLOCKS))
+    declared = make_group(group)
+    lift = make_lift(lift, declared, radius=radius, fill=fill)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = LieResNet(lift, features + 1, outputs, width, blocks, BLOCKS[block])
+    sizes = {"width": width, "blocks": blocks, "block": block, "dtype": str(dtype).removeprefix("torch.")}
+    config = {"group": declared.name, "features": features, **sizes, "lift": lift.settings}
+    return LieConvPotential(network, features).to(dtype), config

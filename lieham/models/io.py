@@ -9,17 +9,22 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from lieham.errors import FileError, InputError, expected
+from lieham.errors import FileError, InputError, check_choice, expected
 from lieham.files import must_exist, replacing
 from lieham.groups import Group
 from lieham.lift import LIFTS, Lift
 from lieham.models.hamiltonian_lieconv import HLieConv
+from lieham.models.vector_potential import VectorPotentialLieConv
 from lieham.typing import Tensor
 
-FORMAT = "lieham.HLieConv/3"
+FORMAT = "lieham.model/3"
+
+LieConvModel = HLieConv | VectorPotentialLieConv
+MODELS: dict[str, type[LieConvModel]] = {model.__name__: model for model in (HLieConv, VectorPotentialLieConv)}
+"""Every model that can be saved, by its name."""
 
 
-def save_model(model: HLieConv, path: str | Path) -> None:
+def save_model(model: LieConvModel, path: str | Path) -> None:
     """Write weights, units and settings of a model to `path`, whole or not at all."""
     tensors = {name: x.detach().cpu().contiguous() for name, x in model.state_dict().items()}
     # One key: safetensors writes several in any order, and the same model shall give the same bytes.
@@ -28,14 +33,15 @@ def save_model(model: HLieConv, path: str | Path) -> None:
         save_file(tensors, str(temporary), metadata)
 
 
-def settings_of(model: HLieConv) -> dict:
+def settings_of(model: LieConvModel) -> dict:
     """The settings that build the model again, in the precision that its weights have now."""
-    return model.config | {"dtype": str(next(model.parameters()).dtype).removeprefix("torch.")}
+    kind = {"kind": type(model).__name__}
+    return kind | model.config | {"dtype": str(next(model.parameters()).dtype).removeprefix("torch.")}
 
 
 def load_model(
     path: str | Path, device: torch.device | str = "cpu", *, group: Group | None = None, lift: Lift | None = None
-) -> HLieConv:
+) -> LieConvModel:
     """The model saved at `path` (a file, or a run folder that holds model.safetensors).
 
     `group` and `lift` hand back what a file cannot hold: a group of one's own, and a lift of one's own class.
@@ -49,6 +55,7 @@ def load_model(
     if metadata.get("format") != FORMAT:
         raise FileError(f"model must be a file written by lieham ({FORMAT}), got {path} of {metadata.get('format')}")
     config = metadata["config"]
+    kind = check_choice("model", config.pop("kind"), tuple(MODELS))
     if group is not None and group.name != config["group"]:
         raise expected("group", f"{config['group']} as in {path}", group)
     wanted = config.pop("lift")
@@ -56,7 +63,7 @@ def load_model(
         raise expected("lift", f"the {wanted} of {path}", lift)
     config |= {"group": group or config["group"], "lift": lift or wanted}
     config["dtype"] = getattr(torch, config["dtype"])
-    model = HLieConv(**config)
+    model = MODELS[kind](**config)
     load_weights(model, tensors, str(path))
     return model.to(device)
 

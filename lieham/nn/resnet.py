@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from lieham.lift import Lift
+from lieham.lift import Lift, Pairs
 from lieham.nn.blocks import Block, GatedBlock
 from lieham.typing import Bool, Float, Tensor
 
@@ -32,8 +32,18 @@ class LieResNet(nn.Module):
         features: Float[Tensor, "*#batch n c"],
         mask: Bool[Tensor, "*#batch n"],
     ) -> Float[Tensor, "*batch o"]:
+        pairs, values = self.local(points, features, mask)
+        return pairs.pool(values)
+
+    def local(
+        self,
+        points: Float[Tensor, "*batch n d"],
+        features: Float[Tensor, "*#batch n c"],
+        mask: Bool[Tensor, "*#batch n"],
+    ) -> tuple[Pairs, Float[Tensor, "*batch m o"]]:
+        """The pairs, and the outputs on every lifted point before they are summed."""
         pairs = self.lift(points, mask)
         x = self.embed(pairs.lift(features))
         for block in self.blocks:
             x = block(pairs, x)
-        return pairs.pool(self.readout(x))
+        return pairs, self.readout(x)

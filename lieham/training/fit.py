@@ -15,7 +15,7 @@ from lieham.errors import FileError, InputError, Interrupted, expected
 from lieham.files import must_exist, replacing
 from lieham.forecasting import check_fits
 from lieham.hamiltonian import Hamiltonian
-from lieham.models import HLieConv, save_model
+from lieham.models import LieConvModel, save_model
 from lieham.models.io import settings_of
 from lieham.progress import Progress, reporting
 from lieham.training.interrupt import interruptible
@@ -23,7 +23,7 @@ from lieham.training.loop import History, Trainer
 
 
 def fit(
-    model: HLieConv,
+    model: LieConvModel,
     data: Dataset,
     *,
     config: TrainConfig | None = None,
@@ -117,7 +117,7 @@ class RunFolder:
     def __init__(self, path: Path):
         self.path = path
 
-    def create(self, model: HLieConv, config: TrainConfig, data: Dataset) -> None:
+    def create(self, model: LieConvModel, config: TrainConfig, data: Dataset) -> None:
         """Make the folder; FileError when a run is there already."""
         if self.path.is_file() or any((self.path / name).exists() for name in self.FILES):
             what = "is a file: " if self.path.is_file() else "holds a run: resume it, or "

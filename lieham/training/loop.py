@@ -13,7 +13,7 @@ import torch
 from lieham.config import TrainConfig
 from lieham.data import Windows
 from lieham.errors import FileError, InputError, Interrupted
-from lieham.hamiltonian import Hamiltonian
+from lieham.hamiltonian import Hamiltonian, SeparableHamiltonian
 from lieham.lift import Lift
 from lieham.models.io import load_weights
 from lieham.progress import Progress
@@ -55,7 +55,10 @@ class Trainer:
         self.windows = Windows(train, config.window)
         self.fixed = self._draw(self.windows, config.refine_windows, config.seed + 1)
         self.validation = None if validation is None else self._draw(Windows(validation, config.window), 200, 2)
-        self.loss = ShootingLoss(config.segment, config.method, config.substeps).to(train.q.device, train.q.dtype)
+        method = config.method
+        if method == "auto":
+            method = "rkn4" if isinstance(model, SeparableHamiltonian) else "rk4"
+        self.loss = ShootingLoss(config.segment, method, config.substeps).to(train.q.device, train.q.dtype)
         self.loss.measure(self.fixed)
         model.calibrate(self.fixed)
         self.stages: list[Stage] = [AdamStage(model, config), RefineStage(model, config)]

@@ -1,0 +1,76 @@
+"""A learned H(q, p) that is not separable: bodies in a vector potential, such as charges in a magnetic field."""
+
+from __future__ import annotations
+
+import torch
+
+from lieham.errors import InputError
+from lieham.groups import Group
+from lieham.hamiltonian import Hamiltonian
+from lieham.models.hamiltonian_lieconv import make_potential
+from lieham.state import Bodies, PhaseState, Trajectory
+from lieham.typing import Float, Tensor
+
+
+class VectorPotentialLieConv(Hamiltonian):
+    """H(q, p) = Σ_i |p_i − a_i(q)|²/2m_i + V(q), a_i = Σ_k α_ik (A_k q_i + b_k).
+
+    V and the numbers α_ik are outputs of one LieResNet, hence invariant under `group`; (A_k, b_k) are the group's
+    generators, whose fields an abelian group maps to themselves. So a is equivariant, H invariant for any weights, and
+    the canonical momenta of the group's isometries are conserved: L_z and P_z in a magnetic field along z with
+    "SO(2)xT(1)", where A = B × q / 2 and α = k B / 2 for a charge k. H is not separable: splittings cannot integrate
+    it, `gauss4` keeps its charges, and p is canonical, not m q̇.
+
+    Args:
+        group: an abelian group of isometries whose points are lifted by one element each, such as SO(2)xT(1), T(3).
+        features: number of features a body has beside its mass.
+        settings: those of `HLieConv`: width, blocks, block, radius, fill, dtype, seed.
+
+    Raises InputError for other groups, and as HLieConv does.
+    """
+
+    momentum: Tensor
+
+    def __init__(self, group: str | Group, features: int = 0, **settings):
+        super().__init__()
+        potential, config = make_potential(group, features, 1, **settings)
+        declared = potential.network.lift.group
+        _check_group(declared)
+        potential, config = make_potential(group, features, 1 + declared.lie_dim, **settings)
+        self.potential, self.group, self.features, self.config = potential, declared, features, config
+        self.register_buffer("momentum", torch.ones_like(potential.length))
+
+    exact = True
+
+    def calibrate(self, data: Trajectory) -> None:
+        """Measure the units of length, energy, momentum and features on training data, the first time it is called."""
+        if not bool(self.potential.calibrated):
+            real = data.bodies.mask.to(data.p.dtype)[..., None, :].expand(data.p.shape[:-1])
+            mean = (data.p.square().sum(-1) * real).sum() / real.sum()
+            self.momentum.copy_(torch.where(mean > 0, mean, torch.ones_like(mean)).sqrt())
+        self.potential.calibrate(data)
+
+    def energy(self, state: PhaseState, bodies: Bodies) -> Float[Tensor, "*batch"]:
+        a, potential = self._potentials(state.q, bodies)
+        kinetic = (state.p - a).square().sum(-1) / (2 * bodies.mass)
+        return (kinetic * bodies.mask).sum(-1) + potential
+
+    def vector_potential(self, q: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch n d"]:
+        """a_i(q), in units of momentum."""
+        return self._potentials(q, bodies)[0]
+
+    def _potentials(self, q: Tensor, bodies: Bodies) -> tuple[Tensor, Tensor]:
+        units = self.potential
+        pairs, values = units.network.local(q / units.length, units.seen(bodies), bodies.mask)
+        A, b = self.group.generators(q.dtype, q.device)
+        motions = torch.einsum("kij,...j->...ki", A, q / units.length) + b
+        a = self.momentum * torch.einsum("...k,...ki->...i", values[..., 1:], motions)
+        return a, units.energy * pairs.pool(values)[..., 0]
+
+
+def _check_group(group: Group) -> None:
+    A, b = group.generators()
+    brackets = torch.einsum("kij,ljm->klim", A, A), torch.einsum("kij,lj->kli", A, b)
+    abelian = all(torch.equal(x, x.transpose(0, 1)) for x in brackets)
+    if not (abelian and group.acts_freely and bool(group.isometries.all())):
+        raise InputError(f"group must be abelian, act freely and keep lengths, such as SO(2)xT(1), got {group}")
