@@ -19,6 +19,7 @@ _HOME = {
     "SeparableHamiltonian": "hamiltonian",
     "Trajectory": "state",
     "VectorPotentialLieConv": "models",
+    "audit": "auditing",
     "conservation": "drift",
     "fit": "training",
     "forecast": "forecasting",

@@ -1,5 +1,6 @@
 """Types of the public names, which `__init__.py` imports when they are first used."""
 
+from lieham.auditing import audit as audit
 from lieham.data import Dataset as Dataset
 from lieham.data import read as read
 from lieham.drift import Conservation as Conservation

@@ -30,6 +30,7 @@ LIEHAM = [
     "SeparableHamiltonian",
     "Trajectory",
     "VectorPotentialLieConv",
+    "audit",
     "conservation",
     "fit",
     "forecast",

@@ -1,4 +1,4 @@
-"""The command line: `lieham demo | generate | train | forecast | conservation | data`.
+"""The command line: `lieham demo | generate | train | forecast | conservation | audit | data`.
 
 Nothing here imports torch before a command runs, so that `--help` answers at once.
 """
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     try:
         arguments = switched_on(sys.argv[1:] if arguments is None else arguments)
-        auto_cli(COMMANDS, args=arguments, prog="lieham", description=__doc__.splitlines()[0])
+        code = auto_cli(COMMANDS, args=arguments, prog="lieham", description=__doc__.splitlines()[0])
     except Interrupted as stopped:
         again = f": lieham train --resume true --run {stopped.run}" if stopped.run else ""
         print(f"lieham: {stopped}{again}", file=sys.stderr)
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("lieham: interrupted", file=sys.stderr)
         return 130
-    return 0
+    return code or 0
 
 
 def switched_on(arguments: list[str]) -> list[str]:

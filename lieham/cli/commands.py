@@ -158,6 +158,35 @@ def conservation_command(run: Path, file: Path | None = None, plot: Path | None 
     _print(report.summary(), json, lambda _: str(report))
 
 
+def audit_command(
+    target: str,
+    group: str | None = None,
+    kind: str = "V",
+    n_bodies: int = 5,
+    count: int = 1000,
+    length: float = 1.0,
+    seed: int = 0,
+    json: bool = False,
+) -> int:
+    """Check a model, or any function, for the symmetry it declares and all that conservation rests on.
+
+    Args:
+        target: the run folder or file of a model, or module:callable for a function of q (b, n, d) of anybody's.
+        group: the symmetry declared, such as SE(3) or E(3) with mirror images; by default the model's own.
+        kind: what a callable is: V, H or force.
+        n_bodies: bodies in a configuration.
+        count: random moves; the search for the worst tries 1,280 more.
+        length: size of the configurations of a callable.
+        seed: of everything random.
+        json: print the checks as JSON.
+    """
+    from lieham.cli.learning import audited
+
+    made = audited(target, group, kind, n_bodies, count, length, seed)
+    _print(made.as_dict(), json, lambda _: str(made))
+    return 0 if made.sound else 1
+
+
 def describe(file: Path, json: bool = False):
     """Say what a file of trajectories holds: splits, shapes, times, units, ranges.
 
@@ -176,7 +205,7 @@ def _print(figures: dict, json: bool, text) -> None:
     print(shown, file=sys.stdout)
 
 
-_FUNCTIONS = (demo, generate, train, forecast_command, conservation_command, describe)
+_FUNCTIONS = (demo, generate, train, forecast_command, conservation_command, audit_command, describe)
 
 SWITCHES = {f"--{name}" for f in _FUNCTIONS for name, kind in f.__annotations__.items() if kind == "bool"}
 """Options that may stand without `true`."""
@@ -187,5 +216,6 @@ COMMANDS = {
     "train": train,
     "forecast": forecast_command,
     "conservation": conservation_command,
+    "audit": audit_command,
     "data": {"_help": "Look into a file of trajectories.", "describe": describe},
 }

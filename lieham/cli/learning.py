@@ -1,12 +1,15 @@
-"""What `train`, `forecast` and `conservation` do in a run folder."""
+"""What `train`, `forecast`, `conservation` and `audit` do in a run folder."""
 
 from __future__ import annotations
 
+import importlib
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 
+from lieham.auditing import Audit, audit
 from lieham.config import ModelConfig, TrainConfig, changed
 from lieham.data import read, read_forecast
 from lieham.drift import Conservation, conservation
@@ -84,3 +87,19 @@ def conservation_of_run(run: Path, file: Path | None) -> Conservation:
     trajectory, attributes = read_forecast(path)
     integrator = make_integrator(attributes["method"])
     return conservation(Forecast(trajectory, model, integrator, attributes))
+
+
+def audited(target: str, group: str | None, kind: str, n_bodies: int, count: int, length: float, seed: int) -> Audit:
+    """The audit of a trained model, or of a callable that is named as module:callable."""
+    settings = {"n_bodies": n_bodies, "count": count, "seed": seed}
+    if ":" not in target or Path(target).exists():
+        return audit(load_model(Path(target)), group, **settings)
+    module, _, name = target.partition(":")
+    sys.path.insert(0, "")
+    try:
+        function = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"target must be a run, a model file or module:callable, got {target}: {error}") from error
+    finally:
+        sys.path.remove("")
+    return audit(function, group, kind=kind, length=length, **settings)

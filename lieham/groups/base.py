@@ -35,6 +35,9 @@ class Group(ABC):
     singular_at_origin: ClassVar[bool] = False
     """No invariant is continuous where both points are at the origin (scalings)."""
 
+    positive: ClassVar[bool] = False
+    """It is meant for points with positive coordinates, where it acts freely (squeezes)."""
+
     @abstractmethod
     def generators(
         self, dtype: torch.dtype = torch.float64, device: torch.device | None = None

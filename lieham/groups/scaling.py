@@ -81,6 +81,7 @@ class Squeeze(_Linear):
     """Squeezes of the plane, x ↦ (eᵃ x₁, e⁻ᵃ x₂), free on the positive quadrant; charge q₁p₁ − q₂p₂."""
 
     singular_at_origin: ClassVar[bool] = False
+    positive: ClassVar[bool] = True
     space_dim, lie_dim = 2, 1
     name = "Sq(2)"
     charges = ("S",)
@@ -105,6 +106,7 @@ class Squeeze(_Linear):
 class SqueezeScaling(_Linear):
     """Squeezes with scalings, a = (s, r), x ↦ (eˢ⁺ʳ x₁, eˢ⁻ʳ x₂): all positive diagonal maps of the plane."""
 
+    positive: ClassVar[bool] = True
     space_dim, lie_dim = 2, 2
     name = "R*Sq(2)"
     charges = ("D", "S")

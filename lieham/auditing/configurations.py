@@ -1,0 +1,162 @@
+"""Configurations and motions to try, ordinary and nasty ones, and the size that errors are measured by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from lieham.auditing.subject import Subject, move_inputs
+from lieham.errors import expected
+from lieham.groups import Group, make_group
+from lieham.typing import Float, Tensor
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """A declared symmetry: a Lie group, and whether mirror images are in it (O(d) and E(d))."""
+
+    group: Group
+    mirror: bool = False
+
+    @classmethod
+    def of(cls, name: str | Group, dim: int | None = None) -> Symmetry:
+        """Of a group, its name, or "O(d)" and "E(d)". InputError for another."""
+        if isinstance(name, str) and name[:2] in ("O(", "E("):
+            return cls(make_group(("SO" if name[0] == "O" else "SE") + name[1:]), mirror=True)
+        group = make_group(name)
+        if dim is not None and group.space_dim != dim:
+            raise expected("group", f"one that acts on {dim} dimensions", group)
+        return cls(group)
+
+    def __str__(self) -> str:
+        return f"{self.group} with mirror images" if self.mirror else str(self.group)
+
+
+def states(subject: Subject, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+    """q and p (count, n, d) of random bodies, every fourth a special case: bodies on a line, nearly met, symmetric,
+    spread out; never exactly together, where pair laws may be infinite."""
+    shape = count, subject.n, subject.dim
+    q, p = torch.randn(2, *shape, generator=generator, dtype=torch.float64)
+    line = q[3::16, :, :1] * torch.randn(len(q[3::16]), 1, subject.dim, generator=generator, dtype=torch.float64)
+    q[3::16] = line
+    q[7::16, 1] = q[7::16, 0] + 0.05 * q[7::16, 1]
+    q[11::16, 1] = -q[11::16, 0]
+    q[15::16] *= 3.0
+    q, p = (subject.length * inside(subject, q)).to(subject.dtype), (subject.momentum * p).to(subject.dtype)
+    return q, p if subject.kind == "H" else None
+
+
+def inside(subject: Subject, q: Tensor) -> Tensor:
+    """Reflected into the positive quadrant for a group that is meant for it."""
+    return q.abs() + 0.05 if subject.positive else q
+
+
+@dataclass(frozen=True)
+class Motions:
+    """x → A x + b for each system of a batch."""
+
+    A: Float[Tensor, "b d d"]
+    b: Float[Tensor, "b d"]
+
+    @classmethod
+    def of(cls, g: Float[Tensor, "b d1 d1"]) -> Motions:
+        """Of group elements."""
+        return cls(g[:, :-1, :-1], g[:, :-1, -1])
+
+    def __call__(self, q: Tensor) -> Tensor:
+        return q @ self.A.mT + self.b[:, None]
+
+    def momenta(self, p: Tensor | None) -> Tensor | None:
+        """p A⁻¹: the cotangent lift."""
+        return None if p is None else p @ torch.linalg.inv(self.A)
+
+    def covectors(self, force: Tensor) -> Tensor:
+        """A force after the motion."""
+        return force @ torch.linalg.inv(self.A)
+
+    def __getitem__(self, rows: Tensor) -> Motions:
+        return Motions(self.A[rows], self.b[rows])
+
+
+def algebra(symmetry: Symmetry, subject: Subject, count: int, generator: torch.Generator) -> Float[Tensor, "b k"]:
+    """Algebra vectors of small, middling and large motions; turns up to π and beyond, shifts up to 1000 lengths. Where
+    the symmetry has mirror images, one more entry, negative for those."""
+    group = symmetry.group
+    a = torch.randn(count, group.lie_dim, generator=generator, dtype=torch.float64)
+    A, _ = group.generators()
+    shifts = A.abs().sum((1, 2)) == 0
+    far = 10 ** (3 * torch.rand(count, 1, generator=generator, dtype=torch.float64))
+    a[:, shifts] *= subject.length * torch.where(torch.arange(count)[:, None] % 2 == 0, torch.ones_like(far), far)
+    turns = group.isometries & ~shifts
+    if turns.any():
+        size = a[:, turns].norm(dim=1, keepdim=True)
+        # Every fifth by exactly a half turn.
+        a[::5, turns] *= torch.pi / size[::5].clamp(min=1e-12)
+    # Whether it is mirrored, by the sign of a last entry.
+    return torch.cat([a, torch.randn(count, int(symmetry.mirror), generator=generator, dtype=torch.float64)], 1)
+
+
+def motions(symmetry: Symmetry, a: Float[Tensor, "b k"], dtype: torch.dtype) -> Motions:
+    """The motions exp(a) of what `algebra` gives, after a mirror image where its last entry says so."""
+    g = symmetry.group.exp(a[:, : symmetry.group.lie_dim])
+    if symmetry.mirror:
+        flip = torch.ones(len(a), symmetry.group.space_dim, dtype=g.dtype)
+        flip[:, 0] = torch.where(a[:, -1] < 0, -1.0, 1.0)
+        g = g.clone()
+        g[:, :-1, :-1] = g[:, :-1, :-1] * flip[:, None]
+    return Motions.of(g.to(dtype))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What errors of a subject are measured by: `middle` and `spread`, median and median deviation over states."""
+
+    middle: float
+    spread: float
+
+    @classmethod
+    def of(cls, subject: Subject, generator: torch.Generator) -> Scale:
+        """Measured over 64 states. InputError where the subject is finite on none of them."""
+        q, p = states(subject, 64, generator)
+        with torch.no_grad():
+            value = subject(q, p).double()
+        value = value[torch.isfinite(value)]
+        if not len(value):
+            raise expected(subject.name, "finite for some random configuration", "none")
+        middle = value.median()
+        spread = (value - middle).abs().median().item()
+        return cls(middle.item(), spread if spread > 0 else max(abs(middle.item()), 1.0))
+
+    def condition(self, subject: Subject, q: Tensor, p: Tensor | None, far: Tensor) -> Float[Tensor, " b"]:
+        """spread + |f| + Σ_i |∂_i f| |x_i|: by so much round-off in values and positions, `far` (b,) away, is enlarged.
+
+        Without derivatives the last term is left out.
+        """
+        with torch.no_grad():
+            value = subject(q, p)
+        size = value.abs().amax((1, 2)) if value.ndim == 3 else value.abs()
+        try:
+            slope = subject.gradients(q, p)[0].norm(dim=-1) if value.ndim == 1 else _slope(subject, q, p)
+        except RuntimeError:
+            slope = torch.zeros_like(q[..., 0])
+        away = q.norm(dim=-1) + far[:, None]
+        return self.spread + size + (slope.detach() * away).sum(-1)
+
+
+def _slope(subject: Subject, q: Tensor, p: Tensor | None) -> Tensor:
+    """The largest |∂_i F·u| over three vectors u of signs, about the norm of a force's Jacobian for each body."""
+    signs = torch.randn(3, *q.shape[1:], generator=torch.Generator().manual_seed(0), dtype=torch.float64).sign().to(q)
+    slopes = [torch.zeros_like(q[..., 0])]
+    with torch.enable_grad():
+        x = q.detach().requires_grad_()
+        force = subject(x, p)
+        for u in signs:
+            (grad,) = torch.autograd.grad((force * u).sum(), x, retain_graph=True, allow_unused=True)
+            slopes += [] if grad is None else [grad.norm(dim=-1)]
+    return torch.stack(slopes).amax(0)
+
+
+def moved(subject: Subject, move: Motions, q: Tensor, p: Tensor | None) -> tuple[Tensor, Tensor | None, dict]:
+    """The whole of the input after a motion, side inputs with the rest."""
+    return move(q), move.momenta(p), move_inputs(subject, subject.expanded(len(q)), move.A, move.b)

@@ -1,0 +1,124 @@
+"""Is it a function of its input alone: repeated calls, batch mates, order, padding, precision, derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+
+from lieham.auditing.configurations import Scale, states
+from lieham.auditing.report import Check, judged
+from lieham.auditing.subject import Subject, permute_inputs
+from lieham.typing import Tensor
+
+MATES = 8
+
+
+def repeats(subject: Subject, generator: torch.Generator) -> Check:
+    """The same bits when called again, in the mode it is in."""
+    q, p = states(subject, 16, generator)
+    with torch.no_grad():
+        first, second, third = (subject(q, p) for _ in range(3))
+    worst = max(_gap(first, second), _gap(first, third))
+    return judged("determinism", worst, 0.0, "|f - f again|", q=q[0])
+
+
+def batch_mates(subject: Subject, scale: Scale, tolerance: float, generator: torch.Generator) -> Check:
+    """The same value alone as among others, and among quite different ones."""
+    q, p = states(subject, MATES, generator)
+    wide, momenta = 10 * q, p
+    with torch.no_grad():
+        whole = subject(q, p)
+        alone = torch.cat([subject(q[k : k + 1], None if p is None else p[k : k + 1]) for k in range(MATES)])
+        mixed = torch.cat([q[:1], wide[1:]]), momenta
+        among = subject(*mixed)[:1]
+    size = scale.condition(subject, q, p, torch.zeros(MATES, dtype=q.dtype))
+    errors = [_ratio(alone - whole, size), _ratio(among - whole[:1], size[:1])]
+    return judged("batch mates", max(errors), tolerance, "|f alone - f in a batch| over its scale", q=q[0])
+
+
+def order(subject: Subject, scale: Scale, tolerance: float, generator: torch.Generator) -> Check:
+    """The same value for bodies in another order; a force in that order."""
+    q, p = states(subject, 32, generator)
+    size = scale.condition(subject, q, p, torch.zeros(len(q), dtype=q.dtype))
+    worst, at = 0.0, None
+    with torch.no_grad():
+        before = subject(q, p)
+        for _ in range(4):
+            perm = torch.randperm(subject.n, generator=generator)
+            inputs = permute_inputs(subject, subject.expanded(len(q)), perm)
+            after = subject(q[:, perm], None if p is None else p[:, perm], inputs)
+            wanted = before[:, perm] if subject.kind == "force" else before
+            error = _ratio(after - wanted, size)
+            if error >= worst:
+                worst, at = error, perm
+    return judged("order of bodies", worst, tolerance, "|f(permuted) - f| over its scale", q=q[0], order=at)
+
+
+def padding(subject: Subject, scale: Scale, tolerance: float, generator: torch.Generator) -> Check:
+    """The same value with two bodies more that the mask says are none, near and far."""
+    q, p = states(subject, 16, generator)
+    inputs = subject.expanded(len(q))
+    size = scale.condition(subject, q, p, torch.zeros(len(q), dtype=q.dtype))
+    mask = torch.arange(subject.n + 2).lt(subject.n).expand(len(q), -1)
+    worst = 0.0
+    with torch.no_grad():
+        before = subject(q, p)
+        for far in (0.0, 1.0, 50.0):
+            more = {k: _pad(x, subject.per_body(k)) for k, x in inputs.items()}
+            filled = [None if x is None else torch.cat([x, x[:, :2].flip(1) * far], 1) for x in (q, p)]
+            after = subject(filled[0], filled[1], more, mask)
+            after = after[:, : subject.n] if subject.kind == "force" else after
+            worst = max(worst, _ratio(after - before, size))
+    return judged("padding", worst, tolerance, "|f(padded) - f| over its scale", q=q[0])
+
+
+def precision(subject: Subject, scale: Scale, tolerance: float, generator: torch.Generator) -> Iterator[Check]:
+    """Noise along short straight lines, which a cast to fewer bits leaves; and float32 against float64."""
+    q, p = states(subject, 16, generator)
+    u = torch.randn(q.shape, generator=generator, dtype=torch.float64).to(q.dtype)
+    weights = torch.tensor([1.0, -4.0, 6.0, -4.0, 1.0], dtype=torch.float64)
+    step = 1e-4 if subject.dtype == torch.float32 else 1e-6
+    with torch.no_grad():
+        path = [subject(q + k * step * subject.length * u, p).double() for k in range(5)]
+    noise = sum(w * x for w, x in zip(weights, path, strict=True))
+    size = scale.condition(subject, q, p, torch.zeros(len(q), dtype=q.dtype))
+    # The smooth part of a fourth difference is step⁴ f'''', below round-off; the median, since one of a few states may
+    # be stiff.
+    errors = (noise.abs().amax((1, 2)) if noise.ndim == 3 else noise.abs()) / size
+    worst = errors[torch.isfinite(errors)].median().item()
+    yield judged("precision", worst, tolerance, f"noise over its scale, of {subject.dtype}", q=q[0])
+    if subject.dtype == torch.float64 and (subject.module is not None or not subject.inputs):
+        yield _in_float32(subject, q, p, size)
+
+
+def _in_float32(subject: Subject, q: Tensor, p: Tensor | None, size: Tensor) -> Check:
+    name, limit = "float32", 1e4 * torch.finfo(torch.float32).eps
+    detail = "|f in float32 - f in float64| over its scale"
+    with torch.no_grad():
+        try:
+            small = subject.in_float32()
+            low = small(q.float(), None if p is None else p.float())
+        except RuntimeError as error:
+            return replace(judged(name, float("inf"), limit, f"{detail}: {error}", declared=False))
+        return judged(name, _ratio(low.double() - subject(q, p), size), limit, detail, declared=False)
+
+
+def _pad(x: Tensor, axes: int) -> Tensor:
+    """Two rows more along each axis that runs over bodies."""
+    for axis in range(1, axes + 1):
+        x = torch.cat([x, x.narrow(axis, 0, 2) + 1], axis)
+    return x
+
+
+def _gap(a: Tensor, b: Tensor) -> float:
+    same = torch.equal(a.nan_to_num(0.0), b.nan_to_num(0.0))
+    return 0.0 if same else (a - b).abs().nan_to_num(0.0).max().item()
+
+
+def _ratio(error: Tensor, size: Tensor) -> float:
+    error = error.abs().amax((1, 2)) if error.ndim == 3 else error.abs()
+    ratio = error / size
+    finite = ratio[torch.isfinite(size)]
+    return finite.max().item() if len(finite) else 0.0
