@@ -10,7 +10,7 @@ from lieham.integrate import make_integrator
 from lieham.models import HLieConv
 from lieham.noether import contains
 from lieham.state import Bodies, Trajectory
-from systems import Gravity, Springs
+from systems import Bending, Gravity, Springs
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-4}
 """What a sum of hundreds of terms of order 1 may lose: some thousand times the unit round-off, 1.1e-16 and 6.0e-8."""
@@ -79,6 +79,8 @@ SYSTEMS = {
     "gravity 2-D": Gravity(6, 2),
     "gravity 3-D": Gravity(6, 3),
     "one star": Gravity(1, 2),
+    "bending 2-D": Bending(4, 2),
+    "bending 3-D": Bending(5, 3, k=0.5, strength=-3.0, sigma=0.7),
 }
 """Every law in the dimensions, sizes and options that it has."""
 

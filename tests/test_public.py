@@ -41,7 +41,7 @@ LIEHAM = [
     "save_model",
     "__version__",
 ]
-SYSTEMS = ["SYSTEMS", "FallingSprings", "Gravity", "MagneticSprings", "Springs", "System"]
+SYSTEMS = ["SYSTEMS", "Bending", "FallingSprings", "Gravity", "MagneticSprings", "Springs", "System"]
 ROOT = Path(lieham.__file__).parent
 STUB = ROOT / "__init__.pyi"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from lieham.config import ModelConfig, TrainConfig
 from lieham.errors import FileError, InputError
 
-LAWS = ("springs", "gravity", "falling-springs", "magnetic-springs")
+LAWS = ("springs", "gravity", "bending", "falling-springs", "magnetic-springs")
 
 
 def demo(
@@ -56,7 +56,7 @@ def generate(
     """Generate trajectories of a law and write them to an HDF5 file.
 
     Args:
-        law: springs, gravity, falling-springs (in uniform gravity) or magnetic-springs.
+        law: springs, gravity, bending, falling-springs (in uniform gravity) or magnetic-springs.
         out: the file to write, LAW.h5 by default.
         n_train: training trajectories.
         n_val: validation trajectories.

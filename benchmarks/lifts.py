@@ -1,0 +1,97 @@
+"""What the lifts can express and what they cost: `python benchmarks/lifts.py`.
+
+First an angular law of three bodies (`systems.Bending`), learned by CosetLift with one to three blocks and by EdgeLift
+with one, same data, same steps of Adam and L-BFGS: mean squared error of the force on unseen states, relative to its
+mean square. Then the time of one evaluation of the field beside that of PointLift, as ratios within one process.
+"""
+
+import argparse
+import time
+from statistics import median
+
+import torch
+
+import lieham
+import systems
+
+MODELS = {
+    "CosetLift, 1 block": {"lift": "coset"},
+    "CosetLift, 2 blocks": {"lift": "coset", "blocks": 2},
+    "CosetLift, 3 blocks": {"lift": "coset", "blocks": 3},
+    "EdgeLift, 1 block": {"lift": "edge"},
+    "EdgeLift, 2 blocks": {"lift": "edge", "blocks": 2},
+}
+COSTS = {
+    "T(3) PointLift": ("T(3)", {}),
+    "SE(3) CosetLift": ("SE(3)", {}),
+    "SE(3) CosetLift, cutoff": ("SE(3)", {"radius": 1.5}),
+    "SE(3) EdgeLift": ("SE(3)", {"lift": "edge"}),
+    "SE(3) SampledLift, 4 samples": ("SE(3)", {"lift": "sampled"}),
+}
+
+
+def angular(name: str, settings: dict, seed: int, steps: int) -> str:
+    """One line of the first table."""
+    law = systems.Bending(4, 2)
+    data = law.generate(50, 10, 40, seed=seed, points=50)
+    model = lieham.HLieConv("SE(2)", width=32, seed=seed, **settings)
+    began = time.perf_counter()
+    lieham.fit(model, data, steps=steps, refine=steps, seed=seed)
+    seconds = time.perf_counter() - began
+    q, bodies = data.test.q[:, ::7].detach(), data.test.bodies.over_time()
+    truth, learned = law.force(bodies)(q), model.field(bodies).force(torch.zeros(()), q).detach()
+    error = ((learned - truth).square().mean() / truth.square().mean()).item()
+    rollout = lieham.forecast(model, data.test, 49, progress=lambda *_: None)
+    mse = rollout.errors(data.test)[:, -1]
+    count = sum(p.numel() for p in model.parameters())
+    return (
+        f"{name:<22} {seed:>4} {count:>10,} {seconds:>8.0f} {error:>10.1e} {mse.mean().item():>12.1e} "
+        f"{mse.median().item():>10.1e}"
+    )
+
+
+def seconds_of(call, repeats: int) -> float:
+    """Median over repeats, after one call to warm up."""
+    call()
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - began)
+    return median(times)
+
+
+def costs(n: int, batch: int, repeats: int) -> list[str]:
+    """Lines of the second table, all lifts in turn in one process."""
+    generator = torch.Generator().manual_seed(0)
+    q = torch.randn(batch, n, 3, generator=generator, dtype=torch.float64)
+    bodies = lieham.Bodies.of(1 + torch.rand(batch, n, generator=generator, dtype=torch.float64))
+    fields = {name: lieham.HLieConv(group, width=32, **settings).field(bodies) for name, (group, settings) in COSTS.items()}
+    zero = torch.zeros(())
+    with torch.no_grad():
+        taken = {name: seconds_of(lambda f=f: f.force(zero, q), repeats) for name, f in fields.items()}
+    base = taken["T(3) PointLift"]
+    return [f"{name:<30} {n:>4} {batch:>6} {1e3 * s:>9.2f} {s / base:>7.2f}" for name, s in taken.items()]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--table", choices=("angular", "cost", "both"), default="both")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=200, help="of Adam, and as many of L-BFGS")
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    if given.table in ("angular", "both"):
+        print("model                  seed parameters  seconds  force MSE  MSE at 49    median")
+        for name, settings in MODELS.items():
+            for seed in range(given.seeds):
+                print(angular(name, settings, seed, given.steps), flush=True)
+    if given.table in ("cost", "both"):
+        print("lift                              n  batch  ms/field   ratio")
+        for n, batch, repeats in ((6, 20, 30), (50, 2, 5)):
+            print("\n".join(costs(n, batch, repeats)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
