@@ -161,6 +161,8 @@ COLLISIONS = {
     "all at one point": lambda q: q[:, :1].expand_as(q).clone(),
     "all at the origin": torch.zeros_like,
     "one at the origin": lambda q: torch.cat([0 * q[:, :1], q[:, 1:]], 1),
+    "on a line": lambda q: torch.cat([q[..., :1], 0 * q[..., 1:]], -1),
+    "opposite": lambda q: torch.cat([q[:, :1], -q[:, :1], q[:, 2:]], 1),
     "almost": lambda q: torch.cat([q[:, :1], q[:, :1] + 1e-160, q[:, 2:]], 1),
 }
 

@@ -15,7 +15,7 @@ from jaxtyping import install_import_hook
 hook = install_import_hook(["lieham", "systems"], "beartype.beartype")
 import torch
 import lieham, systems
-from cases import GROUPS, INTEGRATORS, MODELS, SYSTEMS, cloud, make_model
+from cases import GROUPS, INTEGRATORS, MODELS, SAMPLED, SYSTEMS, cloud, make_model
 from lieham.state import Bodies, PhaseState
 from lieham.noether import charge_scale, momentum_map
 
@@ -24,7 +24,7 @@ for group in GROUPS:
     group.log(group.inverse(group.exp(a)))
     q, p, bodies = cloud(group.space_dim)
     momentum_map(group, PhaseState(q, p), bodies, "centre_of_mass"), charge_scale(group, PhaseState(q, p), bodies)
-for name in MODELS:
+for name in MODELS | SAMPLED:
     model = make_model(name)
     q, p, bodies = cloud(model.group.space_dim)
     model.field(bodies)(torch.zeros(()), PhaseState(q, p))
@@ -41,6 +41,12 @@ for integrator in INTEGRATORS:
     field = model.field(data.test.bodies)
     integrator.integrate(field, data.test.state(0), data.test.times)
 lieham.forecast(model, data.test, 3).errors(data.test.window(0, 4))
+lieham.audit(model, count=10)
+lieham.audit(lambda q: q, "SO(2)", kind="force", count=10)
+data = systems.MagneticSprings(3).generate(4, 2, 2, points=5)
+model = lieham.VectorPotentialLieConv("SO(2)xT(1)", 1, width=8)
+lieham.fit(model, data, steps=2, refine=0, window=3)
+str(lieham.conservation(lieham.forecast(model, data.test, 3)))
 print("typed")
 """
 
