@@ -36,7 +36,7 @@ def angular(name: str, settings: dict, seed: int, steps: int) -> str:
     data = law.generate(50, 10, 40, seed=seed, points=50)
     model = lieham.HLieConv("SE(2)", width=32, seed=seed, **settings)
     began = time.perf_counter()
-    lieham.fit(model, data, steps=steps, refine=steps, seed=seed)
+    lieham.fit(model, data, steps=steps, refine=steps, lr=3e-3, seed=seed)
     seconds = time.perf_counter() - began
     q, bodies = data.test.q[:, ::7].detach(), data.test.bodies.over_time()
     truth, learned = law.force(bodies)(q), model.field(bodies).force(torch.zeros(()), q).detach()
@@ -66,7 +66,7 @@ def costs(n: int, batch: int, repeats: int) -> list[str]:
     generator = torch.Generator().manual_seed(0)
     q = torch.randn(batch, n, 3, generator=generator, dtype=torch.float64)
     bodies = lieham.Bodies.of(1 + torch.rand(batch, n, generator=generator, dtype=torch.float64))
-    fields = {name: lieham.HLieConv(group, width=32, **settings).field(bodies) for name, (group, settings) in COSTS.items()}
+    fields = {name: lieham.HLieConv(group, width=32, **own).field(bodies) for name, (group, own) in COSTS.items()}
     zero = torch.zeros(())
     with torch.no_grad():
         taken = {name: seconds_of(lambda f=f: f.force(zero, q), repeats) for name, f in fields.items()}

@@ -1,35 +1,39 @@
 """Gauss-Legendre collocation: symplectic methods for any H(q, p), separable or not.
 
-symbol → variable: c, A, b of the Butcher tableau; Z_i → `stages`, states with the stage as leading axis.
+symbol → variable: c, A, b of the Butcher tableau; k_i, the rate at stage i → `rates`, the stage as leading axis.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from math import sqrt
+from functools import cache
+from math import prod, sqrt
 from typing import ClassVar
 
 import torch
 
-from lieham.errors import IntegrationError
+from lieham.errors import expected
 from lieham.integrate.base import Field
+from lieham.integrate.collocation import solve_stages
 from lieham.integrate.fixed import FixedStep, State
 from lieham.state import PhaseState
 from lieham.typing import Float, Tensor
 
-MAX_ITERATIONS = 100
+RECENT = 2
+"""Steps whose rates are extrapolated as the first guess of the next one's."""
 
 
 @dataclass(frozen=True)
 class Gauss(FixedStep):
-    """Z_i = z + h Σ_j a_ij f(t + c_j h, Z_j), z ← z + h Σ_i b_i f(t + c_i h, Z_i).
+    """k_i = f(t + c_i h, z + h Σ_j a_ij k_j), z ← z + h Σ_i b_i k_i.
 
     Implicit: all stages, of all trajectories, are one batch of the field, iterated to a fixed point until round-off
-    lets the change shrink no further. That converges for h |∂f/∂z| below about 1, where the accuracy is; elsewhere
-    IntegrationError says so. Gradients are those of the iteration, which converges with its result. It keeps every
-    quadratic first integral, L among them, and for H(q, p) that a splitting cannot take (Hairer, Lubich, Wanner,
-    Geometric Numerical Integration, §II.1.3, thms. IV.2.1 and VI.4.2). A step asks how far it has converged, so
-    torch.compile and torch.func.vmap stop there.
+    lets the change shrink no further, by Anderson's method where plain iterations are slow; IntegrationError says
+    where that fails. Gradients come by the implicit function theorem, in memory that does not grow with the
+    iterations (see `collocation`). It keeps every quadratic first integral, L among them, and for H(q, p) that a
+    splitting cannot take (Hairer, Lubich, Wanner, Geometric Numerical Integration, §II.1.3, thms. IV.2.1 and VI.4.2).
+    A step asks how far it has converged, so torch.compile and torch.func.vmap stop there.
     """
 
     symplectic: ClassVar[bool] = True
@@ -38,42 +42,71 @@ class Gauss(FixedStep):
     A: ClassVar[tuple[tuple[float, ...], ...]]
     b: ClassVar[tuple[float, ...]]
 
+    def stream(self, field: Field, state: PhaseState, times: Float[Tensor, "*grid time"]) -> Iterator[PhaseState]:
+        return super().stream(_Recent(field), state, times)
+
     def step(self, field: Field, state: State, t: Float[Tensor, "*clock"], h: float | Tensor) -> State:
-        q, p = state.q, state.p
-        column = (-1, *(1,) * q.ndim)
-        A, b, c = (torch.tensor(x, dtype=q.dtype, device=q.device) for x in (self.A, self.b, self.c))
-        clock = t + c.view(column) * h
-        stages = PhaseState(*(x.expand(len(self.b), *x.shape) for x in (q, p)))
-        last = float("inf")
-        for _ in range(MAX_ITERATIONS):
-            rate = field(clock, stages)
-            moved = PhaseState(*(x + h * torch.tensordot(A, r, 1) for x, r in zip((q, p), rate, strict=True)))
-            change = _distance(moved, stages)
-            stages = moved
-            # NaN ends the iteration too: whoever called for the step looks for it.
-            if not change > 0 or (change >= last and change < _floor(q.dtype)):
-                break
-            last = change
-        else:
-            raise IntegrationError(
-                f"{self.name} did not converge in {MAX_ITERATIONS} iterations at t = {float(t.min()):g}: take "
-                "smaller steps (substeps)"
-            )
-        rate = field(clock, stages)
-        dq, dp = (h * torch.tensordot(b, r, 1) for r in rate)
+        y = torch.cat([state.q, state.p], -1)
+        A, b, c = tableau(type(self), y.dtype, y.device)
+        recent = field if isinstance(field, _Recent) else _Recent(field)
+        guess = recent.guess(self.c, y, h)
+        rates = solve_stages(recent.rates, y, t, h, A, c, guess, self.name, kinds=2)
+        recent.keep(rates.detach(), guess, h)
+        dq, dp = (h * torch.tensordot(b, rates, 1)).chunk(2, -1)
         return state.shift(dq=dq, dp=dp)
 
 
-def _distance(a: PhaseState, b: PhaseState) -> float:
-    """The largest change of a component, relative to the largest component of its kind."""
-    with torch.no_grad():
-        changes = [(x - y).abs().max() / y.abs().max().clamp(min=1e-30) for x, y in zip(a, b, strict=True)]
-        return float(torch.stack(changes).max())
+@cache
+def tableau(method: type[Gauss], dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """A, b, c of a method as tensors."""
+    return tuple(torch.tensor(x, dtype=dtype, device=device) for x in (method.A, method.b, method.c))
 
 
-def _floor(dtype: torch.dtype) -> float:
-    """Changes below this that shrink no further are round-off."""
-    return 1e3 * torch.finfo(dtype).eps
+class _Recent(Field):
+    """A field that remembers the rates of its last steps, the last first."""
+
+    def __init__(self, field: Field):
+        self.field, self.steps, self.h = field, [], None
+
+    def __call__(self, t: Tensor, state: PhaseState) -> PhaseState:
+        return self.field(t, state)
+
+    def rates(self, clock: Tensor, stages: Tensor) -> Tensor:
+        """q̇ and ṗ side by side at the stages, which have q and p so."""
+        q, p = stages.chunk(2, -1)
+        rate = self.field(clock, PhaseState(q, p))
+        for name, x in zip("qp", rate, strict=True):
+            if x.shape != q.shape or x.dtype != q.dtype:
+                wanted = f"of shape {tuple(q.shape[1:])} and {q.dtype} like the state"
+                raise expected(f"what the field adds to {name}", wanted, f"{tuple(x.shape[1:])} and {x.dtype}")
+        return torch.cat(tuple(rate), -1)
+
+    def guess(self, c: tuple[float, ...], y: Tensor, h: float | Tensor) -> Tensor:
+        """Rates at the next stages, from the polynomial through those of the last steps, if those had this width."""
+        if not self.steps or not _close(h, self.h):
+            self.steps = []
+            return y.detach().new_zeros(len(c), *y.shape)
+        last = torch.cat(self.steps)
+        return torch.tensordot(_extrapolation(c, len(self.steps), last.dtype, last.device), last, 1)
+
+    def keep(self, rates: Tensor, guess: Tensor, h: float | Tensor) -> None:
+        """Remember a step, and forget those before it where they were a bad guess of it."""
+        good = bool((rates - guess).abs().max() <= 0.1 * rates.abs().max())
+        self.steps, self.h = [rates, *(self.steps[: RECENT - 1] if good else ())], h
+
+
+def _close(a: float | Tensor, b: float | Tensor) -> bool:
+    if isinstance(a, Tensor) or isinstance(b, Tensor):
+        return bool((abs(a - b) <= 1e-3 * abs(b)).all())
+    return abs(a - b) <= 1e-3 * abs(b)
+
+
+@cache
+def _extrapolation(c: tuple[float, ...], steps: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Lagrange's polynomials of the nodes c_i − 1, c_i − 2, …, of the last steps, at the nodes c_i of the next."""
+    nodes = [x - k for k in range(1, steps + 1) for x in c]
+    rows = [[prod((x - b) / (a - b) for b in nodes if b != a) for a in nodes] for x in c]
+    return torch.tensor(rows, dtype=dtype, device=device)
 
 
 class Gauss2(Gauss):

@@ -1,0 +1,51 @@
+"""Gauss-Legendre methods for torchdiffeq: `odeint(func, y0, t, method="gauss4")` after `register`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import torch
+from torchdiffeq._impl.odeint import SOLVERS
+from torchdiffeq._impl.solvers import FixedGridODESolver
+
+from lieham.integrate.collocation import solve_stages
+from lieham.integrate.gauss import Gauss, Gauss2, Gauss4, Gauss6, tableau
+from lieham.typing import Tensor
+
+
+class _GaussSolver(FixedGridODESolver):
+    """A Gauss method on torchdiffeq's grid, with its options step_size, grid_constructor and interp.
+
+    torchdiffeq hands out a function of one time and one state, whose axes have no meaning: stages are evaluated one
+    by one, and the state is one trajectory. Gradients, those of odeint, are by the implicit function theorem.
+    """
+
+    method: ClassVar[type[Gauss]]
+
+    def _step_func(
+        self, func: Callable[..., Tensor], t0: Tensor, dt: Tensor, t1: Tensor, y0: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The change of y over the step, and f(t0, y0), which cubic interpolation asks for."""
+        before = func(t0, y0)
+        if y0.numel() == 0:
+            return dt * before, before
+        row = y0.reshape(1, -1)
+        real = row.abs().dtype
+        A, b, c = tableau(self.method, real, y0.device)
+
+        def rates(clock: Tensor, stages: Tensor) -> Tensor:
+            each = zip(clock.flatten(), stages, strict=True)
+            return torch.stack([func(t, y.reshape(y0.shape)).reshape(1, -1) for t, y in each])
+
+        guess = before.detach().reshape(1, 1, -1).expand(len(b), -1, -1)
+        h, t = dt.to(real), t0.to(real)
+        k = solve_stages(rates, row, t, h, A.to(y0.dtype), c, guess, self.method.name)
+        return (dt * torch.tensordot(b.to(y0.dtype), k, 1)).reshape(y0.shape), before
+
+
+def register() -> None:
+    """Put gauss2, gauss4 and gauss6 among the methods of torchdiffeq."""
+    for method in (Gauss2, Gauss4, Gauss6):
+        members = {"order": method.order, "method": method, "__doc__": method.__doc__}
+        SOLVERS[method.name] = type(method.__name__, (_GaussSolver,), members)
