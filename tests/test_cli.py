@@ -125,6 +125,30 @@ def test_forecast_takes_a_model_file_method_and_data(place, capsys):
     assert (figures["systems"], figures["steps"], figures["file"]) == (3, 2, "f.h5")
 
 
+@pytest.mark.parametrize(
+    "law, model",
+    [
+        ("magnetic-springs", ["--model.kind", "VectorPotentialLieConv", "--model.group", "SO(2)xT(1)"]),
+        ("bending", ["--model.lift", "edge", "--model.fill", "0.7"]),
+        ("falling-springs", ["--model.group", "SE(2)xTrivial(1)", "--model.radius", "2.0"]),
+    ],
+)
+def test_other_laws_and_models_go_the_same_way(law, model, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert lieham("generate", law, "--out", "x.h5", *SIZES) == 0
+    assert lieham("train", "--data", "x.h5", "--run", "r", *TINY, *model) == 0
+    assert lieham("train", "--run", "r", "--resume") == 0, "the settings are found again"
+    assert lieham("forecast", "r", "--steps", 3) == 0
+    capsys.readouterr()
+    assert lieham("conservation", "r", "--json") == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["method"] == ("gauss4" if law == "magnetic-springs" else "yoshida4")
+    assert all(row["max_drift"] < 1e-12 for row in figures["charges"] if row["promised"] and row["name"] != "H")
+    assert all(row["blame"] in ("", "model", "integrator") for row in figures["charges"])
+    assert lieham("audit", "r", "--count", 20, "--n_bodies", 3) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "sound"
+
+
 def test_conservation_prints_and_draws(place, capsys):
     assert lieham("conservation", "r", "--plot", "plots/drift.png") == 0
     rows = capsys.readouterr().out.splitlines()
