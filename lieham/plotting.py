@@ -47,15 +47,23 @@ def plot_drift(
     path: str | Path,
     round_off: float,
 ) -> Path:
-    """Relative drift of every charge: the median over systems as a line, the largest as a shade, round-off dashed."""
+    """Relative drift of every charge: the median over systems as a line, the largest as a shade, round-off dashed.
+
+    The components of a vector, such as P_x and P_y, share their colour.
+    """
     figure, (axes,) = _figure(1, width=7.5)
     floor = round_off / 8
     t = _numpy(times)[0] - _numpy(times)[0, 0]
-    for k, (name, drift) in enumerate(drifts.items()):
-        colour, values = COLOURS[k % len(COLOURS)], np.maximum(_numpy(drift), floor)
-        label = f"{name} (largest {_numpy(drift).max():.0e})"
-        style = ("-", ":", "-.")[k // len(COLOURS) % 3]
-        axes.plot(t[1:], np.median(values, 0)[1:], color=colour, lw=1.2, ls=style, label=label)
+    families: dict[str, float] = {}
+    for name, drift in drifts.items():
+        family = _family(name)
+        families[family] = max(families.get(family, 0.0), _numpy(drift).max())
+    for name, drift in drifts.items():
+        family = _family(name)
+        colour, values = COLOURS[list(families).index(family) % len(COLOURS)], np.maximum(_numpy(drift), floor)
+        first = name == next(x for x in drifts if _family(x) == family)
+        label = f"{family} (largest {families[family]:.0e})" if first else None
+        axes.plot(t[1:], np.median(values, 0)[1:], color=colour, lw=1.2, label=label)
         axes.fill_between(t[1:], np.median(values, 0)[1:], values.max(0)[1:], color=colour, alpha=0.15, lw=0)
     axes.axhline(round_off, color="0.35", ls="--", lw=1)
     axes.annotate(
@@ -74,6 +82,11 @@ def plot_drift(
     )
     axes.legend(fontsize=8, ncol=2)
     return _save(figure, path)
+
+
+def _family(name: str) -> str:
+    """P of P_x, L_cm of L_cm_z."""
+    return name[:-2] if name[-2:] in ("_x", "_y", "_z") else name
 
 
 def plot_errors(
