@@ -1,7 +1,7 @@
 """What 10⁴ Yoshida-4 steps conserve, and the negative controls: `python benchmarks/conservation.py`.
 
-`--table rigid --steps 100000 --compile` prints the first table alone for 10⁵ steps, with the force compiled, `--table
-others` the charges of every other group of isometries.
+`--rigid --steps 100000 --compile --at_rest` prints the first table alone for 10⁵ steps, with the force compiled. For
+other groups see `subgroups.py`.
 
 float64, compensated summation, one step between outputs. Drift of P relative to Σ|p_i|, of L about the centre of mass
 to Σ|q_i × p_i|, of H to the mean kinetic energy: its largest value in the first and in the last quarter of the run tell
@@ -20,12 +20,6 @@ import systems
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
 from untrained import random_weights
-
-OTHERS = (
-    *("T(2)", "T(3)", "SO(2)", "SO(3)", "SO(2)xT(1)", "SE(2)xTrivial(1)", "SE(2)xT(1)", "Trivial(2)xT(1)"),
-    *("SO(2)xTrivial(1)", "Helical(0.7)"),
-)
-"""Isometries that are not all rigid motions."""
 
 
 def model_for(group: str, dim: int, trained: bool, start: lieham.Trajectory) -> lieham.HLieConv:
@@ -69,49 +63,22 @@ def row(
     return f"{group:<12} {weights:<10} {method:<9} {steps:>6}  " + "  ".join(f"{x:9.1e}" for x in drift)
 
 
-def bound(group: str, start: lieham.Trajectory) -> lieham.HLieConv:
-    """The first random weights under which nobody flies off: where |q| grows exponentially, so does its round-off."""
-    for seed in range(100):
-        model = random_weights(lieham.HLieConv(group, 1, width=16), start, seed)
-        q = lieham.forecast(model, start, 200, dt=0.05, substeps=4).trajectory.q
-        if q.abs().max() < 5:
-            return model
-    raise RuntimeError(f"no weights of 100 bind the bodies under {group}")
-
-
-def other_row(group: str, steps: int) -> str:
-    """Largest drift of the charges that are promised to a group, and the smallest of the others."""
-    dim = lieham.make_group(group).space_dim
-    start = systems.Springs(dim=dim).generate(2, 0, 0, seed=11, points=2).train
-    model = bound(group, start)
-    forecast = lieham.forecast(model, start, steps, dt=0.005, method="yoshida4", substeps=1)
-    charges = [c for c in lieham.conservation(forecast).charges if c.name != "H"]
-    kept = {c.name: c.drift.max().item() for c in charges if c.promised}
-    lost = min(c.drift.max().item() for c in charges if not c.promised)
-    return f"{group:<18} {steps:>6}  {max(kept.values()):9.1e}  {lost:9.1e}  {', '.join(kept)}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=10_000)
     parser.add_argument("--compile", action="store_true", help="compile the force; needs a C++ compiler")
     parser.add_argument("--at_rest", action="store_true", help="P = 0: the systems do not drift off")
-    parser.add_argument("--table", choices=("all", "rigid", "others"), default="all")
+    parser.add_argument("--rigid", action="store_true", help="without the negative controls")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    if given.table == "others":
-        print("group               steps       kept       lost  promised")
-        for group in OTHERS:
-            print(other_row(group, given.steps), flush=True)
-        return
     print("group        weights    method     steps          P       L_cm          L  H 1st qtr  H last qtr")
     yoshida = {"method": "yoshida4", "substeps": 1, "compile": given.compile, "at_rest": given.at_rest}
     for group in ("SE(2)", "SE(3)"):
         for trained in (False, True):
             print(row(group, trained, steps=given.steps, **yoshida), flush=True)
     print(row("SE(2)", False, steps=given.steps, compensated=False, **yoshida), " (without compensation)", flush=True)
-    if given.table == "rigid":
+    if given.rigid:
         return
     print("negative controls")
     print(row("SE(2)", True, "rk4", given.steps // 10, substeps=1), flush=True)

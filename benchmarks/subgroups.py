@@ -1,0 +1,60 @@
+"""What 10⁴ Yoshida-4 steps keep under every group of isometries that is not all rigid motions, and what they lose:
+`python benchmarks/subgroups.py`.
+
+Random weights, float64, compensated summation: the largest drift of the charges promised, the smallest of the others.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+import lieham
+import systems
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
+from untrained import random_weights
+
+OTHERS = (
+    *("T(2)", "T(3)", "SO(2)", "SO(3)", "SO(2)xT(1)", "SE(2)xTrivial(1)", "SE(2)xT(1)", "Trivial(2)xT(1)"),
+    *("SO(2)xTrivial(1)", "Helical(0.7)"),
+)
+"""Isometries that are not all rigid motions."""
+
+
+def bound(group: str, start: lieham.Trajectory) -> lieham.HLieConv:
+    """The first random weights under which nobody flies off: where |q| grows exponentially, so does its round-off."""
+    for seed in range(100):
+        model = random_weights(lieham.HLieConv(group, 1, width=16), start, seed)
+        q = lieham.forecast(model, start, 200, dt=0.05, substeps=4).trajectory.q
+        if q.abs().max() < 5:
+            return model
+    raise RuntimeError(f"no weights of 100 bind the bodies under {group}")
+
+
+def other_row(group: str, steps: int) -> str:
+    """Largest drift of the charges that are promised to a group, and the smallest of the others."""
+    dim = lieham.make_group(group).space_dim
+    start = systems.Springs(dim=dim).generate(2, 0, 0, seed=11, points=2).train
+    model = bound(group, start)
+    forecast = lieham.forecast(model, start, steps, dt=0.005, method="yoshida4", substeps=1)
+    charges = [c for c in lieham.conservation(forecast).charges if c.name != "H"]
+    kept = {c.name: c.drift.max().item() for c in charges if c.promised}
+    lost = min(c.drift.max().item() for c in charges if not c.promised)
+    return f"{group:<18} {steps:>6}  {max(kept.values()):9.1e}  {lost:9.1e}  {', '.join(kept)}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=10_000)
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    print("group               steps       kept       lost  promised")
+    for group in OTHERS:
+        print(other_row(group, given.steps), flush=True)
+
+
+if __name__ == "__main__":
+    main()
