@@ -1,8 +1,8 @@
 """What exactness costs, and what its absence does: `python benchmarks/lift_costs.py`.
 
-First how far the paper's sampled lift is from invariant, by the number of samples, with random weights: root mean square
-of H(g·x) − H(x) over draws and motions, relative to that with one sample, and its size there relative to the spread of
-H. Then the time of one evaluation of the field beside PointLift's, as ratios within one process.
+First how far the paper's sampled lift is from invariant, by the number of samples, with random weights: root mean
+square of H(g·x) − H(x) over draws and motions, relative to that with one sample, and its size there relative to the
+spread of H. Then the time of one evaluation of the field beside PointLift's, as ratios within one process.
 """
 
 import argparse

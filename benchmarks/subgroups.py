@@ -24,13 +24,14 @@ OTHERS = (
 
 
 def bound(group: str, start: lieham.Trajectory) -> lieham.HLieConv:
-    """The first random weights under which nobody flies off: where |q| grows exponentially, so does its round-off."""
-    for seed in range(100):
+    """Of 20 random weights those under which the bodies stay closest: where |q| grows exponentially, so does its
+    round-off."""
+    reach = {}
+    for seed in range(20):
         model = random_weights(lieham.HLieConv(group, 1, width=16), start, seed)
-        q = lieham.forecast(model, start, 200, dt=0.05, substeps=4).trajectory.q
-        if q.abs().max() < 5:
-            return model
-    raise RuntimeError(f"no weights of 100 bind the bodies under {group}")
+        q = lieham.forecast(model, start, 100, dt=0.05, substeps=4).trajectory.q
+        reach[seed] = q.abs().max().item()
+    return random_weights(lieham.HLieConv(group, 1, width=16), start, min(reach, key=reach.get))
 
 
 def other_row(group: str, steps: int) -> str:
