@@ -2,6 +2,8 @@
 `python benchmarks/subgroups.py`.
 
 Random weights, float64, compensated summation: the largest drift of the charges promised, the smallest of the others.
+Under SO(2)xTrivial(1) no random weights hold the bodies together along z, so they are held in a trap ½ |q|², which has
+that symmetry; without it they fly thousands away, and L_z loses 1.7e-13 to round-off there.
 """
 
 import argparse
@@ -23,6 +25,14 @@ OTHERS = (
 """Isometries that are not all rigid motions."""
 
 
+class Trapped(lieham.SeparableHamiltonian):
+    """A model in V = ½ Σ |q|²."""
+
+    def __init__(self, model: lieham.HLieConv):
+        super().__init__(lambda q, bodies: model.potential(q, bodies) + 0.5 * q.square().sum((-1, -2)))
+        self.group = model.group
+
+
 def bound(group: str, start: lieham.Trajectory) -> lieham.HLieConv:
     """Of 20 random weights those under which the bodies stay closest: where |q| grows exponentially, so does its
     round-off."""
@@ -39,6 +49,7 @@ def other_row(group: str, steps: int) -> str:
     dim = lieham.make_group(group).space_dim
     start = systems.Springs(dim=dim).generate(2, 0, 0, seed=11, points=2).train
     model = bound(group, start)
+    model = Trapped(model) if group == "SO(2)xTrivial(1)" else model
     forecast = lieham.forecast(model, start, steps, dt=0.005, method="yoshida4", substeps=1)
     charges = [c for c in lieham.conservation(forecast).charges if c.name != "H"]
     kept = {c.name: c.drift.max().item() for c in charges if c.promised}
@@ -49,11 +60,12 @@ def other_row(group: str, steps: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=10_000)
+    parser.add_argument("--groups", nargs="*")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     print("group               steps       kept       lost  promised")
-    for group in OTHERS:
+    for group in given.groups or OTHERS:
         print(other_row(group, given.steps), flush=True)
 
 
