@@ -13,7 +13,7 @@ import torch
 
 from lieham.data import TrajectoryWriter
 from lieham.errors import InputError, expected
-from lieham.groups import Group
+from lieham.groups import Group, Trivial
 from lieham.hamiltonian import Hamiltonian, SeparableHamiltonian
 from lieham.integrate import Integrator, make_integrator
 from lieham.models import LieConvModel
@@ -36,8 +36,8 @@ class Forecast:
 
     @property
     def group(self) -> Group:
-        """The symmetry that the model declares."""
-        return self.model.group
+        """The symmetry that the model declares, the trivial one where it declares none."""
+        return getattr(self.model, "group", None) or Trivial(self.trajectory.dim)
 
     def errors(self, truth: Float[Tensor, "batch time n d"] | Trajectory | PhaseState) -> Float[Tensor, "batch time"]:
         """Mean squared error over all bodies and all components of q and p, at each time.

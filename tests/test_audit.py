@@ -141,14 +141,26 @@ def test_edge_vectors_and_points_move_with_the_rest():
         ({"inputs": {"field": torch.ones(3)}, "moves": {"other": "vector", "field": "vector"}}, "got 'other'"),
         ({"kind": "energy"}, "kind must be one of H, V, force, got 'energy'"),
         ({"n_bodies": 1}, "n_bodies must be at least 2, got 1"),
-        ({"group": None}, "group must be given for a callable"),
+        ({"group": None}, "group must be given, since function declares none"),
         ({"group": "SU(3)"}, "group must be one of"),
+        ({"count": 0}, "count must be at least 1, got 0"),
     ],
 )
 def test_what_it_cannot_know_it_asks_for(settings, message):
     settings = {"group": "SE(3)"} | settings
     with pytest.raises(InputError, match=message):
         audit(dipoles, settings.pop("group"), **settings)
+
+
+def test_a_hamiltonian_that_declares_no_group():
+    springs = Springs(3, 2).hamiltonian()
+    with pytest.raises(InputError, match="group must be given, since SeparableHamiltonian declares none"):
+        audit(springs)
+    assert_sound(springs, "SE(2)", inputs={"features": torch.ones(5, 1)}, **FEW)
+    with pytest.raises(InputError, match="input must be one of mass, features, got 'charge'"):
+        audit(springs, "SE(2)", inputs={"charge": torch.ones(5)})
+    with pytest.raises(InputError, match="must be a function that says what it takes, got sum"):
+        audit(torch.sum, "SE(2)")
 
 
 def test_a_function_of_one_system_and_one_that_torch_cannot_differentiate():

@@ -503,6 +503,15 @@ def test_optimiser_average_and_draws_come_back():
         assert not equal(straight, state_after(4, third)), f"{part} matters"
 
 
+def test_the_drawn_frames_of_a_sampled_lift_come_back():
+    def trainer():
+        return Trainer(HLieConv("SE(2)", 1, width=8, lift="sampled"), data().train, data().val, QUICK)
+
+    straight, halfway, second = state_after(7, trainer()), state_after(3, trainer()), trainer()
+    second.load_state_dict(halfway)
+    assert equal(straight, state_after(4, second))
+
+
 def test_a_finished_run_resumes_to_itself(whole):
     model = small_model(seed=3)
     history = fit(model, data(), config=QUICK, run=whole[0], resume=True)

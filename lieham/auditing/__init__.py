@@ -42,7 +42,8 @@ def audit(
             q and p (b, n, d) and side inputs by name. A `mask` (b, n) among its arguments is given for padding.
         group: the symmetry declared, by default the model's own; "O(d)" and "E(d)" hold mirror images too.
         kind: of a callable: "V", "H" or "force".
-        inputs: side inputs of one system: (n, ...) for each body, (n, n, ...) for each pair, or of the whole.
+        inputs: side inputs of one system: (n, ...) for each body, (n, n, ...) for each pair, or of the whole. A
+            Hamiltonian has `mass` (n,) and `features` (n, c), by default random ones in the units of the model.
         moves: how each follows a motion x → A x + b: "scalar" (not at all, the default), "vector" (A), "covector"
             (A⁻ᵀ), "point" (A and b). Those whose last axis is d must be named here.
         force: beside a V or H, the force that its author gives; checked to be its gradient.
@@ -62,17 +63,18 @@ def audit(
     True
     """
     generator = torch.Generator().manual_seed(seed)
-    if n_bodies < 2:
-        raise expected("n_bodies", "at least 2", n_bodies)
+    for name, value, least in (("n_bodies", n_bodies, 2), ("count", count, 1)):
+        if value < least:
+            raise expected(name, f"at least {least}", value)
+    group = group or getattr(target, "group", None)
+    if group is None:
+        raise InputError(f"group must be given, since {type(target).__name__} declares none")
+    declared, inputs = Symmetry.of(group), inputs or {}
     if isinstance(target, Hamiltonian):
-        declared = Symmetry.of(group or target.group, target.group.space_dim)
-        subject = of_hamiltonian(target, n_bodies, generator)
-    elif group is None:
-        raise InputError("group must be given for a callable, which declares none")
+        subject = of_hamiltonian(target, declared.group, n_bodies, inputs, length, generator)
     else:
-        declared = Symmetry.of(group)
         settings = {"length": length, "dtype": dtype, "batched": batched, "positive": declared.group.positive}
-        subject = of_callable(target, kind, declared.group.space_dim, n_bodies, inputs or {}, moves or {}, **settings)
+        subject = of_callable(target, kind, declared.group.space_dim, n_bodies, inputs, moves or {}, **settings)
     beside = None
     if force is not None:
         beside = replace(subject, function=force, kind="force", module=None, name=f"force of {subject.name}")

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from lieham.errors import InputError, check_choice, expected
+from lieham.groups import Group
 from lieham.hamiltonian import Hamiltonian, SeparableHamiltonian
 from lieham.lift import Lift
 from lieham.state import Bodies, PhaseState
@@ -47,6 +48,7 @@ class Subject:
     momentum: float = 1.0
     positive: bool = False
     module: nn.Module | None = None
+    group: Group | None = None
     redraw: Callable[[torch.Generator], None] | None = None
     field: Callable[..., tuple[Tensor, Tensor]] | None = None
     potential: Subject | None = None
@@ -99,26 +101,34 @@ class Subject:
             return replace(self, dtype=torch.float32)
         module = copy.deepcopy(self.module).float()
         if isinstance(module, Hamiltonian):
-            return of(module, self.n, torch.float32, self.inputs, self.length, self.momentum)
+            return of(module, self.group, self.n, torch.float32, self.inputs, self.length, self.momentum)
         return replace(self, dtype=torch.float32, module=module, function=module)
 
 
-def of_hamiltonian(model: Hamiltonian, n: int, generator: torch.Generator) -> Subject:
-    """A Hamiltonian of this library, with masses and features of its own units."""
+def of_hamiltonian(
+    model: Hamiltonian, group: Group, n: int, inputs: dict[str, Tensor], length: float, generator: torch.Generator
+) -> Subject:
+    """A Hamiltonian, with masses and features of its own units where `inputs` have none. InputError on a group of
+    another dimension than the model's own, and on other inputs."""
+    own = getattr(model, "group", None) or group
+    if own.space_dim != group.space_dim:
+        raise InputError(f"group must act on {own.space_dim} dimensions like the model's, got {group}")
+    for name in inputs:
+        check_choice("input", name, ("mass", "features"))
     potential = getattr(model, "potential", None)
-    scale = getattr(potential, "scale", None)
     features = getattr(model, "features", 0)
-    unit = torch.ones(features + 1) if scale is None else scale.detach().cpu()
-    random = 0.5 + torch.rand(n, features + 1, generator=generator, dtype=torch.float64)
-    seen = random * unit.double()
-    weight = next(model.parameters(), torch.zeros((), dtype=torch.float64))
-    units = [float(getattr(potential, name, torch.ones(()))) for name in ("length", "energy")]
-    momentum = (units[1] * float(seen[:, 0].mean())) ** 0.5
-    model = copy.deepcopy(model).cpu()
-    return of(model, n, weight.dtype, {"mass": seen[:, 0], "features": seen[:, 1:]}, units[0], momentum)
+    unit = getattr(potential, "scale", torch.ones(features + 1)).detach().cpu().double()
+    random = (0.5 + torch.rand(n, features + 1, generator=generator, dtype=torch.float64)) * unit
+    dtype = next(model.parameters(), random).dtype
+    length = float(getattr(potential, "length", length))
+    momentum = (float(getattr(potential, "energy", 1.0)) * float(random[:, 0].mean())) ** 0.5
+    seen = {"mass": random[:, 0], "features": random[:, 1:]} | inputs
+    return of(copy.deepcopy(model).cpu(), own, n, dtype, seen, length, momentum)
 
 
-def of(model: Hamiltonian, n: int, dtype: torch.dtype, inputs: dict, length: float, momentum: float) -> Subject:
+def of(
+    model: Hamiltonian, group: Group, n: int, dtype: torch.dtype, inputs: dict, length: float, momentum: float
+) -> Subject:
     """A Hamiltonian with these side inputs."""
     lifts = [part for part in model.modules() if isinstance(part, Lift) and not part.exact]
 
@@ -138,9 +148,9 @@ def of(model: Hamiltonian, n: int, dtype: torch.dtype, inputs: dict, length: flo
 
     separable = isinstance(model, SeparableHamiltonian)
     whole = Subject(
-        f"{type(model).__name__} of {model.group}", energy, "H", model.group.space_dim, n, inputs,
-        dict.fromkeys(inputs, "scalar"), takes_mask=True, separable=separable, dtype=dtype, length=length,
-        momentum=momentum, positive=model.group.positive, module=model, redraw=redraw if lifts else None, field=field,
+        f"{type(model).__name__}", energy, "H", group.space_dim, n, inputs, dict.fromkeys(inputs, "scalar"),
+        takes_mask=True, separable=separable, dtype=dtype, length=length, momentum=momentum, positive=group.positive,
+        module=model, group=group, redraw=redraw if lifts else None, field=field,
     )  # fmt: skip
     if not separable:
         return whole
@@ -152,7 +162,10 @@ def of_callable(
 ) -> Subject:
     """Anybody's callable. InputError on side inputs that it needs and was not given, or whose motion is not said."""
     check_choice("kind", kind, KINDS)
-    takes = signature(function.forward if isinstance(function, nn.Module) else function).parameters
+    try:
+        takes = signature(function.forward if isinstance(function, nn.Module) else function).parameters
+    except ValueError as error:
+        raise InputError(f"target must be a function that says what it takes, got {_name(function)}") from error
     free = ["q", "p", "mask"] if kind == "H" else ["q", "mask"]
     places = [name for name, x in takes.items() if x.kind is not Parameter.VAR_POSITIONAL and name != "mask"]
     first = places[: len(free) - 1]

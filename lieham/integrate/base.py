@@ -91,7 +91,7 @@ class Integrator(ABC):
         if self.needs_separable and not field.separable:
             raise InputError(
                 f"{self.name} needs velocity and force apart (a SeparableField, H = K(p) + V(q)), got "
-                f"{type(field).__name__}: take rk4 or dopri5 for a general H(q, p)"
+                f"{type(field).__name__}: take gauss4, rk4 or dopri5 for a general H(q, p)"
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from lieham.errors import InputError
-from lieham.groups import Group
+from lieham.groups import Group, make_group
 from lieham.hamiltonian import Hamiltonian
 from lieham.models.hamiltonian_lieconv import make_potential
 from lieham.state import Bodies, PhaseState, Trajectory
@@ -33,10 +33,9 @@ class VectorPotentialLieConv(Hamiltonian):
 
     def __init__(self, group: str | Group, features: int = 0, **settings):
         super().__init__()
-        potential, config = make_potential(group, features, 1, **settings)
-        declared = potential.network.lift.group
+        declared = make_group(group)
         _check_group(declared)
-        potential, config = make_potential(group, features, 1 + declared.lie_dim, **settings)
+        potential, config = make_potential(declared, features, 1 + declared.lie_dim, **settings)
         self.potential, self.group, self.features, self.config = potential, declared, features, config
         self.register_buffer("momentum", torch.ones_like(potential.length))
 
