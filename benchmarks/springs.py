@@ -1,54 +1,50 @@
-"""The published spring benchmark, 100 training trajectories, several seeds: `python benchmarks/springs.py`.
+"""The published spring benchmark: 5-step and rollout MSE by the number of training trajectories."""
 
-Prints for each seed the 5-step MSE on 2,000 unseen windows (mean, median), the rollout MSE against the exact solution
-at steps 10, 100, 499, the training seconds, and the floors. The same numbers as `lieham demo`, without its pictures.
-"""
+from __future__ import annotations
 
-import argparse
-import platform
+from collections.abc import Sequence
 
-import torch
+from benchmarks.published import N_TRAIN, SPRINGS, SPRINGS_ROLLOUT
+from benchmarks.runs import standard
+from benchmarks.sizes import Given, Size
+from benchmarks.tables import grouped, markdown, middle, number, seconds, spread
 
-import lieham
-import systems
-from lieham.integrate import make_integrator
-from systems.floors import floors, window_mse
-
-HORIZONS = (10, 100, 499)
-
-
-def score(n_train: int, seed: int, group: str) -> list[float]:
-    """5-step mean and median, rollout means, seconds of one trained model."""
-    springs = systems.Springs()
-    data = springs.benchmark(n_train, seed=seed)
-    model = lieham.HLieConv(group, data.n_features, seed=seed)
-    history = lieham.fit(model, data, seed=seed)
-    windows = data.test
-    with torch.no_grad():
-        path = make_integrator("rkn4").integrate(model.field(windows.bodies), windows.state(0), windows.times)
-    five = window_mse(path, windows)
-    truth = springs.unseen(20, max(HORIZONS))
-    errors = lieham.forecast(model, truth, max(HORIZONS)).errors(truth)
-    return [five.mean().item(), five.median().item(), *(errors[:, k].mean().item() for k in HORIZONS), history.seconds]
+SIZES = {
+    "tiny": Size((4,), share=0.004, n_test=6, unseen=2, horizons=(3, 5)),
+    "quick": Size((100,), (0, 1, 2), models=("lieham",)),
+    "full": Size((10, 25, 50, 100, 400, 1_000, 3_000, 10_000), (0, 1, 2), unseen=100),
+}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--n_train", type=int, default=100)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--group", default="SE(2)")
-    parser.add_argument("--threads", type=int, default=1)
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    print(f"torch {torch.__version__}, {given.threads} thread(s), {platform.machine()}, float64, {given.group}")
-    print("seed   5-step mean   median    " + "".join(f"step {k:<7}" for k in HORIZONS) + "seconds")
-    for seed in range(given.seeds):
-        *errors, seconds = score(given.n_train, seed, given.group)
-        print(f"{seed:<6}", "   ".join(f"{x:.1e}" for x in errors), f"  {seconds:.0f}", flush=True)
-    springs = systems.Springs()
-    for name, x in floors(springs.benchmark(1).test, springs).items():
-        print(f"floor: {name:<16} {x.mean().item():.1e}   {x.median().item():.1e}")
+def run(given: Given) -> None:
+    """Train every model on every number of trajectories."""
+    standard(given)
 
 
-if __name__ == "__main__":
-    main()
+def table(results: Sequence[dict]) -> str:
+    """A row for each model and training set, median and quartiles over seeds; published means below."""
+    steps = [k for k in next((x["mse_rollout"] for x in results if "mse_rollout" in x), {})]
+    head = ["model", "n_train", "seeds", "seconds", "5-step mean", "5-step median", "mean, exact truth"]
+    rows = [_row(model, n, runs, steps) for (_, model, n), runs in sorted(grouped(results).items(), key=_order)]
+    shown = {n for _, _, n in grouped(results)}
+    for model, curve in SPRINGS.items():
+        rows += [_published(model, n, x, steps) for n, x in zip(N_TRAIN, curve, strict=True) if n in shown]
+    return markdown([*head, *(f"rollout at {k}" for k in steps)], rows)
+
+
+def _order(item: tuple) -> tuple:
+    (_, model, n), _ = item
+    return n == 0, n, model
+
+
+def _row(model: str, n: int, runs: list[dict], steps: list[str]) -> list[str]:
+    five = spread(middle(runs, "mse_5step_mean"))
+    rest = [number(middle(runs, name)["median"]) for name in ("mse_5step_median", "mse_5step_exact_mean")]
+    rollout = [number(middle(runs, "mse_rollout", k)["median"]) for k in steps]
+    return [model, str(n or "-"), str(len(runs)), seconds(runs), five, *rest, *rollout]
+
+
+def _published(model: str, n: int, mean: float, steps: list[str]) -> list[str]:
+    known = SPRINGS_ROLLOUT.get(model, {}) if n == 10_000 else {}
+    rollout = [number(known[int(k)]) if int(k) in known else "-" for k in steps]
+    return [f"{model} (published)", str(n), "3", "-", number(mean), "-", "-", *rollout]

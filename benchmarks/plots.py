@@ -1,0 +1,81 @@
+"""Figures of a file of results: error against training trajectories, and against time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from benchmarks.published import N_TRAIN, SPRINGS
+from benchmarks.tables import grouped, middle
+from lieham.files import replacing
+from lieham.plotting import COLOURS
+
+
+def draw(content: dict, stem: Path) -> list[Path]:
+    """STEM-LAW-efficiency.png and STEM-LAW-rollout.png for every law with trained models of those figures."""
+    images = []
+    results = content["results"]
+    for law in sorted({x["law"] for x in results}):
+        own = [x for x in results if x["law"] == law]
+        if any(x.get("mse_5step_mean") is not None and x["n_train"] for x in own):
+            published = SPRINGS if content["benchmark"] == "springs" else {}
+            images.append(plot_efficiency(own, published, stem.with_name(f"{stem.name}-{law}-efficiency.png")))
+        if any("curve" in x for x in own):
+            images.append(plot_rollout(own, stem.with_name(f"{stem.name}-{law}-rollout.png")))
+    return images
+
+
+def plot_efficiency(results: list[dict], published: dict[str, tuple[float, ...]], path: Path) -> Path:
+    """5-step MSE against the number of training trajectories: median over seeds, quartiles as a band."""
+    figure, axes = _axes("training trajectories", "5-step test MSE")
+    groups = grouped(results)
+    trained = dict.fromkeys(model for _, model, n in groups if n)
+    for model, colour in zip(trained, COLOURS * len(trained), strict=False):
+        points = {n: middle(runs, "mse_5step_mean") for (_, own, n), runs in groups.items() if own == model}
+        _band(axes, sorted(points), [points[n] for n in sorted(points)], model, colour, marker="o")
+    for k, (model, curve) in enumerate(published.items()):
+        axes.plot(N_TRAIN, curve, ls="--", lw=1, color=f"{0.2 + 0.15 * k:g}", label=f"{model} (published)")
+    for (_, model, n), runs in groups.items():
+        level = middle(runs, "mse_5step_mean")["median"]
+        if not n and level:
+            axes.axhline(level, color="0.6", lw=0.8, ls=":")
+            axes.annotate(model, (0.01, level), xycoords=("axes fraction", "data"), fontsize=7, va="bottom")
+    return _save(figure, axes, path)
+
+
+def plot_rollout(results: list[dict], path: Path) -> Path:
+    """Rollout MSE against the step: of the first seed of each model the median over systems, quartiles as a band."""
+    figure, axes = _axes("step", "MSE of (q, p)")
+    curves = {group: next((x["curve"] for x in runs if "curve" in x), None) for group, runs in grouped(results).items()}
+    shown = {group: curve for group, curve in curves.items() if curve is not None}
+    for ((_, model, n), curve), colour in zip(shown.items(), COLOURS * len(shown), strict=False):
+        figures = [{name: curve[name][k] for name in ("q25", "median", "q75")} for k in range(len(curve["step"]))]
+        _band(axes, curve["step"], figures, f"{model}, n = {n}" if n else model, colour, ls="-" if n else ":")
+    return _save(figure, axes, path)
+
+
+def _axes(x: str, y: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(7.5, 5.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.set(xscale="log", yscale="log", xlabel=x, ylabel=y)
+    axes.grid(True, color="0.9", lw=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure, axes
+
+
+def _band(axes: Axes, x: list[int], figures: list[dict], label: str, colour: str, **style) -> None:
+    low, line, high = (np.array([f[k] or np.nan for f in figures], float) for k in ("q25", "median", "q75"))
+    axes.plot(x, line, color=colour, lw=1.4, label=label, ms=4, **style)
+    axes.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)
+
+
+def _save(figure: Figure, axes: Axes, path: Path) -> Path:
+    axes.legend(fontsize=7, ncol=2)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=130, format="png")
+    return path
