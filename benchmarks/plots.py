@@ -9,23 +9,26 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from benchmarks.published import N_TRAIN, SPRINGS
+from benchmarks.published import N_TRAIN, SPRINGS, SPRINGS_ROLLOUT
 from benchmarks.tables import grouped, middle
 from lieham.files import replacing
 from lieham.plotting import COLOURS
+
+EXACT = "exact solution"
+ROLLOUT = {f"{model} (published), n = 10000": x for model, x in SPRINGS_ROLLOUT.items()}
 
 
 def draw(content: dict, stem: Path) -> list[Path]:
     """STEM-LAW-efficiency.png and STEM-LAW-rollout.png for every law with trained models of those figures."""
     images = []
-    results = content["results"]
+    results, is_published = content["results"], content["benchmark"] == "springs"
+    curves, points = (SPRINGS, ROLLOUT) if is_published else ({}, {})
     for law in sorted({x["law"] for x in results}):
         own = [x for x in results if x["law"] == law]
         if any(x.get("mse_5step_mean") is not None and x["n_train"] for x in own):
-            published = SPRINGS if content["benchmark"] == "springs" else {}
-            images.append(plot_efficiency(own, published, stem.with_name(f"{stem.name}-{law}-efficiency.png")))
+            images.append(plot_efficiency(own, curves, stem.with_name(f"{stem.name}-{law}-efficiency.png")))
         if any("curve" in x for x in own):
-            images.append(plot_rollout(own, stem.with_name(f"{stem.name}-{law}-rollout.png")))
+            images.append(plot_rollout(own, points, stem.with_name(f"{stem.name}-{law}-rollout.png")))
     return images
 
 
@@ -47,14 +50,21 @@ def plot_efficiency(results: list[dict], published: dict[str, tuple[float, ...]]
     return _save(figure, axes, path)
 
 
-def plot_rollout(results: list[dict], path: Path) -> Path:
-    """Rollout MSE against the step: of the first seed of each model the median over systems, quartiles as a band."""
-    figure, axes = _axes("step", "MSE of (q, p)")
-    curves = {group: next((x["curve"] for x in runs if "curve" in x), None) for group, runs in grouped(results).items()}
-    shown = {group: curve for group, curve in curves.items() if curve is not None}
-    for ((_, model, n), curve), colour in zip(shown.items(), COLOURS * len(shown), strict=False):
+def plot_rollout(results: list[dict], published: dict[str, dict[int, float]], path: Path) -> Path:
+    """MSE against the exact solution along time, of the largest training set and the first seed that has it: median
+    over systems, quartiles as a band."""
+    figure, axes = _axes("time", "MSE of (q, p)")
+    curves = {group: next((x for x in runs if "curve" in x), None) for group, runs in grouped(results).items()}
+    largest = max(n for _, _, n in curves)
+    shown = {group: x for group, x in curves.items() if x and group[1] != EXACT and group[2] in (0, largest)}
+    for ((_, model, n), x), colour in zip(shown.items(), COLOURS * len(shown), strict=False):
+        curve, step = x["curve"], x["settings"]["data"]["step"]
         figures = [{name: curve[name][k] for name in ("q25", "median", "q75")} for k in range(len(curve["step"]))]
-        _band(axes, curve["step"], figures, f"{model}, n = {n}" if n else model, colour, ls="-" if n else ":")
+        times = [k * step for k in curve["step"]]
+        _band(axes, times, figures, f"{model}, n = {n}" if n else model, colour, ls="-" if n else ":")
+    for k, (model, known) in enumerate(published.items()):
+        grey = f"{0.2 + 0.3 * k:g}"
+        axes.plot([i * step for i in known], list(known.values()), "s--", lw=1, ms=4, color=grey, label=model)
     return _save(figure, axes, path)
 
 

@@ -20,17 +20,23 @@ Force = Callable[[Tensor], Tensor]
 
 SPLIT_SEEDS = {"train": 0, "val": 1, "test": 2}
 
+POINTS = 5
+"""The published protocol cuts a trajectory of 500 points into 100 aligned windows of 5 points."""
+
 
 class System(ABC):
     """A law H = Σ|p_i|²/2m_i + V(q) of `n_bodies` bodies in `dim` dimensions, and states to start from.
 
-    `symmetry` names the group under which H is invariant; `end` and `points` are the law's own time grid.
+    `symmetry` names the group under which H is invariant; `end` and `points` are the law's own time grid, `substeps`
+    the steps of the reference solution between two of its times, `truth` the method of its `benchmark`.
     """
 
     name: str
     units: str = "unit-less"
     end: float = 5.0
     points: int = 500
+    substeps: int = 4
+    truth: str = "exact"
 
     def __init__(self, n_bodies: int, dim: int):
         check_count("n_bodies", n_bodies, 1)
@@ -65,10 +71,10 @@ class System(ABC):
         return SystemField(self, bodies)
 
     def solve(self, state: PhaseState, bodies: Bodies, times: Float[Tensor, "*grid time"]) -> PhaseState:
-        """The reference solution at `times`: Yoshida-6 with 4 steps between two of them, unless the law has an exact
-        one. On gravity's own grid, 100 systems, it agrees with a two times finer one to 2e-8 (median 7e-11) in 2-D and
-        to 6e-10 (median 5e-12) in 3-D: close encounters make the difference (`tests/test_systems.py`)."""
-        return integrate(self.field(bodies), state, times, "yoshida6", substeps=4)
+        """The reference solution at `times`: Yoshida-6 with `substeps` steps between two of them, unless the law has an
+        exact one. On gravity's own grid, 100 systems, it agrees with a two times finer one to 2e-8 (median 7e-11) in
+        2-D and to 6e-10 (median 5e-12) in 3-D: close encounters make the difference (`tests/test_systems.py`)."""
+        return integrate(self.field(bodies), state, times, "yoshida6", substeps=self.substeps)
 
     def times(self, points: int | None = None) -> Float[Tensor, " time"]:
         """The first `points` of the law's own grid, float64."""
@@ -82,11 +88,13 @@ class System(ABC):
         """`n` trajectories of one split; `method` "exact" is `solve`, any other an integrator on the grid."""
         state, bodies = self.sample(n, stream(seed, split))
         times = self.times(points)
-        if method == "exact":
-            path = self.solve(state, bodies, times)
-        else:
-            path = integrate(self.field(bodies), state, times, method)
+        path = self._path(state, bodies, times, method)
         return Trajectory.of(times, path.q, path.p, bodies)
+
+    def _path(self, state: PhaseState, bodies: Bodies, times: Tensor, method: str) -> PhaseState:
+        if method == "exact":
+            return self.solve(state, bodies, times)
+        return integrate(self.field(bodies), state, times, method)
 
     def generate(
         self,
@@ -106,6 +114,53 @@ class System(ABC):
         check_sizes(sizes)
         splits = {k: self.trajectories(n, seed, k, points, method) for k, n in sizes.items() if n}
         return Dataset(**splits, attributes=self.attributes(seed=seed, method=method, protocol="full trajectories"))
+
+    def benchmark(
+        self, n_train: int, seed: int = 0, n_test: int = 2000, n_val: int = 0, method: str | None = None
+    ) -> Dataset:
+        """The published protocol: one aligned window of 5 points of each trajectory, the rest unseen, float64.
+
+        A window begins at index 5 randint(100) of the law's grid of 500 points. `method` is as in `trajectories`, by
+        default the law's `truth`. The test windows depend neither on `n_train` nor on `seed`. Windows for validation
+        are data beside the `n_train`: there are none unless asked for. Raises InputError on sizes below 0.
+        """
+        sizes = {"train": (n_train, seed), "val": (n_val, seed), "test": (n_test, 0)}
+        check_sizes({name: n for name, (n, _) in sizes.items()})
+        method = self.truth if method is None else method
+        splits = {name: self._windows(n, s, name, method) for name, (n, s) in sizes.items() if n}
+        settings = {"seed": seed, "method": method, "protocol": f"one aligned window of {POINTS} points a trajectory"}
+        return Dataset(**splits, attributes=self.attributes(**settings))
+
+    def unseen(self, n: int, steps: int) -> Trajectory:
+        """`n` systems that no split contains, by `solve`, at `steps` + 1 times of the law's grid."""
+        state, bodies = self.sample(n, torch.Generator().manual_seed(2**31 - 1))
+        times = self.times(steps + 1)
+        path = self.solve(state, bodies, times)
+        return Trajectory.of(times, path.q, path.p, bodies)
+
+    def _windows(self, n: int, seed: int, split: str, method: str) -> Trajectory:
+        generator = stream(seed, split)
+        state, bodies = self.sample(n, generator)
+        first = POINTS * torch.randint(self.points // POINTS, (n,), generator=generator)
+        times, index = self.times(), first[:, None] + torch.arange(POINTS)
+        if method == "exact":
+            q, p = self._sweep(state, bodies, first)
+        else:
+            row = torch.arange(n)[:, None]
+            q, p = (x[row, index] for x in self._path(state, bodies, times, method))
+        return Trajectory.of(times[index], q, p, bodies)
+
+    def _sweep(self, state: PhaseState, bodies: Bodies, first: Tensor) -> PhaseState:
+        """The windows that begin at `first`, each trajectory solved no further than its own."""
+        times, row = self.times(), torch.arange(len(first))
+        found = PhaseState(*(x.new_empty(len(first), POINTS, *x.shape[1:]) for x in state))
+        for start in range(0, int(first.max()) + 1, POINTS):
+            path = self.solve(state, bodies.map(lambda x, row=row: x[row]), times[start : start + POINTS + 1])
+            here = first[row] == start
+            for x, y in zip(found, path, strict=True):
+                x[row[here]] = y[here, :POINTS]
+            state, row = PhaseState(*(x[~here, -1] for x in path)), row[~here]
+        return found
 
     def attributes(self, **settings: object) -> dict:
         """What is written beside the data: law, units, step, symmetry, and every setting."""

@@ -23,6 +23,7 @@ class FallingSprings(Springs):
     """
 
     name = "falling-springs"
+    truth = "exact"
 
     def __init__(self, n_bodies: int = 6, dim: int = 3, *, g: float = 1.0):
         super().__init__(n_bodies, _space(dim))
@@ -60,6 +61,7 @@ class MagneticSprings(Springs):
     """
 
     name = "magnetic-springs"
+    truth = "exact"
 
     def __init__(self, n_bodies: int = 6, dim: int = 3, *, B: float = 1.0):
         super().__init__(n_bodies, _space(dim))

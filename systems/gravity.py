@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from math import inf
-
 import torch
 
-from lieham.errors import expected
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Tensor
 from systems.base import Force, System, normal, pair_weights, uniform
+from systems.draws import check_positive, velocities
 
 
 class Gravity(System):
@@ -17,21 +15,29 @@ class Gravity(System):
 
     Masses 0.5 + u, positions 0.8 N(0, 1), momenta about the centre of mass with kinetic energy `warmth` times |V|/2
     (1 is the virial value, below 1 the system is bound and contracts), and a drift of the whole at 0.1 N(0, 1) a
-    component. Points on linspace(0, 5, 500).
+    component. `equal_masses` makes every mass 1, at the same positions. Points on linspace(0, 5, 500).
     """
 
     name = "gravity"
 
-    def __init__(self, n_bodies: int = 6, dim: int = 2, *, softening: float = 0.3, G: float = 1.0, warmth: float = 0.8):
+    def __init__(
+        self,
+        n_bodies: int = 6,
+        dim: int = 2,
+        *,
+        softening: float = 0.3,
+        G: float = 1.0,
+        warmth: float = 0.8,
+        equal_masses: bool = False,
+    ):
         super().__init__(n_bodies, dim)
-        for name, value in (("softening", softening), ("G", G), ("warmth", warmth)):
-            if not 0 < value < inf:
-                raise expected(name, "finite and positive", value)
-        self.softening, self.G, self.warmth = softening, G, warmth
+        check_positive(softening=softening, G=G, warmth=warmth)
+        self.softening, self.G, self.warmth, self.equal_masses = softening, G, warmth, equal_masses
 
     @property
     def parameters(self) -> dict:
-        return {"softening": self.softening, "G": self.G, "warmth": self.warmth}
+        settings = {"softening": self.softening, "G": self.G, "warmth": self.warmth}
+        return settings | {"equal_masses": self.equal_masses}
 
     def potential(self, q: Tensor, bodies: Bodies) -> Tensor:
         return -0.5 * self.G * (pair_weights(bodies.mass, bodies) * self._inverse(q)).sum((-1, -2))
@@ -51,13 +57,10 @@ class Gravity(System):
 
     def sample(self, n: int, generator: torch.Generator) -> tuple[PhaseState, Bodies]:
         mass = 0.5 + uniform(generator, n, self.n_bodies)
+        if self.equal_masses:
+            mass = torch.ones_like(mass)
         bodies = Bodies.of(mass)
         q = 0.8 * normal(generator, n, self.n_bodies, self.dim)
-        v = normal(generator, n, self.n_bodies, self.dim)
-        total = mass.sum(-1)[:, None, None]
-        v = v - (mass[..., None] * v).sum(1, keepdim=True) / total
-        kinetic = 0.5 * (mass[..., None] * v.square()).sum((-1, -2))
-        wanted = -0.5 * self.warmth * self.potential(q, bodies)
-        ratio = torch.where(kinetic > 0, wanted / kinetic.clamp(min=1e-300), torch.zeros_like(kinetic)).sqrt()
+        v = velocities(generator, mass, self.dim, -0.5 * self.warmth * self.potential(q, bodies))
         drift = 0.1 * normal(generator, n, 1, self.dim)
-        return PhaseState(q, mass[..., None] * (ratio[:, None, None] * v + drift)), bodies
+        return PhaseState(q, mass[..., None] * (v + drift)), bodies

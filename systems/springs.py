@@ -6,15 +6,11 @@ from math import inf
 
 import torch
 
-from lieham.data import Dataset
-from lieham.errors import InputError, expected
-from lieham.integrate import integrate
-from lieham.state import Bodies, PhaseState, Trajectory
+from lieham.errors import expected
+from lieham.state import Bodies, PhaseState
 from lieham.typing import Float, Tensor
-from systems.base import Force, System, check_sizes, normal, pair_weights, stream, uniform
-
-ALIGNED, POINTS = 100, 5
-"""The published protocol cuts a trajectory of 500 points into 100 aligned windows of 5 points."""
+from systems.base import Force, System, normal, pair_weights, uniform
+from systems.pairs import length
 
 
 class Springs(System):
@@ -23,16 +19,20 @@ class Springs(System):
     Masses 3u + 0.1, k = 5u (u uniform in [0, 1)), q₀ = 0.4 N(0, 1), p₀ = 0.6 N(0, 1), on linspace(0, 5, 500). Without
     a rest length the motion is linear and `solve` is exact. As published, momenta are centred over the *systems* of
     a draw (so a draw of one starts at rest); `centred_momenta` centres them over the bodies of each instead, so that
-    P = 0. With a rest length, the force between bodies at one point is taken as 0.
+    P = 0. With a rest length, the force between bodies at one point is taken as 0. The truth of `benchmark` is
+    torchdiffeq's rk4 on the grid, as in the original, or `solve` by method "exact"; with a rest length it is `solve`.
     """
 
     name = "springs"
+    truth = "rk4"
 
     def __init__(self, n_bodies: int = 6, dim: int = 2, *, rest_length: float = 0.0, centred_momenta: bool = False):
         super().__init__(n_bodies, dim)
         if not 0 <= rest_length < inf:
             raise expected("rest_length", "finite and at least 0", rest_length)
         self.rest_length, self.centred_momenta = rest_length, centred_momenta
+        if rest_length:
+            self.truth = "exact"
 
     @property
     def parameters(self) -> dict:
@@ -42,7 +42,7 @@ class Springs(System):
         d2 = (q.unsqueeze(-2) - q.unsqueeze(-3)).square().sum(-1)
         stretch = d2
         if self.rest_length:
-            stretch = (_length(d2) - self.rest_length).square()
+            stretch = (length(d2) - self.rest_length).square()
         return 0.5 * (pair_weights(bodies.features[..., 0], bodies) * stretch).sum((-1, -2))
 
     def force(self, bodies: Bodies) -> Force:
@@ -54,7 +54,7 @@ class Springs(System):
         def force(q: Tensor) -> Tensor:
             delta = q.unsqueeze(-2) - q.unsqueeze(-3)
             d2 = delta.square().sum(-1)
-            pull = torch.where(d2 > 0, 1 - self.rest_length / _length(d2), torch.zeros_like(d2))
+            pull = torch.where(d2 > 0, 1 - self.rest_length / length(d2), torch.zeros_like(d2))
             return -((weight * pull)[..., None] * delta).sum(-2)
 
         return force
@@ -89,38 +89,3 @@ class Springs(System):
         q = modes @ (cos * x + sin_over * y) / root
         p = modes @ (cos * y - square * sin_over * x) * root
         return PhaseState(q.to(state.q.dtype), p.to(state.p.dtype))
-
-    def benchmark(self, n_train: int, seed: int = 0, n_test: int = 2000, n_val: int = 100) -> Dataset:
-        """The published protocol: one aligned window of 5 points of each trajectory, the rest unseen.
-
-        Truth by torchdiffeq's rk4 on the grid in float64, as in the original. The test windows depend neither on
-        `n_train` nor on `seed`. Raises InputError on sizes below 0, and where the springs are not the benchmark's.
-        """
-        if type(self) is not Springs or self.rest_length or self.centred_momenta:
-            raise InputError("benchmark must be of springs without rest length and with momenta centred over systems")
-        check_sizes({"train": n_train, "val": n_val, "test": n_test})
-        sizes = {"train": (n_train, seed), "val": (n_val, seed), "test": (n_test, 0)}
-        splits = {name: self._windows(n, s, name) for name, (n, s) in sizes.items() if n}
-        settings = {"seed": seed, "method": "rk4", "protocol": "one aligned window of 5 points a trajectory"}
-        return Dataset(**splits, attributes=self.attributes(**settings))
-
-    def unseen(self, n: int, steps: int) -> Trajectory:
-        """`n` systems that no split contains, by the exact solution, at `steps` + 1 times of the benchmark's grid."""
-        state, bodies = self.sample(n, torch.Generator().manual_seed(2**31 - 1))
-        times = self.times(steps + 1)
-        path = self.solve(state, bodies, times)
-        return Trajectory.of(times, path.q, path.p, bodies)
-
-    def _windows(self, n: int, seed: int, split: str) -> Trajectory:
-        generator = stream(seed, split)
-        state, bodies = self.sample(n, generator)
-        start = POINTS * torch.randint(ALIGNED, (n,), generator=generator)
-        times = self.times()
-        path = integrate(self.field(bodies), state, times, "rk4")
-        row, column = torch.arange(n)[:, None], start[:, None] + torch.arange(POINTS)
-        return Trajectory.of(times[column], path.q[row, column], path.p[row, column], bodies)
-
-
-def _length(d2: Tensor) -> Tensor:
-    """√d², with derivative 0 at 0."""
-    return torch.where(d2 > 0, torch.where(d2 > 0, d2, torch.ones_like(d2)).sqrt(), torch.zeros_like(d2))

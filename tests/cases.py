@@ -10,7 +10,7 @@ from lieham.integrate import make_integrator
 from lieham.models import HLieConv
 from lieham.noether import contains
 from lieham.state import Bodies, Trajectory
-from systems import Bending, Gravity, Springs
+from systems import Bending, Coulomb, Gravity, LennardJones, Morse, Planets, Springs, Yukawa
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-4}
 """What a sum of hundreds of terms of order 1 may lose: some thousand times the unit round-off, 1.1e-16 and 6.0e-8."""
@@ -79,6 +79,16 @@ SYSTEMS = {
     "gravity 2-D": Gravity(6, 2),
     "gravity 3-D": Gravity(6, 3),
     "one star": Gravity(1, 2),
+    "gravity of equal masses": Gravity(5, 2, equal_masses=True),
+    "planets 2-D": Planets(4, 2),
+    "planets 3-D": Planets(3, 3),
+    "coulomb 2-D": Coulomb(6, 2),
+    "coulomb 3-D": Coulomb(5, 3, k=0.7),
+    "yukawa 2-D": Yukawa(6, 2),
+    "lennard-jones 2-D": LennardJones(6, 2),
+    "lennard-jones 3-D": LennardJones(5, 3),
+    "morse 2-D": Morse(6, 2),
+    "morse 3-D": Morse(5, 3),
     "bending 2-D": Bending(4, 2),
     "bending 3-D": Bending(5, 3, k=0.5, strength=-3.0, sigma=0.7),
 }

@@ -85,8 +85,6 @@ def test_the_law_keeps_just_the_charges_of_its_symmetry(name):
 def test_what_does_not_fit_is_refused(make):
     with pytest.raises(InputError, match="dim must be 3 for a field along z, got 2"):
         make(4, 2)
-    with pytest.raises(InputError, match="benchmark must be of springs"):
-        make(4).benchmark(10)
     setting = "g" if make is FallingSprings else "B"
     with pytest.raises(InputError, match=f"{setting} must be finite, got nan"):
         make(4, **{setting: float("nan")})

@@ -41,7 +41,10 @@ LIEHAM = [
     "save_model",
     "__version__",
 ]
-SYSTEMS = ["SYSTEMS", "Bending", "FallingSprings", "Gravity", "MagneticSprings", "Springs", "System"]
+SYSTEMS = [
+    *("SYSTEMS", "Bending", "ChargedParticles", "Coulomb", "DoubleSpringPendulum", "FallingSprings", "Gravity"),
+    *("LennardJones", "MagneticSprings", "Morse", "Planets", "Springs", "System", "Yukawa"),
+]
 ROOT = Path(lieham.__file__).parent
 STUB = ROOT / "__init__.pyi"
 

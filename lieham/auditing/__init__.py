@@ -66,10 +66,7 @@ def audit(
     for name, value, least in (("n_bodies", n_bodies, 2), ("count", count, 1)):
         if value < least:
             raise expected(name, f"at least {least}", value)
-    group = group or getattr(target, "group", None)
-    if group is None:
-        raise InputError(f"group must be given, since {type(target).__name__} declares none")
-    declared, inputs = Symmetry.of(group), inputs or {}
+    declared, inputs = _declared(target, group), inputs or {}
     if isinstance(target, Hamiltonian):
         subject = of_hamiltonian(target, declared.group, n_bodies, inputs, length, generator)
     else:
@@ -81,6 +78,13 @@ def audit(
     skipped: dict[str, str] = {}
     checks = tuple(_checks(subject, declared, beside, count, generator, skipped))
     return Audit(f"{subject.name} under {declared}", checks, skipped)
+
+
+def _declared(target: object, group: str | Group | None) -> Symmetry:
+    group = group or getattr(target, "group", None)
+    if group is None:
+        raise InputError(f"group must be given, since {type(target).__name__} declares none")
+    return Symmetry.of(group)
 
 
 def _checks(

@@ -9,7 +9,10 @@ from pathlib import Path
 from lieham.config import ModelConfig, TrainConfig
 from lieham.errors import FileError, InputError
 
-LAWS = ("springs", "gravity", "bending", "falling-springs", "magnetic-springs")
+LAWS = (
+    *("springs", "gravity", "planets", "coulomb", "charged-particles", "yukawa", "lennard-jones", "morse", "bending"),
+    *("double-spring-pendulum", "falling-springs", "magnetic-springs"),
+)
 
 
 def demo(
