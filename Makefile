@@ -6,7 +6,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 RUN := $(VENV)/bin
 
-.PHONY: demo test test-all examples lint wheel clean
+.PHONY: demo test test-all benchmark examples lint wheel clean
 
 demo: $(STAMP)
 	$(RUN)/lieham demo
@@ -16,6 +16,9 @@ test: $(STAMP)
 
 test-all: $(STAMP)
 	$(RUN)/python -m pytest -n 2
+
+benchmark: $(STAMP)
+	$(RUN)/python -m benchmarks all --size quick
 
 lint: $(STAMP)
 	$(RUN)/ruff check .

@@ -12,6 +12,7 @@ from benchmarks.runs import line, measure
 from benchmarks.scoring import window_errors
 from benchmarks.sizes import Given, Size
 from benchmarks.tables import grouped, markdown, middle, number, ratio, seconds
+from lieham import Trajectory
 from lieham.errors import IntegrationError
 from systems import SYSTEMS, System
 from systems.floors import exact
@@ -37,7 +38,8 @@ def run(given: Given) -> None:
 
 
 def score(model: nn.Module, law: str, n_test: int) -> dict:
-    """By number of bodies: force error relative to the root mean square force, and 5-step MSE against `solve`."""
+    """By number of bodies: force error relative to the root mean square force, and 5-step MSE against `solve`; what a
+    model says that does not take that many."""
     by_bodies = {str(n): _score(model, SYSTEMS[law](n_bodies=n), n_test) for n in BODIES}
     return {"bodies": by_bodies, "mse_5step_mean": by_bodies[str(BODIES[0])].get("mean")}
 
@@ -51,11 +53,11 @@ def _score(model: nn.Module, law: System, n_test: int) -> dict:
     except (RuntimeError, ValueError) as error:
         if isinstance(error, IntegrationError) or law.n_bodies == BODIES[0]:
             raise
-        return {"refused": True}
+        return {"refused": str(error)}
     return {"force": finite(force)} | summary(errors)
 
 
-def _force_error(model: nn.Module, law: System, windows) -> float:
+def _force_error(model: nn.Module, law: System, windows: Trajectory) -> float:
     """√(Σ |F̂ − F|² / Σ |F|²) at the first states."""
     t, state = torch.zeros((), dtype=windows.q.dtype), windows.state(0)
     learned, true = (x.field(windows.bodies)(t, state).p for x in (model, law))

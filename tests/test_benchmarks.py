@@ -1,23 +1,163 @@
-"""The benchmark runner at its tiny size: what it writes, and that it goes on where it was."""
+"""The benchmark runner at its tiny size: what it writes, that it goes on where it was, that its scores are right."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
+import torch
 
-from benchmarks.__main__ import main
+from benchmarks import runs
+from benchmarks.__main__ import BENCHMARKS, SCRIPTS, main
+from benchmarks.figures import over_seeds, summary
+from benchmarks.models import Entry
+from benchmarks.records import Records, load
+from benchmarks.scoring import Trial, score
+from lieham import GeneralHamiltonian
+from lieham.config import TrainConfig
+from lieham.errors import FileError, IntegrationError
+from lieham.integrate import integrate
+from systems import Springs
+
+TIMES = ("seconds", "date")
 
 
-@pytest.mark.parametrize("name", ["springs", "laws", "transfer"])
+def tiny(name: str, path, *more: str) -> dict:
+    """The file that a tiny run writes."""
+    assert main([name, "--size", "tiny", "--json", str(path), *more]) == 0
+    return json.loads(path.read_text())
+
+
+def untimed(results: list[dict]) -> list[dict]:
+    return [{k: v for k, v in x.items() if k not in TIMES} for x in results]
+
+
+@pytest.fixture(scope="module")
+def springs(tmp_path_factory):
+    path = tmp_path_factory.mktemp("benchmarks") / "springs.json"
+    return tiny("springs", path)
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
 def test_a_tiny_run_writes_results_and_resumes(name, tmp_path, capsys):
     path = tmp_path / "results.json"
-    arguments = [name, "--size", "tiny", "--json", str(path)]
-    assert main(arguments) == 0
-    assert " lieham " in capsys.readouterr().out
-    content = json.loads(path.read_text())
+    content = tiny(name, path)
+    printed = capsys.readouterr().out
+    assert " lieham " in printed
     trained = [x for x in content["results"] if x["model"] == "lieham"]
-    assert trained and {"law", "model", "n_train", "seed", "seconds"} <= set(trained[0])
-    assert content["machine"]
-    assert main(arguments) == 0
-    assert json.loads(path.read_text())["results"] == content["results"], "a second call trains nothing"
+    assert trained and {"law", "model", "n_train", "seed", "seconds", "mse_5step_mean"} <= set(trained[0])
+    assert {"cpu", "cores", "threads", "python", "torch"} <= set(content["machine"])
+    assert {"commit", "dirty", "date", "machine", "key", "settings"} <= set(trained[0])
+    assert tiny(name, path)["results"] == content["results"], "a second call trains nothing"
+    capsys.readouterr()
+    assert main(["table", str(path)]) == 0
+    assert capsys.readouterr().out == printed
+
+
+def test_an_interrupted_run_goes_on_to_the_same_results(springs, tmp_path, monkeypatch):
+    path, fit = tmp_path / "results.json", runs.fit
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "fit", interrupted)
+    assert main(["springs", "--size", "tiny", "--json", str(path)]) == 130
+    assert [x["n_train"] for x in load(path)["results"]] == [0, 0, 0, 0], "the floors are there already"
+    monkeypatch.setattr(runs, "fit", fit)
+    assert untimed(tiny("springs", path)["results"]) == untimed(springs["results"])
+
+
+def test_fresh_drops_what_the_file_holds(tmp_path):
+    path = tmp_path / "results.json"
+    measured = []
+    for fresh in (False, False, True):
+        records = Records(path, "springs", "tiny", fresh)
+        records.once({"seed": 0}, lambda: measured.append(1) or {"seconds": 0.0})
+    assert len(measured) == 2
+    records.once({"seed": 1}, lambda: {"seconds": 0.0})
+    assert len(Records(path, "springs", "tiny").results) == 2
+    with pytest.raises(FileError, match="laws"):
+        Records(path, "laws", "tiny")
+
+
+@pytest.mark.parametrize("where", ["training", "rollout"])
+def test_what_diverges_is_recorded_as_such(where, tmp_path, monkeypatch, capsys):
+    class Explosive(GeneralHamiltonian):
+        def __init__(self):
+            super().__init__(lambda z, bodies: self.rate * (z.q * z.p).sum((-1, -2)).pow(3))
+            self.rate = torch.nn.Parameter(torch.tensor(1e8, dtype=torch.float64))
+
+    def fit(*_, **__):
+        if where == "training":
+            raise IntegrationError("the training loss became nan")
+        return type("History", (), {"seconds": 1.0})()
+
+    monkeypatch.setattr(runs, "fit", fit)
+    monkeypatch.setattr(runs, "models", lambda: {"lieham": Entry(lambda *_: Explosive(), lambda *_: TrainConfig())})
+    result = tiny("springs", tmp_path / "results.json")["results"][-1]
+    if where == "training":
+        assert result["failed"] == "the training loss became nan" and result["seconds"] is None
+    else:
+        assert result["mse_5step_mean"] is None and result["mse_5step_diverged"] > 0
+        assert result["mse_rollout"]["5"] is None and result["diverged"]["5"] == 2
+    assert "diverged" in capsys.readouterr().out
+
+
+def test_one_system_that_diverges_leaves_the_others_their_figures():
+    """H = |p|²/2m − k |q|⁴ with k > 0 of the second system alone: it flies off in finite time."""
+    law = Springs(2)
+    windows = law.benchmark(0, n_test=3).test
+    windows.bodies.features[...] = torch.tensor([0.0, 1e6, 0.0], dtype=torch.float64)[:, None, None]
+
+    def energy(z, bodies):
+        quartic = bodies.features[..., 0] * z.q.square().sum(-1).square()
+        return (z.p.square().sum(-1) / (2 * bodies.mass) - quartic).sum(-1)
+
+    far = law.unseen(3, 15)
+    far.bodies.features[...] = windows.bodies.features
+    found = score(GeneralHamiltonian(energy), Trial(law, windows, far, (5, 15)))
+    assert found["mse_5step_diverged"] == 1 and found["mse_5step_mean"] is None
+    assert found["diverged"]["15"] == 1 and found["mse_rollout_median"]["15"] is not None
+    assert found["drift"]["P"] < 1e-12, "of the two that fly freely"
+
+
+def test_scores_are_those_of_a_hand_computation():
+    law = Springs(3)
+    x = law.benchmark(0, n_test=4).test
+    found = score(law.hamiltonian(), Trial.of(law, x, 2, (3,)))
+    path = integrate(law.field(x.bodies), x.state(0), x.times, "rkn4")
+    truth = law.solve(x.state(0), x.bodies, x.times)
+    for name, of in (("", x), ("exact_", truth)):
+        both = torch.cat([path.q - of.q, path.p - of.p], -1)
+        by_window = both.square().flatten(1).mean(1)
+        assert found[f"mse_5step_{name}mean"] == pytest.approx(by_window.mean().item(), rel=1e-6)
+        assert found[f"mse_5step_{name}median"] == pytest.approx(by_window.quantile(0.5).item(), rel=1e-6)
+    far = law.unseen(2, 3)
+    path = integrate(law.field(far.bodies), far.state(0), far.times, "yoshida4", substeps=4)
+    error = torch.cat([path.q - far.q, path.p - far.p], -1)[:, 3].square().mean()
+    assert found["mse_rollout"]["3"] == pytest.approx(error.item(), rel=1e-3)
+    assert found["drift"]["L"] < 1e-13 and found["drift"]["H_law"] == found["drift"]["H_model"]
+
+
+def test_figures_of_errors_that_are_not_finite():
+    found = summary(torch.tensor([1.0, 2.0, 3.0, torch.nan, torch.inf]))
+    assert found == {"mean": None, "q25": 2.0, "median": 3.0, "q75": None, "diverged": 2}
+    assert over_seeds([1.0, None, 3.0])["median"] == 3.0
+    assert summary(torch.tensor([1.0, 3.0])) == {"mean": 2.0, "q25": 1.5, "median": 2.0, "q75": 2.5, "diverged": 0}
+
+
+def test_figures_are_png(springs, tmp_path):
+    path = tmp_path / "springs.json"
+    path.write_text(json.dumps(springs))
+    assert main(["plot", str(path)]) == 0
+    images = sorted(tmp_path.glob("*.png"))
+    assert [x.name for x in images] == ["springs-springs-efficiency.png", "springs-springs-rollout.png"]
+    assert all(x.read_bytes().startswith(b"\x89PNG") for x in images)
+
+
+def test_the_list_names_everything_and_wrong_names_are_refused(capsys):
+    assert main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [x.split()[0] for x in lines] == [*BENCHMARKS, *SCRIPTS]
+    assert main(["nothing"]) == 2
+    assert "name must be one of" in capsys.readouterr().err
