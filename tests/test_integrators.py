@@ -718,7 +718,7 @@ def test_bad_settings(case):
 @over([i for i in INTEGRATORS if i.needs_separable])
 def test_fields_that_do_not_fit(integrator):
     with pytest.raises(
-        InputError, match=rf"{integrator.name} needs velocity and force apart .*, got Charged: take rk4"
+        InputError, match=rf"{integrator.name} needs velocity and force apart .*, got Charged: take gauss4, rk4"
     ):
         integrator.integrate(Charged(), start(2, 2), T)
     if integrator.name == "rkn4":
