@@ -28,10 +28,14 @@ def machine() -> dict:
 
 
 def code() -> dict:
-    """The commit, whether files of the code differ from it, and the date; no commit outside a git checkout."""
+    """The commit, and whether files of the code differ from it; no commit outside a git checkout."""
     commit, changes = _git("rev-parse", "--short", "HEAD"), _git("status", "--porcelain", "--", *CODE)
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    return {"commit": commit, "dirty": bool(changes), "date": now}
+    return {"commit": commit, "dirty": bool(changes)}
+
+
+def now() -> str:
+    """Date and time in UTC."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def one_line(given: dict) -> str:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.machine import code, machine, one_line
+from benchmarks.machine import code, machine, now, one_line
 from lieham.errors import FileError
 from lieham.files import read_json, write_json
 
@@ -15,13 +15,14 @@ from lieham.files import read_json, write_json
 class Records:
     """{"benchmark", "size", "machine", "results"}; a result is known by the hash of all settings it depends on.
 
-    The commit is not among them: each result says which one it comes from, and `fresh` begins anew. Raises FileError
+    The commit is not among them: each result has the one at which its run began, and `fresh` begins anew. Raises FileError
     when the file holds another benchmark, or none.
     """
 
     def __init__(self, path: str | Path, benchmark: str, size: str, fresh: bool = False):
         self.path, self.benchmark, self.size = Path(path), benchmark, size
         self.machine, self.results, self.asked = machine(), [], []
+        self.code = code()
         if self.path.exists() and not fresh:
             self.results = load(self.path, benchmark)["results"]
 
@@ -30,8 +31,8 @@ class Records:
         key = key_of(settings)
         found = next((x for x in self.results if x["key"] == key), None)
         if found is None:
-            own = {"key": key, "settings": settings, "size": self.size, "machine": one_line(self.machine)} | code()
-            found = plain(measure() | own)
+            own = {"key": key, "settings": settings, "size": self.size, "machine": one_line(self.machine)}
+            found = plain(measure() | own | self.code | {"date": now()})
             self.results.append(found)
             self.write()
         self.asked.append(found)
