@@ -15,8 +15,8 @@ from lieham.files import read_json, write_json
 class Records:
     """{"benchmark", "size", "machine", "results"}; a result is known by the hash of all settings it depends on.
 
-    The commit is not among them: each result has the one at which its run began, and `fresh` begins anew. Raises FileError
-    when the file holds another benchmark, or none.
+    The commit is not among them: each result has the one at which its run began, and `fresh` begins anew. Raises
+    FileError when the file holds another benchmark, or none.
     """
 
     def __init__(self, path: str | Path, benchmark: str, size: str, fresh: bool = False):
