@@ -67,6 +67,8 @@ class TrainConfig:
         evaluate_every: Adam steps between validations; a run folder is given a checkpoint at each.
         patience: validations without improvement after which a stage ends; 0 for never.
         seed: of the windows drawn.
+        linear: before Adam, solve for the weights in which the energy is linear, by least squares.
+        tolerance: loss below which no further stage begins; a constant state has 2.
         device: cpu, cuda, ...; empty for the model's own.
         tensorboard: also write TensorBoard events into the run folder (extra `tensorboard`).
     """
@@ -85,6 +87,8 @@ class TrainConfig:
     evaluate_every: int = 50
     patience: int = 0
     seed: int = 0
+    linear: bool = True
+    tolerance: float = 1e-6
     device: str = ""
     tensorboard: bool = False
 

@@ -147,7 +147,8 @@ def test_lieconv_on_edges_is_its_formula(dim):
         skip = [one, a, *[zero] * (2 + len(dots))] if same else [zero, zero, a, b, *dots]
         seen = [(1 + x / s**2) ** -0.5 for x in (a, b, c) for s in lift.scales]
         seen += [one if same else zero] + [x / ((1 + a) * (1 + b)) ** 0.5 for x in dots]
-        return conv.kernel.skip(torch.stack(skip)) + conv.kernel.mlp(torch.stack(seen))
+        e = torch.stack(seen)
+        return conv.kernel.skip(torch.stack(skip)) + conv.kernel.wide(e) + conv.kernel.mlp(e)
 
     def plain(x):
         rows = []

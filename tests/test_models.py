@@ -253,7 +253,7 @@ def test_lieconv_is_its_formula(name):
                 if i == j and group.symmetric_pairs:
                     continue
                 a = group.pair_coordinates(x[0, i], x[0, j])
-                kernel = conv.kernel.skip(a) + conv.kernel.mlp(lift.embed(a))
+                kernel = conv.kernel.skip(a) + conv.kernel.wide(lift.embed(a)) + conv.kernel.mlp(lift.embed(a))
                 total = total + sum(kernel[k] * (W[k] @ values[0, j]) for k in range(2))
             rows.append(total)
         return torch.stack(rows)[None]

@@ -34,7 +34,7 @@ from systems import Springs
 from systems.floors import free_flight
 
 LAW = Springs(3, 2)
-QUICK = TrainConfig(steps=8, refine=12, evaluate_every=2, batch=6, refine_windows=8, window=3)
+QUICK = TrainConfig(linear=False, steps=8, refine=12, evaluate_every=2, batch=6, refine_windows=8, window=3)
 """8 Adam steps with 4 validations, then two chunks of 6 L-BFGS iterations (see `short_chunks`)."""
 
 
@@ -90,7 +90,7 @@ def same_weights(a: torch.nn.Module, b: torch.nn.Module) -> bool:
 def test_fit_learns_springs(dtype, full_chunks):
     """From 20 windows to a loss 1,000 times below free flight's."""
     model = small_model(dtype, width=16)
-    history = fit(model, data(), steps=60, refine=30, evaluate_every=20, batch=20)
+    history = fit(model, data(), linear=False, steps=60, refine=30, evaluate_every=20, batch=20)
     trainer = Trainer(model, data().train.to(dtype=dtype), data().val.to(dtype=dtype), TrainConfig())
     flight = free_flight(trainer.validation)
     loss, windows = trainer.loss, trainer.validation

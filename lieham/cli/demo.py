@@ -54,7 +54,7 @@ def run_demo(run: Path, seed: int, small: bool, overwrite: bool) -> dict:
             (run / name).unlink(missing_ok=True)
     sizes, seconds, springs = SMALL if small else Sizes(), {}, Springs()
     with _stage("generating", seconds):
-        data = springs.benchmark(sizes.train, seed, sizes.test, n_val=100)
+        data = springs.benchmark(sizes.train, seed, sizes.test)
         truth = springs.unseen(sizes.unseen, sizes.steps)
         save(data, run / "data.h5", overwrite=True)
         data.attributes["file"] = str((run / "data.h5").resolve())

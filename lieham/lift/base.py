@@ -96,6 +96,10 @@ class Lift(nn.Module, ABC):
     coordinate_dim: int
     embedding_dim: int
 
+    def order(self) -> Float[Tensor, " e"]:
+        """How late each function of the embedding is to be tried, from 1 on: the plain ones first."""
+        return torch.ones(self.embedding_dim)
+
     def feature_dim(self, features: int) -> int:
         """Channels of a lifted point, of a point with `features` channels."""
         return features

@@ -61,9 +61,10 @@ class CosetLift(_OneElement):
     """The kernel lives on the double coset H\\G/H, for isometry groups with a stabiliser H: SE(d), SO(3).
 
     Averaging over H leaves squared lengths c = |x_i − x_j|² (and radii, for SO(3)), so nothing is sampled. The
-    network sees `radial` functions of them at `bases` scales; the kernel's linear skip in c alone goes on beyond the
-    data, where these flatten. Coordinates that are no squared lengths (of the factors of a product that act freely)
-    are seen as they are.
+    kernel sees powers of 1/(1 + c/s²) at `bases` scales s, geometric from half the smallest distance in the training
+    data to twice the largest (`settle`): smooth where bodies meet, and together close to any smooth law between.
+    The kernel's linear skip in c alone goes on beyond the data, where these flatten. Coordinates that are no squared
+    lengths (of the factors of a product that act freely) are seen as they are.
 
     Raises InputError for a group that acts freely and has nothing to average over.
     """
@@ -71,22 +72,54 @@ class CosetLift(_OneElement):
     exact: ClassVar[bool] = True
     kind = "coset"
 
-    def __init__(self, group: Group, radius: float | None = None, fill: float | None = None, bases: int = 6):
+    def __init__(self, group: Group, radius: float | None = None, fill: float | None = None, bases: int = 12):
         if group.acts_freely:
             raise InputError(f"lift must be PointLift for {group}, which acts freely, got CosetLift")
         super().__init__(group, radius, fill)
         self.settings |= {"bases": bases}
-        self.scales = scales(bases)
+        self.register_buffer("scales", torch.tensor(scales(bases), dtype=torch.float64))
         flags = group.squared_lengths
         self.lengths = [k for k, flag in enumerate(flags) if flag]
         self.others = [k for k, flag in enumerate(flags) if not flag]
-        self.embedding_dim = bases * len(self.lengths) + len(self.others)
+        self.embedding_dim = len(POWERS) * bases * len(self.lengths) + len(self.others)
+
+    scales: Tensor
+
+    @torch.no_grad()
+    def settle(self, distances: Float[Tensor, " pairs"], length: Tensor) -> None:
+        """Measure the radius, as every lift does, and the scales; the closest thousandth of the pairs may be closer."""
+        super().settle(distances, length)
+        if len(distances):
+            ranked = distances.sort().values / length
+            few = len(ranked) // 1000
+            most = 2 * ranked[-1 - few]
+            least = (ranked[few] / 2).clamp(min=1e-6 * most)
+            place = torch.linspace(0, 1, len(self.scales), dtype=most.dtype, device=most.device)
+            self.scales.copy_(least * (most / least) ** place)
+
+    def order(self) -> Tensor:
+        """The widest scale first."""
+        bases = len(self.scales)
+        order = (bases - torch.arange(bases, dtype=torch.float32)).repeat(len(POWERS) * len(self.lengths))
+        return torch.cat([order, torch.ones(len(self.others))])
 
     def embed(self, coordinates: Tensor) -> Tensor:
-        """(1 + c/s²)^(−1/2) of every squared length c and scale s; then the other coordinates."""
+        """(1 + c/s²)^(−p) of every squared length c, scale s and p of `POWERS`; then the other coordinates."""
         if not self.others:
-            return radial(coordinates, self.scales)
-        return torch.cat([radial(coordinates[..., self.lengths], self.scales), coordinates[..., self.others]], -1)
+            return rationals(coordinates, self.scales)
+        return torch.cat([rationals(coordinates[..., self.lengths], self.scales), coordinates[..., self.others]], -1)
+
+
+POWERS = (0.5, 1.0, 2.0, 4.0, 6.0)
+
+
+def rationals(squared: Float[Tensor, "*batch k"], lengths: Float[Tensor, " s"]) -> Float[Tensor, "*batch e"]:
+    """(1 + c/s²)^(−p) of squared lengths c at scales s, for p in `POWERS`."""
+    root = (1 + squared[..., None] * lengths.to(squared).reciprocal().square()).rsqrt()
+    once = root.square()
+    twice = once.square()
+    fourth = twice.square()
+    return torch.cat([root, once, twice, fourth, fourth * twice], -1).flatten(-2)
 
 
 def scales(bases: int) -> tuple[float, ...]:

@@ -64,6 +64,12 @@ class LieConvPotential(nn.Module):
     def forward(self, q: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch"]:
         return self.energy * self.network(q / self.length, self.seen(bodies), bodies.mask)[..., 0]
 
+    def basis(
+        self, q: Float[Tensor, "*batch n d"], bodies: Bodies, mixing: Float[Tensor, "k r"] | None = None
+    ) -> Float[Tensor, "*batch f r"]:
+        """∂V/∂θ, θ the weights of the last kernel (see `LieResNet.basis`)."""
+        return self.energy * self.network.basis(q / self.length, self.seen(bodies), bodies.mask, mixing)
+
     def seen(self, bodies: Bodies) -> Float[Tensor, "*batch n c"]:
         """(m, features) in their units, as the network is given them."""
         return torch.cat([bodies.mass[..., None], bodies.features], -1) / self.scale

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import nn
 from torch.nn.functional import silu
@@ -15,6 +16,9 @@ from lieham.typing import Float, Tensor
 class Block(nn.Module, ABC):
     """x ← x + f(pairs, x), width preserving; the convolution runs on `bottleneck` channels."""
 
+    linear_in_kernel: ClassVar[bool] = False
+    """The output is linear in the kernel's outputs, so that least squares can find the kernel's last weights."""
+
     def __init__(self, width: int, lift: Lift, bottleneck: int):
         super().__init__()
         self.inward = nn.Linear(width, bottleneck)
@@ -22,8 +26,10 @@ class Block(nn.Module, ABC):
         self.outward = nn.Linear(bottleneck, width)
 
     @abstractmethod
-    def forward(self, pairs: Pairs, x: Float[Tensor, "*#batch n c"]) -> Float[Tensor, "*batch n c"]:
-        """The block's output, of the width of `x`."""
+    def forward(
+        self, pairs: Pairs, x: Float[Tensor, "*#batch n c"], kernel: Tensor | None = None
+    ) -> Float[Tensor, "*batch n c"]:
+        """The block's output, of the width of `x`; `kernel` stands in for the outputs of its own kernel."""
 
 
 class PaperBlock(Block):
@@ -32,8 +38,8 @@ class PaperBlock(Block):
     A normalisation over the batch would make the energy of one system depend on its batch mates.
     """
 
-    def forward(self, pairs: Pairs, x: Tensor) -> Tensor:
-        return x + self.outward(silu(self.conv(pairs, silu(self.inward(silu(x))))))
+    def forward(self, pairs: Pairs, x: Tensor, kernel: Tensor | None = None) -> Tensor:
+        return x + self.outward(silu(self.conv(pairs, silu(self.inward(silu(x))), kernel)))
 
 
 class GatedBlock(Block):
@@ -44,12 +50,14 @@ class GatedBlock(Block):
     factors depend on the surroundings, and many-body energies begin.
     """
 
+    linear_in_kernel: ClassVar[bool] = True
+
     def __init__(self, width: int, lift: Lift, bottleneck: int):
         super().__init__(width, lift, bottleneck)
         self.gate = nn.Linear(width, bottleneck)
 
-    def forward(self, pairs: Pairs, x: Tensor) -> Tensor:
-        return x + self.outward(self.conv(pairs, self.inward(x)) * self.gate(x))
+    def forward(self, pairs: Pairs, x: Tensor, kernel: Tensor | None = None) -> Tensor:
+        return x + self.outward(self.conv(pairs, self.inward(x), kernel) * self.gate(x))
 
 
 BLOCKS: dict[str, type[Block]] = {"gated": GatedBlock, "paper": PaperBlock}

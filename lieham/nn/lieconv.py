@@ -10,21 +10,38 @@ from lieham.typing import Float, Tensor
 
 
 class Kernel(nn.Module):
-    """k = W a + MLP(e), of the pair coordinates a and their embedding e: (*pairs, ·) → (*pairs, out).
+    """k = W a + U e + MLP(e), of the pair coordinates a and their embedding e: (*pairs, ·) → (*pairs, out).
 
-    The linear skip holds the polynomial laws (springs) exactly. The swish network begins at zero, so training
-    begins with the skip alone, whose problem is far better conditioned.
+    The linear skip W holds the polynomial laws (springs) exactly. U and the swish network begin at zero, so
+    training begins with W alone, whose problem is far better conditioned. W, U and the network's last weights are
+    one matrix θ, k = θᵀ `functions`, which least squares finds where the energy is linear in it.
     """
 
     def __init__(self, coordinate_dim: int, embedding_dim: int, hidden: int, out: int):
         super().__init__()
         self.skip = nn.Linear(coordinate_dim, out, bias=False)
+        self.wide = nn.Linear(embedding_dim, out, bias=False)
         self.mlp = nn.Sequential(nn.Linear(embedding_dim, hidden), nn.SiLU(), nn.Linear(hidden, out))
+        nn.init.zeros_(self.wide.weight)
         nn.init.zeros_(self.mlp[-1].weight)
         nn.init.zeros_(self.mlp[-1].bias)
 
     def forward(self, pairs: Pairs) -> Tensor:
-        return self.skip(pairs.coordinates) + self.mlp(pairs.embedding)
+        return self.skip(pairs.coordinates) + self.wide(pairs.embedding) + self.mlp(pairs.embedding)
+
+    def functions(self, pairs: Pairs) -> Float[Tensor, "*pairs f"]:
+        """(a, e, the network's last hidden layer), of which the outputs are linear combinations but for a constant."""
+        return torch.cat([pairs.coordinates, pairs.embedding, self.mlp[:-1](pairs.embedding)], -1)
+
+    def order(self, lift: Lift) -> Float[Tensor, " f"]:
+        """How late each of `functions` is to be tried: coordinates, then the lift's own order, then hidden layer."""
+        order = lift.order().to(self.skip.weight.device)
+        hidden = order.max().expand(self.mlp[-1].in_features) + 1
+        return torch.cat([order.new_zeros(self.skip.in_features), order, hidden])
+
+    def linear(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The weights of `functions`, (out, ·) each, in their order."""
+        return self.skip.weight, self.wide.weight, self.mlp[-1].weight
 
 
 class LieConv(nn.Module):
@@ -44,6 +61,9 @@ class LieConv(nn.Module):
         self.linear = nn.Linear(c_in, kernel_dim * c_out, bias=False)
         self.bias = nn.Parameter(torch.zeros(c_out))
 
-    def forward(self, pairs: Pairs, values: Float[Tensor, "*#batch n c"]) -> Float[Tensor, "*batch n k"]:
+    def forward(
+        self, pairs: Pairs, values: Float[Tensor, "*#batch n c"], kernel: Float[Tensor, "*pairs k"] | None = None
+    ) -> Float[Tensor, "*batch n c"]:
+        """h; `kernel` stands in for the kernel's own outputs."""
         mapped = self.linear(values).unflatten(-1, (self.kernel_dim, -1))
-        return pairs.contract(self.kernel(pairs), mapped) + self.bias
+        return pairs.contract(self.kernel(pairs) if kernel is None else kernel, mapped) + self.bias

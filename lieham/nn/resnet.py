@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from lieham.lift import Lift, Pairs
@@ -42,8 +43,33 @@ class LieResNet(nn.Module):
         mask: Bool[Tensor, "*#batch n"],
     ) -> tuple[Pairs, Float[Tensor, "*batch m o"]]:
         """The pairs, and the outputs on every lifted point before they are summed."""
+        pairs, x = self._before(points, features, mask, len(self.blocks))
+        return pairs, self.readout(x)
+
+    def basis(
+        self, points: Tensor, features: Tensor, mask: Tensor, mixing: Float[Tensor, "k r"] | None = None
+    ) -> Float[Tensor, "*batch f r"]:
+        """Φ with output = Σ_fk θ_fk Φ_fk + what the last kernel has no part in, θ its weights (`Kernel.linear`).
+
+        Φ_fk = Σ_pairs φ_f(pair) ∂output/∂K_k(pair), φ the kernel's `functions`, is exact where the last block is
+        linear in its kernel and `out` is 1. `mixing` combines the outputs k of the kernel into fewer.
+        """
+        last = self.blocks[-1]
+        pairs, x = self._before(points, features, mask, len(self.blocks) - 1)
+        functions = last.conv.kernel.functions(pairs)
+
+        def total(kernel: Tensor) -> Tensor:
+            return pairs.pool(self.readout(last(pairs, x, kernel))).sum()
+
+        shares = torch.func.grad(total)(functions.new_zeros(*functions.shape[:-1], last.conv.kernel_dim))
+        shares = shares if mixing is None else shares @ mixing
+        batch = points.ndim - 2
+        return torch.einsum("...pf,...pk->...fk", functions.flatten(batch, -2), shares.flatten(batch, -2))
+
+    def _before(self, points: Tensor, features: Tensor, mask: Tensor, blocks: int) -> tuple[Pairs, Tensor]:
+        """The pairs, and the channels of every lifted point after so many blocks."""
         pairs = self.lift(points, mask)
         x = self.embed(pairs.lift(features))
-        for block in self.blocks:
+        for block in self.blocks[:blocks]:
             x = block(pairs, x)
-        return pairs, self.readout(x)
+        return pairs, x

@@ -18,6 +18,7 @@ from lieham.lift import Lift
 from lieham.models.io import load_weights
 from lieham.progress import Progress
 from lieham.state import Trajectory
+from lieham.training.linear import LinearStage
 from lieham.training.loss import ShootingLoss
 from lieham.training.stages import AdamStage, RefineStage, Stage
 from lieham.typing import Tensor
@@ -61,7 +62,11 @@ class Trainer:
         self.loss = ShootingLoss(config.segment, method, config.substeps).to(train.q.device, train.q.dtype)
         self.loss.measure(self.fixed)
         model.calibrate(self.fixed)
-        self.stages: list[Stage] = [AdamStage(model, config), RefineStage(model, config)]
+        self.stages: list[Stage] = [
+            LinearStage(model, self.fixed, self.loss, config.linear),
+            AdamStage(model, config),
+            RefineStage(model, config),
+        ]
         self.history = History()
         self.stage, self.done, self.stale = 0, 0, 0
         self.best_weights = copy.deepcopy(model.state_dict())
@@ -74,7 +79,7 @@ class Trainer:
         while self.stage < len(self.stages):
             stage = self.stages[self.stage]
             while self.done < stage.total and not self._is_stale():
-                loss = stage.step(self._fixed_loss if isinstance(stage, RefineStage) else self._sampled_loss)
+                loss = stage.step(self._fixed_loss if stage.fixed else self._sampled_loss)
                 self.done = min(self.done + stage.stride, stage.total)
                 if progress is not None:
                     progress(sum(s.total for s in self.stages[: self.stage]) + self.done, total)
@@ -85,7 +90,8 @@ class Trainer:
 
     def _next_stage(self) -> None:
         self.model.load_state_dict(self.best_weights)
-        self.stage, self.done, self.stale = self.stage + 1, 0, 0
+        solved = self.history.rows and self.history.best < self.config.tolerance
+        self.stage, self.done, self.stale = len(self.stages) if solved else self.stage + 1, 0, 0
 
     def _is_stale(self) -> bool:
         return 0 < self.config.patience <= self.stale

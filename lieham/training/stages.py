@@ -38,6 +38,8 @@ class Stage(ABC):
         """One step (of `self.stride` counts); returns the loss before it. IntegrationError when it is not finite."""
 
     stride: int = 1
+    fixed: bool = True
+    """It minimises the loss of one fixed set of windows, not of windows drawn anew."""
 
     @property
     @abstractmethod
@@ -57,6 +59,7 @@ class AdamStage(Stage):
     """Adam with a cosine schedule, clipped gradients and an exponential moving average of the weights."""
 
     name = "adam"
+    fixed = False
 
     def __init__(self, model: nn.Module, config: TrainConfig):
         self.total, self.every, self.clip = config.steps, config.evaluate_every, config.clip

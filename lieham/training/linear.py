@@ -1,0 +1,140 @@
+"""The linear stage: the weights in which the energy is linear, by least squares, before any gradient descent."""
+
+from __future__ import annotations
+
+from math import log
+
+import torch
+
+from lieham.models import HLieConv
+from lieham.state import Trajectory
+from lieham.training.equations import Problem, assemble, copy, reduce
+from lieham.training.loss import ShootingLoss
+from lieham.training.stages import Loss, Stage
+from lieham.typing import Float, Tensor
+
+RIDGES = tuple(10.0**-k for k in range(4, 20))
+"""Strengths of the ridge that cross-validation chooses from, for columns of largest element 1."""
+FOLDS = 5
+SLACK = log(2.0)
+"""How much worse, in the logarithm of the mean square, a simpler choice may be."""
+CORRECTIONS = 4
+
+
+class LinearStage(Stage):
+    """Ridge regression for the last kernel's weights θ, then Gauss-Newton steps on the loss itself; one step in all.
+
+    Where V = Σ θ_fk Φ_fk(q) (`LieResNet.basis`), so are the forces F = −∂V/∂q along the observed path, and
+    p_{k+1} − p_k = ∫ F dt and q_{k+1} − q_k − h p_k/m = ∫ (t_{k+1} − t) F/m dt are linear equations for θ. Between
+    the observed points the path is the polynomial through positions and velocities of the window (`hermite`), so the
+    integrals, by Gauss-Legendre, hold for functions of any width. No integration of the model, no gradient. Functions
+    and ridge are chosen by `FOLDS`-fold cross-validation (`choose`). Then δθ = −(RᵀR + λ)⁻¹ ∂L/∂θ with that problem's
+    R while the loss L falls, which takes out what path and quadrature got wrong.
+    Where the loss then is below `TrainConfig.tolerance`, no further stage begins.
+
+    It has nothing to do for models that are not linear in their last kernel, where `total` is 0.
+    """
+
+    name = "linear"
+    every = 1
+
+    def __init__(self, model: torch.nn.Module, windows: Trajectory, loss: ShootingLoss, wanted: bool):
+        self._model, self.windows, self.loss = model, windows, loss
+        linear = isinstance(model, HLieConv) and model.potential.network.blocks[-1].linear_in_kernel
+        self.total = int(wanted and linear and windows.n_steps > 1)
+
+    def step(self, loss: Loss) -> float:
+        kernel = self._model.potential.network.blocks[-1].conv.kernel
+        before = _value(loss)
+        old = [x.detach().clone() for x in (*kernel.linear(), kernel.mlp[-1].bias)]
+        with torch.no_grad():
+            for x in (*kernel.linear(), kernel.mlp[-1].bias):
+                x.zero_()
+            problem = assemble(self._model, self.windows, self.loss)
+            order = kernel.order(self._model.potential.network.lift).repeat_interleave(problem.mixing.shape[1])
+            ridge, problem.columns = choose(problem, order.to(problem.A.device))
+        problem.decompose(ridge)
+        best = self._descend(problem, loss)
+        if not best < before:
+            copy((*kernel.linear(), kernel.mlp[-1].bias), old)
+        return min(best, before)
+
+    def _descend(self, problem: Problem, loss: Loss) -> float:
+        """Write the ridge solution, correct it while the loss falls, and return the least loss.
+
+        Of the ridges from the chosen one up, the one with the least loss counts: where bodies meet more closely than
+        at any node, functions that few pairs have seen can be wild, which the integrated windows show.
+        """
+        weights = self._model.potential.network.blocks[-1].conv.kernel.linear()
+        tried = []
+        for ridge in [x for x in RIDGES if x >= problem.ridge]:
+            problem.ridge = ridge
+            problem.write(problem.solve(problem.right), weights)
+            tried.append((_value(loss), ridge))
+        best, problem.ridge = min(tried)
+        z = problem.solve(problem.right)
+        problem.write(z, weights)
+        for _ in range(CORRECTIONS):
+            self._model.zero_grad(set_to_none=True)
+            loss().backward()
+            slope = problem.read([w.grad for w in weights])
+            trial = z - problem.solve(0.5 * slope + problem.ridge * z)
+            problem.write(trial, weights)
+            value = _value(loss)
+            if not value < best:
+                problem.write(z, weights)
+                break
+            best, z = value, trial
+        return best
+
+    @property
+    def model(self) -> torch.nn.Module:
+        return self._model
+
+    def state_dict(self) -> dict:
+        return {}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Nothing: it is one step, and begins from the data alone."""
+
+
+def choose(problem: Problem, order: Float[Tensor, " columns"]) -> tuple[float, Tensor]:
+    """The ridge and the columns, the simplest of those that predict windows left out as well as any.
+
+    Columns are added in their `order`, some at a time. The score is the geometric mean of the error over windows left
+    out; the fewest columns within `SLACK` of the least one win, and with them the strongest ridge within it. With one
+    window nothing can be left out: all columns, and the ridge in the middle.
+    """
+    folds = min(FOLDS, len(problem.A))
+    if folds < 2:
+        return RIDGES[len(RIDGES) // 2], torch.ones_like(order, dtype=torch.bool)
+    fold = torch.arange(len(problem.A), device=problem.A.device) % folds
+    parts = [reduce(problem.A[fold == k], problem.y[fold == k]) for k in range(folds)]
+    levels = order.unique()
+    levels = levels[sorted({0, *range(len(levels) - 1, 0, -3)})]
+    choices = [order <= level for level in levels]
+    scores = torch.stack([_scores(problem, columns, parts, fold) for columns in choices])
+    good = scores <= scores.min() + SLACK
+    level = int(good.any(1).nonzero()[0])
+    return RIDGES[int(good[level].nonzero()[0])], choices[level]
+
+
+def _scores(problem: Problem, columns: Tensor, parts: list[Tensor], fold: Tensor) -> Float[Tensor, " ridges"]:
+    """The mean log error on windows left out with these columns, for each of `RIDGES`."""
+    ridges = torch.tensor(RIDGES, dtype=problem.A.dtype, device=problem.A.device)
+    score = torch.zeros_like(ridges)
+    with_y = torch.cat([columns, columns.new_ones(1)])
+    for k in range(len(parts)):
+        kept = torch.cat([x[:, with_y] for i, x in enumerate(parts) if i != k])
+        kept = torch.linalg.qr(kept, mode="r").R
+        U, S, V = torch.linalg.svd(kept[:, :-1], full_matrices=False)
+        count = problem.count * (len(parts) - 1) / len(parts)
+        z = V.mT @ (S[:, None] / (S[:, None].square() + ridges * count) * (U.mT @ kept[:, -1:]))
+        left = problem.A[fold == k][..., columns] @ z - problem.y[fold == k][..., None]
+        score += left.square().mean(1).clamp(min=1e-30).log().sum(0)
+    return score / len(problem.A)
+
+
+@torch.no_grad()
+def _value(loss: Loss) -> float:
+    return loss().nan_to_num(torch.inf).item()

@@ -1,0 +1,125 @@
+"""The linear stage: its equations, its choice of functions, and what it leaves to the other stages."""
+
+import pytest
+import torch
+
+from lieham import HLieConv
+from lieham.data import Dataset
+from lieham.integrate import make_integrator
+from lieham.state import Bodies
+from lieham.training import TrainConfig, Trainer, fit
+from lieham.training.equations import assemble, hermite
+from systems import Coulomb, Springs
+from systems.floors import free_flight, window_mse
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def few(law, n=10, n_test=20):
+    return law.benchmark(n, 0, n_test=n_test)
+
+
+@pytest.mark.parametrize(
+    ("group", "settings"),
+    [
+        ("SE(2)", {}),
+        ("SE(2)", {"blocks": 2}),
+        ("SE(2)", {"lift": "edge"}),
+        ("SE(2)", {"radius": 2.0}),
+        ("SE(2)", {"lift": "sampled"}),
+        ("T(2)", {}),
+        ("SO(3)", {}),
+        ("SO(2)xT(1)", {}),
+    ],
+)
+def test_basis_is_the_derivative_by_the_weights(group, settings):
+    """V(θ) − V(0) = Σ θ Φ for random θ, padding included."""
+    model = HLieConv(group, 1, width=8, **settings)
+    d, potential = model.group.space_dim, model.potential
+    q = torch.randn(3, 4, d, generator=generator(), dtype=torch.float64)
+    mask = torch.tensor([True, True, True, False]).expand(3, 4)
+    bodies = Bodies.of(torch.rand(3, 4, generator=generator(1), dtype=torch.float64) + 0.5, q[..., :1].abs(), mask)
+    kernel = potential.network.blocks[-1].conv.kernel
+    with torch.no_grad():
+        kernel.mlp[-1].bias.zero_()
+        theta = [torch.randn(w.shape, generator=generator(2), dtype=w.dtype) for w in kernel.linear()]
+        values = []
+        for factor in (0, 1):
+            for w, x in zip(kernel.linear(), theta, strict=True):
+                w.copy_(factor * x)
+            values.append(potential(q, bodies))
+        basis = potential.basis(q, bodies)
+    want = values[1] - values[0]
+    torch.testing.assert_close((basis * torch.cat(theta, 1).mT).sum((-1, -2)), want, rtol=1e-11, atol=1e-11)
+
+
+def test_hermite_is_exact_for_polynomials_of_degree_nine():
+    """Values and slopes at 5 uneven times determine a polynomial of degree 9."""
+    times = torch.tensor([[0.0, 0.1, 0.25, 0.3, 0.45]], dtype=torch.float64)
+    at = torch.tensor([[0.05, 0.2, 0.4]], dtype=torch.float64)
+    coefficients = torch.randn(10, generator=generator(), dtype=torch.float64)
+    powers = torch.arange(10)
+    values, slopes = hermite(times, at)
+    f = (times[..., None] ** powers) @ coefficients
+    g = (powers * times[..., None] ** (powers - 1).clamp(min=0)) @ coefficients
+    got = torch.einsum("bst,bt->bs", values, f) + torch.einsum("bst,bt->bs", slopes, g)
+    torch.testing.assert_close(got, (at[..., None] ** powers) @ coefficients, rtol=1e-11, atol=1e-11)
+
+
+def test_equations_hold_for_the_model_that_made_the_data():
+    """Windows of a random model itself: its own weights solve the equations, others do not."""
+    data = few(Springs(4, 2)).train
+    model = HLieConv("SE(2)", 1, width=8)
+    trainer = Trainer(model, data, None, TrainConfig())
+    with torch.no_grad():
+        path = make_integrator("rkn4", substeps=16).integrate(model.field(data.bodies), data.state(0), data.times)
+        own = type(data).of(data.times, path.q, path.p, data.bodies)
+        kernel = model.potential.network.blocks[-1].conv.kernel
+        theta = torch.cat([w.clone() for w in kernel.linear()], 1).mT
+        for w in kernel.linear():
+            w.zero_()
+        problem = assemble(model, own, trainer.loss)
+    z = (theta @ problem.mixing).flatten() * problem.scale
+    residual = (problem.A @ z - problem.y).square().mean()
+    assert residual < 1e-16 * problem.y.square().mean()
+    assert (problem.A @ (1.1 * z) - problem.y).square().mean() > 1e-3 * problem.y.square().mean()
+
+
+@pytest.mark.parametrize("law", [Springs(4, 2), Coulomb(4, 2)], ids=["springs", "coulomb"])
+def test_the_default_solves_pair_laws_without_gradients(law):
+    """From 20 windows: no stage after the first, and a test error 1e-5 of free flight's in the median."""
+    data = few(law, 20)
+    model = HLieConv("SE(2)", data.train.bodies.features.shape[-1])
+    history = fit(model, Dataset(train=data.train))
+    assert [row["stage"] for row in history.rows] == ["linear"]
+    with torch.no_grad():
+        path = make_integrator("rkn4", substeps=4).integrate(
+            model.field(data.test.bodies), data.test.state(0), data.test.times
+        )
+    floor = window_mse(free_flight(data.test), data.test).median()
+    assert window_mse(path, data.test).median() < 1e-5 * floor
+
+
+def test_the_paper_s_block_has_no_linear_stage():
+    model = HLieConv("SE(2)", 1, width=8, block="paper")
+    rows = fit(model, few(Springs(4, 2)), steps=2, refine=0).rows
+    assert [row["stage"] for row in rows] == ["adam"]
+
+
+def test_tolerance_decides_whether_other_stages_follow():
+    rows = fit(HLieConv("SE(2)", 1, width=8), few(Springs(4, 2)), steps=2, refine=0, tolerance=0.0).rows
+    assert [row["stage"] for row in rows] == ["linear", "adam"]
+
+
+def test_a_solution_that_is_worse_is_not_taken():
+    """A model that has converged keeps its weights bit for bit."""
+    data = few(Springs(4, 2))
+    model = HLieConv("SE(2)", 1, width=8)
+    fit(model, Dataset(train=data.train))
+    trainer = Trainer(model, data.train, None, TrainConfig())
+    before = {name: x.clone() for name, x in model.state_dict().items()}
+    trainer.stages[0]._descend = lambda *_: float("inf")
+    trainer.stages[0].step(trainer._fixed_loss)
+    assert all(torch.equal(x, before[name]) for name, x in model.state_dict().items())
