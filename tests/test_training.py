@@ -562,7 +562,7 @@ def test_ctrl_c_leaves_a_resumable_run(tmp_path):
     """`lieham train` in a process of its own, interrupted after its first validation, at any step."""
     save(data(), tmp_path / "springs.h5")
     run = tmp_path / "run"
-    settings = {"steps": 100_000, "evaluate_every": 5, "batch": 6, "window": 3, "refine_windows": 8}
+    settings = {"steps": 100_000, "evaluate_every": 5, "batch": 6, "window": 3, "refine_windows": 8, "linear": False}
     command = ["train", "--data", tmp_path / "springs.h5", "--run", run, "--model.width", "8"]
     command += [x for k, v in settings.items() for x in (f"--train.{k}", str(v))]
     process = python("import sys; from lieham.cli import main; sys.exit(main(sys.argv[1:]))", *command)

@@ -32,7 +32,8 @@ class LinearStage(Stage):
     R while the loss L falls, which takes out what path and quadrature got wrong.
     Where the loss then is below `TrainConfig.tolerance`, no further stage begins.
 
-    It has nothing to do for models that are not linear in their last kernel, where `total` is 0.
+    It has nothing to do, and `total` is 0, for models that are not linear in their last kernel, and for sampled lifts,
+    whose solution would be that of one draw.
     """
 
     name = "linear"
@@ -41,7 +42,7 @@ class LinearStage(Stage):
     def __init__(self, model: torch.nn.Module, windows: Trajectory, loss: ShootingLoss, wanted: bool):
         self._model, self.windows, self.loss = model, windows, loss
         linear = isinstance(model, HLieConv) and model.potential.network.blocks[-1].linear_in_kernel
-        self.total = int(wanted and linear and windows.n_steps > 1)
+        self.total = int(wanted and linear and model.exact and windows.n_steps > 1)
 
     def step(self, loss: Loss) -> float:
         kernel = self._model.potential.network.blocks[-1].conv.kernel

@@ -62,11 +62,8 @@ class Trainer:
         self.loss = ShootingLoss(config.segment, method, config.substeps).to(train.q.device, train.q.dtype)
         self.loss.measure(self.fixed)
         model.calibrate(self.fixed)
-        self.stages: list[Stage] = [
-            LinearStage(model, self.fixed, self.loss, config.linear),
-            AdamStage(model, config),
-            RefineStage(model, config),
-        ]
+        linear = LinearStage(model, self.fixed, self.loss, config.linear)
+        self.stages: list[Stage] = [linear] * linear.total + [AdamStage(model, config), RefineStage(model, config)]
         self.history = History()
         self.stage, self.done, self.stale = 0, 0, 0
         self.best_weights = copy.deepcopy(model.state_dict())
