@@ -105,6 +105,8 @@ class TrainConfig:
         }
         for name, value in (least | {"patience": 0}).items():
             _at_least(self, name, value)
+        if not self.tolerance >= 0:
+            raise expected("tolerance", "at least 0", self.tolerance)
         for name in ("lr", "clip"):
             if not getattr(self, name) > 0:
                 raise expected(name, "positive", getattr(self, name))

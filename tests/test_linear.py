@@ -5,6 +5,7 @@ import torch
 
 from lieham import HLieConv
 from lieham.data import Dataset
+from lieham.errors import Interrupted
 from lieham.integrate import make_integrator
 from lieham.state import Bodies
 from lieham.training import TrainConfig, Trainer, fit
@@ -122,4 +123,47 @@ def test_a_solution_that_is_worse_is_not_taken():
     before = {name: x.clone() for name, x in model.state_dict().items()}
     trainer.stages[0]._descend = lambda *_: float("inf")
     trainer.stages[0].step(trainer._fixed_loss)
-    assert all(torch.equal(x, before[name]) for name, x in model.state_dict().items())
+    assert same(trainer.stages[0].model, before)
+
+
+def same(model, weights):
+    return all(torch.equal(x, weights[name]) for name, x in model.state_dict().items())
+
+
+def test_an_interrupted_solution_is_undone():
+    """The stop that comes with the third loss leaves the weights as they were."""
+    asked = []
+    data = few(Springs(4, 2))
+    model = HLieConv("SE(2)", 1, width=8)
+    before = {name: x.clone() for name, x in model.state_dict().items() if "kernel" in name}
+    trainer = Trainer(model, data.train, None, TrainConfig(), stop=lambda: bool(asked.append(1)) or len(asked) > 2)
+    with pytest.raises(Interrupted):
+        list(trainer.run())
+    assert len(asked) == 3 and all(torch.equal(model.state_dict()[name], x) for name, x in before.items())
+
+
+def test_adam_begins_from_the_weights_before():
+    data = few(Springs(4, 2))
+    model = HLieConv("SE(2)", 1)
+    trainer = Trainer(model, data.train, None, TrainConfig(tolerance=0.0))
+    before = {name: x.clone() for name, x in model.state_dict().items()}
+    row = next(trainer.run())
+    assert row["stage"] == "linear" and row["validation"] < 1e-3 * row["loss"]
+    assert same(model, before) and not same(trainer.stages[0].model, before)
+    trainer._next_stage()
+    assert same(model, before) and trainer.history.best == row["validation"]
+
+
+def test_float32_is_solved_too():
+    """To what the coordinates' own rounding leaves, in a loss whose unit is the change in one step."""
+    rows = fit(HLieConv("SE(2)", 1, dtype=torch.float32), few(Springs(4, 2)), steps=2, refine=0).rows
+    assert rows[0]["stage"] == "linear" and rows[0]["validation"] < 1e-3 * rows[0]["loss"]
+
+
+def test_bodies_at_one_point_raise_nothing():
+    """All bodies of all windows at one point: no force explains the data, and the other stages still run."""
+    data = few(Springs(4, 2)).train
+    q = data.q[:, :, :1].expand_as(data.q)
+    rows = fit(HLieConv("SE(2)", 1, width=8), Dataset(train=type(data).of(data.times, q, data.p, data.bodies)),
+               steps=2, refine=0).rows  # fmt: skip
+    assert rows[-1]["stage"] == "adam"

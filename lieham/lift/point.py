@@ -89,8 +89,9 @@ class CosetLift(_OneElement):
     def settle(self, distances: Float[Tensor, " pairs"], length: Tensor) -> None:
         """Measure the radius, as every lift does, and the scales; the closest thousandth of the pairs may be closer."""
         super().settle(distances, length)
-        if len(distances):
-            ranked = distances.sort().values / length
+        apart = distances[distances > 0]
+        if len(apart):
+            ranked = apart.sort().values / length
             few = len(ranked) // 1000
             most = 2 * ranked[-1 - few]
             least = (ranked[few] / 2).clamp(min=1e-6 * most)

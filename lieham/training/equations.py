@@ -77,7 +77,7 @@ def assemble(model: HLieConv, windows: Trajectory, loss: ShootingLoss) -> Proble
     scale = A[..., :-1].abs().amax((0, 1))
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))
     count = int(real.sum()) * W.shape[1] * q.shape[-1]
-    return Problem(A[..., :-1] / scale, y, scale, mixing, count, torch.ones_like(scale, dtype=torch.bool))
+    return Problem(A[..., :-1] / scale, y, scale, mixing.double(), count, torch.ones_like(scale, dtype=torch.bool))
 
 
 def hermite(
@@ -124,13 +124,10 @@ def _forces(
     directions = torch.eye(n * d, dtype=nodes.dtype, device=nodes.device).view(-1, n, d)
 
     def forces(q: Tensor, bodies: Bodies) -> Tensor:
-        def along(direction: Tensor) -> Tensor:
-            def basis(q: Tensor) -> Tensor:
-                return model.potential.basis(q, bodies, mixing)
+        def basis(q: Tensor) -> Tensor:
+            return model.potential.basis(q, bodies, mixing)
 
-            return torch.func.jvp(basis, (q,), (direction.expand_as(q),))[1]
-
-        return -torch.func.vmap(along)(directions)
+        return -torch.stack([torch.func.jvp(basis, (q,), (x.expand_as(q),))[1] for x in directions])
 
     columns = len(mixing[0]) * sum(w.shape[1] for w in model.potential.network.blocks[-1].conv.kernel.linear())
     size = max(1, CHUNK // (columns * n * d * nodes.shape[1] * max(1, n // 2)))

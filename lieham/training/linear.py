@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from math import log
 
 import torch
 
+from lieham.errors import IntegrationError
 from lieham.models import HLieConv
+from lieham.nn import Kernel
 from lieham.state import Trajectory
 from lieham.training.equations import Problem, assemble, copy, reduce
 from lieham.training.loss import ShootingLoss
@@ -19,6 +22,8 @@ FOLDS = 5
 SLACK = log(2.0)
 """How much worse, in the logarithm of the mean square, a simpler choice may be."""
 CORRECTIONS = 4
+MOST_ROWS = 20_000
+"""About how many equations are taken; of more windows, some, evenly spaced."""
 
 
 class LinearStage(Stage):
@@ -30,7 +35,8 @@ class LinearStage(Stage):
     integrals, by Gauss-Legendre, hold for functions of any width. No integration of the model, no gradient. Functions
     and ridge are chosen by `FOLDS`-fold cross-validation (`choose`). Then δθ = −(RᵀR + λ)⁻¹ ∂L/∂θ with that problem's
     R while the loss L falls, which takes out what path and quadrature got wrong.
-    Where the loss then is below `TrainConfig.tolerance`, no further stage begins.
+    Where the loss then is below `TrainConfig.tolerance`, no further stage begins; otherwise Adam begins from the
+    weights before, since from a solution with large weights that cancel its steps lead away.
 
     It has nothing to do, and `total` is 0, for models that are not linear in their last kernel, and for sampled lifts,
     whose solution would be that of one draw.
@@ -38,16 +44,26 @@ class LinearStage(Stage):
 
     name = "linear"
     every = 1
+    hands_on = False
 
     def __init__(self, model: torch.nn.Module, windows: Trajectory, loss: ShootingLoss, wanted: bool):
-        self._model, self.windows, self.loss = model, windows, loss
+        self._model, self.windows, self.loss, self._solved = model, _thinned(windows), loss, model
         linear = isinstance(model, HLieConv) and model.potential.network.blocks[-1].linear_in_kernel
         self.total = int(wanted and linear and model.exact and windows.n_steps > 1)
 
     def step(self, loss: Loss) -> float:
         kernel = self._model.potential.network.blocks[-1].conv.kernel
-        before = _value(loss)
-        old = [x.detach().clone() for x in (*kernel.linear(), kernel.mlp[-1].bias)]
+        before, weights = _value(loss), (*kernel.linear(), kernel.mlp[-1].bias)
+        old = [x.detach().clone() for x in weights]
+        try:
+            if self._solve(kernel, loss) < before:
+                self._solved = deepcopy(self._model)
+        finally:  # an interrupted step is undone too
+            copy(weights, old)
+        return before
+
+    def _solve(self, kernel: Kernel, loss: Loss) -> float:
+        """Write the solution into the model; returns its loss."""
         with torch.no_grad():
             for x in (*kernel.linear(), kernel.mlp[-1].bias):
                 x.zero_()
@@ -55,10 +71,7 @@ class LinearStage(Stage):
             order = kernel.order(self._model.potential.network.lift).repeat_interleave(problem.mixing.shape[1])
             ridge, problem.columns = choose(problem, order.to(problem.A.device))
         problem.decompose(ridge)
-        best = self._descend(problem, loss)
-        if not best < before:
-            copy((*kernel.linear(), kernel.mlp[-1].bias), old)
-        return min(best, before)
+        return self._descend(problem, loss)
 
     def _descend(self, problem: Problem, loss: Loss) -> float:
         """Write the ridge solution, correct it while the loss falls, and return the least loss.
@@ -73,6 +86,8 @@ class LinearStage(Stage):
             problem.write(problem.solve(problem.right), weights)
             tried.append((_value(loss), ridge))
         best, problem.ridge = min(tried)
+        if best == torch.inf:
+            return best
         z = problem.solve(problem.right)
         problem.write(z, weights)
         for _ in range(CORRECTIONS):
@@ -90,7 +105,7 @@ class LinearStage(Stage):
 
     @property
     def model(self) -> torch.nn.Module:
-        return self._model
+        return self._solved
 
     def state_dict(self) -> dict:
         return {}
@@ -138,4 +153,18 @@ def _scores(problem: Problem, columns: Tensor, parts: list[Tensor], fold: Tensor
 
 @torch.no_grad()
 def _value(loss: Loss) -> float:
-    return loss().nan_to_num(torch.inf).item()
+    """The loss, infinite where the flow diverges."""
+    try:
+        return loss().nan_to_num(torch.inf).item()
+    except IntegrationError:
+        return torch.inf
+
+
+def _thinned(windows: Trajectory) -> Trajectory:
+    """All windows, or as many, evenly spaced, as give about `MOST_ROWS` equations."""
+    each = 2 * windows.n_steps * windows.q.shape[-1] * windows.q.shape[-2]
+    most = max(2 * FOLDS, MOST_ROWS // each)
+    if len(windows) <= most:
+        return windows
+    rows = torch.linspace(0, len(windows) - 1, most, device=windows.q.device).long()
+    return Trajectory(windows.times[rows], windows.q[rows], windows.p[rows], windows.bodies.map(lambda x: x[rows]))

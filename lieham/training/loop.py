@@ -86,8 +86,9 @@ class Trainer:
         self._elapsed, self._started = self.seconds, time.perf_counter()
 
     def _next_stage(self) -> None:
-        self.model.load_state_dict(self.best_weights)
-        solved = self.history.rows and self.history.best < self.config.tolerance
+        solved = self.history.best < self.config.tolerance
+        if solved or self.stages[self.stage].hands_on:
+            self.model.load_state_dict(self.best_weights)
         self.stage, self.done, self.stale = len(self.stages) if solved else self.stage + 1, 0, 0
 
     def _is_stale(self) -> bool:

@@ -38,6 +38,8 @@ class Stage(ABC):
         """One step (of `self.stride` counts); returns the loss before it. IntegrationError when it is not finite."""
 
     stride: int = 1
+    hands_on: bool = True
+    """The next stage begins from the best weights so far; if False, from those before this stage."""
     fixed: bool = True
     """It minimises the loss of one fixed set of windows, not of windows drawn anew."""
 
