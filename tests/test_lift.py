@@ -98,6 +98,33 @@ def test_a_radius_is_in_the_units_of_the_data():
         assert bool(model.field(bodies).force(ZERO, q).any()) == felt
 
 
+# Radial functions
+
+
+@pytest.mark.parametrize("group", ["SE(2)", "SO(2)", "SO(3)", "T(2)", "SE(2)xTrivial(1)"])
+def test_scales_are_measured_for_each_length_in_the_units_of_the_model(group):
+    """From half the smallest length to twice the largest; a length that is always 0 keeps its first scales."""
+    model = HLieConv(group, 1)
+    d = model.group.space_dim
+    data = Springs(3, d).generate(1, 0, 0, points=5).train
+    model.calibrate(data)
+    lift, unit = model.potential.network.lift, model.potential.length
+    q = data.q[0] / unit
+    lengths = lift.group.pair_lengths(q.unsqueeze(-2), q.unsqueeze(-3)).flatten(0, -2)
+    for c, scales in zip(lengths.unbind(-1), lift.scales, strict=True):
+        assert scales[0].item() == pytest.approx(c[c > 0].min().sqrt().item() / 2, rel=1e-12)
+        assert scales[-1].item() == pytest.approx(2 * c.max().sqrt().item(), rel=1e-12)
+        torch.testing.assert_close(scales[1:] / scales[:-1], (scales[1] / scales[0]).expand(len(scales) - 1))
+
+
+def test_without_bases_a_point_lift_sees_the_pair_coordinates_alone():
+    lift = PointLift(make_group("SO(2)"), bases=0)
+    q, _, bodies = cloud(2, n=3, batch=1)
+    pairs = lift(q, bodies.mask)
+    want = lift.group.pair_coordinates(q.unsqueeze(-2), q.unsqueeze(-3))
+    assert torch.equal(pairs.coordinates, want) and torch.equal(pairs.embedding, want)
+
+
 # Edges
 
 
@@ -145,8 +172,16 @@ def test_lieconv_on_edges_is_its_formula(dim):
         dots = [to @ back] + ([to[0] * back[1] - to[1] * back[0]] if dim == 2 else [])
         one, zero = torch.ones_like(a), torch.zeros_like(a)
         skip = [one, a, *[zero] * (2 + len(dots))] if same else [zero, zero, a, b, *dots]
-        seen = [(1 + x / s**2) ** -0.5 for x in (a, b, c) for s in lift.scales]
-        seen += [one if same else zero] + [x / ((1 + a) * (1 + b)) ** 0.5 for x in dots]
+        wide = lift.scales[0].flip(0)[::2][:4]
+        seen = [one if same else zero]
+        seen += [(1 + a / s**2) ** -p if same else zero for p in (0.5, 1, 2, 4, 6) for s in lift.scales[0]]
+        cosine, *sine = (x / ((1 + a) * (1 + b)) ** 0.5 for x in dots)
+        ends = [(p, s) for p in (2, 6) for s in wide]
+        couples = [(u, v) for k, u in enumerate(ends) for v in ends[k:]]
+        for u in (one, cosine, cosine**2, *sine):
+            for (p, s), (power, t) in couples:
+                seen.append(zero if same else u * (1 + a / s**2) ** -p * (1 + b / t**2) ** -power)
+        seen += [(1 + x / s**2) ** -0.5 for x in (a, b, c) for s in wide]
         e = torch.stack(seen)
         return conv.kernel.skip(torch.stack(skip)) + conv.kernel.wide(e) + conv.kernel.mlp(e)
 
@@ -244,6 +279,9 @@ def test_turns_are_haar(name):
         (lambda: SampledLift(make_group("T(2)")), r"lift must be PointLift for T\(2\), which acts freely"),
         (lambda: SampledLift(make_group("SE(2)"), samples=0), "samples must be at least 1, got 0"),
         (lambda: CosetLift(make_group("SE(2)"), radius=1.0, fill=0.5), "radius and fill must not both be given"),
+        (lambda: CosetLift(make_group("SE(2)"), bases=0), "bases must be at least 1, got 0"),
+        (lambda: PointLift(make_group("T(2)"), bases=-1), "bases must be at least 0, got -1"),
+        (lambda: EdgeLift(make_group("SE(2)"), bases=3), "bases must be at least 4, got 3"),
         (lambda: CosetLift(make_group("SE(2)"), radius=-1.0), "radius must be positive and finite, got -1.0"),
         (lambda: CosetLift(make_group("SE(2)"), fill=1.5), r"fill must be in \(0, 1\], got 1.5"),
         (lambda: PointLift(make_group("R*(2)"), radius=1.0), r"must go with a group that keeps lengths, got R\*\(2\)"),
@@ -266,4 +304,4 @@ def test_more_points_than_frames_are_refused():
 
 def test_every_lift_has_its_name():
     assert set(LIFTS) == {"point", "coset", "edge", "sampled"}
-    assert repr(EdgeLift(make_group("SE(2)"), radius=2.0)) == "EdgeLift(SE(2), radius=2.0, bases=6)"
+    assert repr(EdgeLift(make_group("SE(2)"), radius=2.0)) == "EdgeLift(SE(2), radius=2.0, bases=12)"

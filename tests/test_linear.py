@@ -7,10 +7,11 @@ from lieham import HLieConv
 from lieham.data import Dataset
 from lieham.errors import Interrupted
 from lieham.integrate import make_integrator
+from lieham.models import load_model
 from lieham.state import Bodies
 from lieham.training import TrainConfig, Trainer, fit
 from lieham.training.equations import assemble, hermite
-from systems import Coulomb, Springs
+from systems import Bending, Coulomb, Springs
 from systems.floors import free_flight, window_mse
 
 
@@ -72,7 +73,7 @@ def test_hermite_is_exact_for_polynomials_of_degree_nine():
 def test_equations_hold_for_the_model_that_made_the_data():
     """Windows of a random model itself: its own weights solve the equations, others do not."""
     data = few(Springs(4, 2)).train
-    model = HLieConv("SE(2)", 1, width=8)
+    model = HLieConv("SE(2)", 1, width=8, lift="coset")
     trainer = Trainer(model, data, None, TrainConfig())
     with torch.no_grad():
         path = make_integrator("rkn4", substeps=16).integrate(model.field(data.bodies), data.state(0), data.times)
@@ -110,14 +111,14 @@ def test_the_paper_s_block_has_no_linear_stage():
 
 
 def test_tolerance_decides_whether_other_stages_follow():
-    rows = fit(HLieConv("SE(2)", 1, width=8), few(Springs(4, 2)), steps=2, refine=0, tolerance=0.0).rows
+    rows = fit(HLieConv("SE(2)", 1, width=8, lift="coset"), few(Springs(4, 2)), steps=2, refine=0, tolerance=0.0).rows
     assert [row["stage"] for row in rows] == ["linear", "adam"]
 
 
 def test_a_solution_that_is_worse_is_not_taken():
     """A model that has converged keeps its weights bit for bit."""
     data = few(Springs(4, 2))
-    model = HLieConv("SE(2)", 1, width=8)
+    model = HLieConv("SE(2)", 1, width=8, lift="coset")
     fit(model, Dataset(train=data.train))
     trainer = Trainer(model, data.train, None, TrainConfig())
     before = {name: x.clone() for name, x in model.state_dict().items()}
@@ -134,7 +135,7 @@ def test_an_interrupted_solution_is_undone():
     """The stop that comes with the third loss leaves the weights as they were."""
     asked = []
     data = few(Springs(4, 2))
-    model = HLieConv("SE(2)", 1, width=8)
+    model = HLieConv("SE(2)", 1, width=8, lift="coset")
     before = {name: x.clone() for name, x in model.state_dict().items() if "kernel" in name}
     trainer = Trainer(model, data.train, None, TrainConfig(), stop=lambda: bool(asked.append(1)) or len(asked) > 2)
     with pytest.raises(Interrupted):
@@ -164,6 +165,63 @@ def test_bodies_at_one_point_raise_nothing():
     """All bodies of all windows at one point: no force explains the data, and the other stages still run."""
     data = few(Springs(4, 2)).train
     q = data.q[:, :, :1].expand_as(data.q)
-    rows = fit(HLieConv("SE(2)", 1, width=8), Dataset(train=type(data).of(data.times, q, data.p, data.bodies)),
+    rows = fit(HLieConv("SE(2)", 1, width=8, lift="coset"), Dataset(train=type(data).of(data.times, q, data.p, data.bodies)),
                steps=2, refine=0).rows  # fmt: skip
     assert rows[-1]["stage"] == "adam"
+
+
+# Which lift
+
+
+@pytest.mark.parametrize(
+    ("law", "lift", "wanted"),
+    [(Bending(3, 2), None, "edge"), (Springs(3, 2), None, "coset"), (Bending(3, 2), "coset", "coset")],
+    ids=["angles", "pairs", "asked for"],
+)
+def test_angles_are_seen_where_pairs_do_not_hold_the_law(law, lift, wanted):
+    data = few(law, 40)
+    model = HLieConv("SE(2)", data.n_features, lift=lift)
+    weights = model.potential
+    fit(model, data, steps=1, refine=0)
+    assert model.config["lift"]["kind"] == model.potential.network.lift.kind == wanted
+    assert (model.potential is weights) == (wanted == (lift or "coset"))
+    gain = window_mse(free_flight(data.test), data.test).median() / median_error(model, data.test)
+    assert (gain > 1e3) == (lift is None), "100 is what is asked of every law"
+
+
+def median_error(model, x):
+    with torch.no_grad():
+        path = make_integrator("rkn4").integrate(model.field(x.bodies), x.state(0), x.times)
+    return window_mse(path, x).median()
+
+
+def test_a_run_that_chose_its_lift_is_resumed_and_loaded_with_it(tmp_path):
+    data = few(Bending(3, 2), 20)
+    settings = {"steps": 2, "refine": 0, "evaluate_every": 1, "tolerance": 0.0}
+    whole = HLieConv("SE(2)")
+    fit(whole, data, **settings)
+    model = HLieConv("SE(2)")
+
+    def interrupt(done, total):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, data, run=tmp_path / "run", progress=interrupt, **settings)
+    again = HLieConv("SE(2)")
+    fit(again, data, run=tmp_path / "run", resume=True, **settings)
+    loaded = load_model(tmp_path / "run" / "model.safetensors")
+    assert loaded.config["lift"]["kind"] == "edge"
+    for other in (again, loaded):
+        for name, value in whole.state_dict().items():
+            assert torch.equal(other.state_dict()[name], value), name
+
+
+def test_a_lift_is_chosen_before_anything_was_learned_and_never_after():
+    data = few(Bending(3, 2), 10)
+    model = HLieConv("SE(2)")
+    assert model.lift_is_open
+    model.calibrate(data.train)
+    assert not model.lift_is_open
+    assert not HLieConv("SE(2)", lift="coset").lift_is_open
+    assert not HLieConv("T(2)").lift_is_open

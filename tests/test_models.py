@@ -231,6 +231,19 @@ def test_weights_follow_the_seed_and_leave_the_global_generator_alone():
 # LieConv against its formula
 
 
+def invariants(lift, x, y):
+    """What the kernel sees of two points, one number after the other."""
+    plain, lengths = lift.group.pair_coordinates(x, y), lift.group.pair_lengths(x, y)
+    others = [plain[k] for k in lift.group.beside_lengths]
+    radial = [
+        (1 + c / s**2) ** -p
+        for p in (0.5, 1, 2, 4, 6)
+        for c, scales in zip(lengths, lift.scales, strict=True)
+        for s in scales
+    ]
+    return torch.stack([*others, *lengths]), torch.stack([*others, *radial])
+
+
 @models
 def test_lieconv_is_its_formula(name):
     """h_i = b + Σ_j w_ij Σ_k K_k(a_ij) W_k f_j in loops, its first and second derivatives too."""
@@ -252,8 +265,8 @@ def test_lieconv_is_its_formula(name):
             for j in range(3 if i < 3 else 0):
                 if i == j and group.symmetric_pairs:
                     continue
-                a = group.pair_coordinates(x[0, i], x[0, j])
-                kernel = conv.kernel.skip(a) + conv.kernel.wide(lift.embed(a)) + conv.kernel.mlp(lift.embed(a))
+                a, e = invariants(lift, x[0, i], x[0, j])
+                kernel = conv.kernel.skip(a) + conv.kernel.wide(e) + conv.kernel.mlp(e)
                 total = total + sum(kernel[k] * (W[k] @ values[0, j]) for k in range(2))
             rows.append(total)
         return torch.stack(rows)[None]
@@ -382,7 +395,7 @@ def test_precision_is_saved_as_it_is(tmp_path):
         (("SE(2)",), {"blocks": 0}, "blocks must be at least 1, got 0"),
         (("SE(2)",), {"block": "big"}, "block must be one of gated, paper, got 'big'"),
         (("SU(2)",), {}, r"group must be one of .*, got 'SU\(2\)'"),
-        (("SE(2)",), {"lift": PointLift(make_group("T(2)"))}, r"lift must be one of SE\(2\), got PointLift\(T\(2\)\)"),
+        (("SE(2)",), {"lift": PointLift(make_group("T(2)"))}, r"lift must be one of SE\(2\), got PointLift\(T\(2\), bases=12\)"),
     ],
 )
 def test_a_bad_argument_is_named(arguments, settings, message):

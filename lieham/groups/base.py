@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from typing import ClassVar
 
 import torch
@@ -76,11 +77,27 @@ class Group(ABC):
         """The pair coordinates of N, the part that acts freely (see `stabiliser_sample`)."""
         return self.pair_coordinates(x, y)
 
+    def pair_lengths(self, x: Float[Tensor, "*#batch d"], y: Float[Tensor, "*#batch d"]) -> Tensor:
+        """Squared lengths (*batch, k) that no motion of the group changes, for radial functions.
+
+        |x − y|² where all motions are isometries, |x|² and |y|² too where they fix the origin; k may be 0.
+        """
+        x, y = torch.broadcast_tensors(x, y)
+        distances, radii = self._keeps
+        found = [(x - y).square()] * distances + [x.square(), y.square()] * radii
+        return torch.stack([v.sum(-1) for v in found], -1) if found else x[..., :0]
+
+    @cached_property
+    def _keeps(self) -> tuple[bool, bool]:
+        """Whether no motion changes distances, and whether none changes radii."""
+        distances = bool(self.isometries.all())
+        return distances, distances and not bool(self.generators()[1].any())
+
     @property
-    def squared_lengths(self) -> tuple[bool, ...]:
-        """Which pair coordinates are squared lengths, for a kernel to see through radial functions (CosetLift)."""
+    def beside_lengths(self) -> tuple[int, ...]:
+        """Which pair coordinates `pair_lengths` do not tell already."""
         origin = torch.zeros(self.space_dim)
-        return (not self.acts_freely,) * self.pair_coordinates(origin, origin).shape[-1]
+        return tuple(range(self.pair_coordinates(origin, origin).shape[-1]))
 
     def hat(self, a: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch d1 d1"]:
         """Σ_k a_k [[A_k, b_k], [0, 0]], the matrix of an algebra vector."""

@@ -17,6 +17,7 @@ class _Euclidean(Group):
     """What SE(2) and SE(3) share: a = (u, w), translation part first; exp(a) = [[R(w), V(w) u], [0, 1]]."""
 
     symmetric_pairs: ClassVar[bool] = True
+    beside_lengths = ()
 
     def __init__(self, rotations: SO2 | SO3):
         d = rotations.space_dim

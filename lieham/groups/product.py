@@ -102,6 +102,16 @@ class DirectProduct(Group):
         """Those of the factors, one after the other."""
         return torch.cat([factor.free_coordinates(u, v) for factor, u, v in self._apart(x, y)], -1)
 
+    def pair_lengths(self, x: Tensor, y: Tensor) -> Tensor:
+        """Those of the factors, one after the other, then those of the whole space."""
+        parts = [factor.pair_lengths(u, v) for factor, u, v in self._apart(x, y)]
+        return torch.cat([*parts, super().pair_lengths(x, y)], -1)
+
     @property
-    def squared_lengths(self) -> tuple[bool, ...]:
-        return tuple(flag for factor in self.factors for flag in factor.squared_lengths)
+    def beside_lengths(self) -> tuple[int, ...]:
+        found, start = [], 0
+        for factor in self.factors:
+            origin = torch.zeros(factor.space_dim)
+            found += [start + k for k in factor.beside_lengths]
+            start += factor.pair_coordinates(origin, origin).shape[-1]
+        return tuple(found)

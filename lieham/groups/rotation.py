@@ -28,6 +28,7 @@ class SO2(Group):
     name = "SO(2)"
     space_dim, lie_dim = 2, 1
     charges = ("L",)
+    beside_lengths = (1,)
 
     def generators(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None):
         A = torch.tensor([[[0.0, -1.0], [1.0, 0.0]]], dtype=dtype, device=device)
@@ -70,6 +71,7 @@ class SO3(Group):
     name = "SO(3)"
     space_dim, lie_dim = 3, 3
     charges = ("L_x", "L_y", "L_z")
+    beside_lengths = ()
 
     def generators(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None):
         A = cross_matrix(torch.eye(3, dtype=dtype, device=device))

@@ -122,11 +122,17 @@ class Lift(nn.Module, ABC):
         return weight * cutoff((x.unsqueeze(-2) - x.unsqueeze(-3)).square().sum(-1), self.radius)
 
     @torch.no_grad()
-    def settle(self, distances: Float[Tensor, " pairs"], length: Tensor) -> None:
-        """Measure the radius that has the `fill` wanted, from distances of training data, in units of `length`."""
-        if self.settings["fill"] is not None and len(distances):
-            ranked = distances.sort().values
-            self.radius.copy_(ranked[round(float(self.settings["fill"]) * (len(ranked) - 1))])
+    def settle(
+        self, q: Float[Tensor, "*batch time n d"], mask: Bool[Tensor, "*batch n"], length: Float[Tensor, ""]
+    ) -> None:
+        """Measure what depends on the data, once, in units of `length`: the radius that has the `fill` wanted."""
+        fill, n = self.settings["fill"], q.shape[-2]
+        if fill is not None and n > 1:
+            i, j, _, _ = unordered(n, q.device)
+            real = (mask[..., i] & mask[..., j]).unsqueeze(-2).expand(*q.shape[:-2], -1)
+            ranked = (q[..., i, :] - q[..., j, :]).norm(dim=-1)[real].sort().values
+            if len(ranked):
+                self.radius.copy_(ranked[round(float(fill) * (len(ranked) - 1))])
         self.radius.div_(length)
 
     def redraw(self, generator: torch.Generator) -> None:

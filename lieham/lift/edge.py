@@ -8,11 +8,14 @@ from typing import ClassVar
 
 import torch
 
-from lieham.errors import InputError
+from lieham.errors import InputError, expected
 from lieham.groups import Group
 from lieham.lift.base import Lift, Pairs
-from lieham.lift.point import radial, scales
+from lieham.lift.radial import POWERS, measured_scales, rationals, scales
 from lieham.typing import Bool, Float, Int, Tensor
+
+TRIPLE_SCALES = 4
+TRIPLE_POWERS = (2.0, 6.0)
 
 
 @dataclass(frozen=True)
@@ -56,24 +59,57 @@ class EdgeLift(Lift):
     every energy of two and three bodies, angles included, and a second one dihedral angles. In space two directions
     do not tell left from right: there it is blind to mirror images, as distances are.
 
-    Raises InputError for other groups.
+    The kernel sees what it sees with CosetLift of the pairs k = j (`bases` scales), and of the others the products
+    R_a(|r_ij|²) R_b(|r_ik|²) u, a ≤ b, of radial functions with u = 1, c, c² and the sine (in the plane), where c =
+    r_ij·r_ik / √((1 + |r_ij|²)(1 + |r_ik|²)) tends to a cosine; then the three sides each alone.
+
+    Raises InputError for other groups, and for fewer than `TRIPLE_SCALES` bases.
     """
 
     exact: ClassVar[bool] = True
     kind = "edge"
+    scales: Tensor
 
-    def __init__(self, group: Group, radius: float | None = None, fill: float | None = None, bases: int = 6):
+    def __init__(self, group: Group, radius: float | None = None, fill: float | None = None, bases: int = 12):
         if group.name not in ("SE(2)", "SE(3)"):
             raise InputError(f"lift must be PointLift or CosetLift for {group}, got EdgeLift: it is for SE(2), SE(3)")
+        if bases < TRIPLE_SCALES:
+            raise expected("bases", f"at least {TRIPLE_SCALES}", bases)
         super().__init__(group, radius, fill)
         self.settings |= {"bases": bases}
-        self.scales = scales(bases)
+        self.register_buffer("scales", torch.tensor([scales(bases)], dtype=torch.float64))
         products = 2 if group.space_dim == 2 else 1
         self.coordinate_dim = 4 + products
-        self.embedding_dim = 1 + 3 * bases + products
+        wide = torch.arange(bases - 1, -1, -2)[:TRIPLE_SCALES]
+        self.register_buffer("wide", wide, persistent=False)
+        each = len(TRIPLE_POWERS) * len(wide)
+        self.register_buffer("couples", torch.triu_indices(each, each), persistent=False)
+        self.angles = products + 2
+        self.embedding_dim = 1 + len(POWERS) * bases + self.angles * self.couples.shape[1] + 3 * len(wide)
+
+    wide: Tensor
+    couples: Tensor
 
     def feature_dim(self, features: int) -> int:
         return 2 * features
+
+    @torch.no_grad()
+    def settle(self, q: Tensor, mask: Tensor, length: Tensor) -> None:
+        """Measure the radius, as every lift does, and the scales."""
+        super().settle(q, mask, length)
+        real = (mask[..., :, None] & mask[..., None, :]).unsqueeze(-3).expand(*q.shape[:-1], -1)
+        squared = (q.unsqueeze(-2) - q.unsqueeze(-3)).square().sum(-1)[real] / length.square()
+        found = measured_scales(squared, self.scales.shape[1])
+        if found is not None:
+            self.scales.copy_(found)
+
+    def order(self) -> Tensor:
+        """The widest scale first; of two, the narrower counts."""
+        late = (self.scales.shape[1] - torch.arange(self.scales.shape[1])).float()
+        each = late[self.wide.cpu()].repeat(len(TRIPLE_POWERS))
+        couples = each[self.couples.cpu()].amax(0)
+        parts = [torch.ones(1), late.repeat(len(POWERS)), couples.repeat(self.angles), late[self.wide.cpu()].repeat(3)]
+        return torch.cat(parts)
 
     def pairs(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Pairs:
         target, source, flat = _edges(x.shape[-2], x.device)
@@ -81,20 +117,38 @@ class EdgeLift(Lift):
         weight = self.weight(x, mask).flatten(-2).index_select(-1, flat).unflatten(-1, target.shape)
         to, back = r.unsqueeze(-2), r.unsqueeze(-3)
         squared = r.square().sum(-1)
-        to2, back2 = torch.broadcast_tensors(squared.unsqueeze(-1), squared.unsqueeze(-2))
-        third = (to - back).square().sum(-1)
         products = [(to * back).sum(-1)]
         if x.shape[-1] == 2:
             products.append(to[..., 0] * back[..., 1] - to[..., 1] * back[..., 0])
+        to2, back2 = torch.broadcast_tensors(squared.unsqueeze(-1), squared.unsqueeze(-2))
         same = torch.eye(target.shape[1], dtype=x.dtype, device=x.device).expand_as(to2)
         apart = 1 - same
-        lengths = torch.stack([to2, back2, third], -1)
-        bounded = ((1 + to2) * (1 + back2)).rsqrt()
         coordinates = torch.stack([same, same * to2, *(apart * c for c in (to2, back2, *products))], -1)
+        third = (to - back).square().sum(-1)
         embedding = torch.cat(
-            [radial(lengths, self.scales), torch.stack([same, *(bounded * c for c in products)], -1)], -1
+            [
+                same[..., None],
+                same[..., None] * rationals(squared[..., None], self.scales).unsqueeze(-2),
+                apart[..., None] * self._triples(squared, to2, back2, products),
+                rationals(torch.stack([to2, back2, third], -1), self._wide(), (0.5,)),
+            ],
+            -1,
         )
         return EdgePairs(coordinates, embedding, weight, mask, source, target)
+
+    def _wide(self) -> Tensor:
+        """The few scales of triples."""
+        return self.scales[:, self.wide]
+
+    def _triples(self, squared: Tensor, to2: Tensor, back2: Tensor, products: list[Tensor]) -> Tensor:
+        """R_a(|r_ij|²) R_b(|r_ik|²) u for every angle function u and couple a ≤ b."""
+        each = rationals(squared[..., None], self._wide(), TRIPLE_POWERS)
+        first, second = self.couples
+        couples = each[..., first].unsqueeze(-2) * each[..., second].unsqueeze(-3)
+        bounded = ((1 + to2) * (1 + back2)).rsqrt()
+        cosine, *sine = (bounded * c for c in products)
+        angles = [torch.ones_like(cosine), cosine, cosine.square(), *sine]
+        return torch.cat([u[..., None] * couples for u in angles], -1)
 
 
 @lru_cache(maxsize=32)

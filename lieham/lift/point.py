@@ -2,69 +2,103 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from functools import lru_cache
 from typing import ClassVar
 
 import torch
 
-from lieham.errors import InputError
+from lieham.errors import InputError, expected
 from lieham.groups import Group
 from lieham.lift.base import Lift, OrderedPairs, Pairs, UnorderedPairs, unordered
+from lieham.lift.radial import POWERS, measured_scales, rationals, scales
 from lieham.typing import Bool, Float, Tensor
 
 
 class _OneElement(Lift):
-    """What both share: the group's own invariants of two points are the pair coordinates."""
+    """What both share: a kernel over the group's invariants of two points.
 
-    def __init__(self, group: Group, radius: float | None, fill: float | None):
+    The coordinates are those pair coordinates that squared lengths do not tell, and the squared lengths c that the
+    group keeps (`Group.pair_lengths`). The embedding is the former as they are, and (1 + c/s²)^(−p) for p in `POWERS`
+    at `bases` scales s of each c, geometric from half the smallest in the training data to twice the largest
+    (`settle`): smooth where bodies meet, and together close to any smooth law between.
+    """
+
+    scales: Tensor
+
+    def __init__(self, group: Group, radius: float | None, fill: float | None, bases: int):
         super().__init__(group, radius, fill)
+        self.settings |= {"bases": bases}
         origin = torch.zeros(1, group.space_dim)
-        self.coordinate_dim = group.pair_coordinates(origin, origin).shape[-1]
+        plain = group.pair_coordinates(origin, origin).shape[-1]
+        lengths = group.pair_lengths(origin, origin).shape[-1] if bases else 0
+        self.others = list(group.beside_lengths if bases else range(plain))
+        self.all_others = len(self.others) == plain
+        self.register_buffer("scales", torch.tensor(scales(bases), dtype=torch.float64).repeat(lengths, 1))
+        self.coordinate_dim = len(self.others) + lengths
+        self.embedding_dim = len(self.others) + len(POWERS) * self.scales.numel()
 
-    @abstractmethod
-    def embed(self, coordinates: Float[Tensor, "*pairs k"]) -> Float[Tensor, "*pairs e"]:
-        """What the kernel's network sees of pair coordinates."""
+    @torch.no_grad()
+    def settle(self, q: Tensor, mask: Tensor, length: Tensor) -> None:
+        """Measure the radius, as every lift does, and the scales."""
+        super().settle(q, mask, length)
+        if not len(self.scales):
+            return
+        real = (mask[..., :, None] & mask[..., None, :]).unsqueeze(-3).expand(*q.shape[:-1], -1)
+        lengths = self.group.pair_lengths(q.unsqueeze(-2), q.unsqueeze(-3))[real] / length.square()
+        for own, squared in zip(self.scales, lengths.unbind(-1), strict=True):
+            found = measured_scales(squared, len(own))
+            if found is not None:
+                own.copy_(found)
+
+    def order(self) -> Tensor:
+        """The other coordinates, then the widest scale first."""
+        lengths, bases = self.scales.shape
+        late = (bases - torch.arange(bases, dtype=torch.float32)).repeat(len(POWERS) * lengths)
+        return torch.cat([torch.ones(len(self.others)), late])
 
     def pairs(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Pairs:
         weight = self.weight(x, mask)
         if not self.group.symmetric_pairs:
-            coordinates = self.group.pair_coordinates(x.unsqueeze(-2), x.unsqueeze(-3))
-            return OrderedPairs(coordinates, self.embed(coordinates), weight, mask)
+            return OrderedPairs(*self._invariants(x.unsqueeze(-2), x.unsqueeze(-3)), weight, mask)
         i, j, index, others = unordered(x.shape[-2], x.device)
-        coordinates = self.group.pair_coordinates(x.index_select(-2, i), x.index_select(-2, j))
-        return UnorderedPairs(coordinates, self.embed(coordinates), weight * others, mask, index)
+        invariants = self._invariants(x.index_select(-2, i), x.index_select(-2, j))
+        return UnorderedPairs(*invariants, weight * others, mask, index)
+
+    def _invariants(self, x: Tensor, y: Tensor) -> tuple[Float[Tensor, "*pairs k"], Float[Tensor, "*pairs e"]]:
+        """Coordinates and embedding of pairs of points."""
+        parts = []
+        if self.others:
+            plain = self.group.pair_coordinates(x, y)
+            parts.append(plain if self.all_others else plain[..., self.others])
+        if not len(self.scales):
+            return parts[0], parts[0]
+        lengths = self.group.pair_lengths(x, y)
+        return torch.cat([*parts, lengths], -1), torch.cat([*parts, rationals(lengths, self.scales)], -1)
 
 
 class PointLift(_OneElement):
     """One group element a point, for groups that act freely: T(d), Trivial, SO(2) off the origin.
 
-    The pair coordinates embed g_j⁻¹ g_i and both orbits (Finzi et al. 2020, arXiv 2002.12880, section 4.2).
+    The pair coordinates embed g_j⁻¹ g_i and both orbits (Finzi et al. 2020, arXiv 2002.12880, section 4.2); with
+    `bases=0` they are all that the kernel sees, as in the paper.
     Raises InputError for a group whose points have a stabiliser: one element a point would not be invariant.
     """
 
     exact: ClassVar[bool] = True
     kind = "point"
 
-    def __init__(self, group: Group, radius: float | None = None, fill: float | None = None):
+    def __init__(self, group: Group, radius: float | None = None, fill: float | None = None, bases: int = 12):
         if not group.acts_freely:
             raise InputError(f"lift must be CosetLift for {group}, whose points have a stabiliser, got PointLift")
-        super().__init__(group, radius, fill)
-        self.embedding_dim = self.coordinate_dim
-
-    def embed(self, coordinates: Tensor) -> Tensor:
-        """The coordinates themselves."""
-        return coordinates
+        if bases < 0:
+            raise expected("bases", "at least 0", bases)
+        super().__init__(group, radius, fill, bases)
 
 
 class CosetLift(_OneElement):
     """The kernel lives on the double coset H\\G/H, for isometry groups with a stabiliser H: SE(d), SO(3).
 
-    Averaging over H leaves squared lengths c = |x_i − x_j|² (and radii, for SO(3)), so nothing is sampled. The
-    kernel sees powers of 1/(1 + c/s²) at `bases` scales s, geometric from half the smallest distance in the training
-    data to twice the largest (`settle`): smooth where bodies meet, and together close to any smooth law between.
-    The kernel's linear skip in c alone goes on beyond the data, where these flatten. Coordinates that are no squared
-    lengths (of the factors of a product that act freely) are seen as they are.
+    Averaging over H leaves squared lengths c = |x_i − x_j|² (and radii, for SO(3)), so nothing is sampled.
+    The kernel's linear skip in c goes on beyond the data, where the radial functions flatten.
 
     Raises InputError for a group that acts freely and has nothing to average over.
     """
@@ -75,65 +109,6 @@ class CosetLift(_OneElement):
     def __init__(self, group: Group, radius: float | None = None, fill: float | None = None, bases: int = 12):
         if group.acts_freely:
             raise InputError(f"lift must be PointLift for {group}, which acts freely, got CosetLift")
-        super().__init__(group, radius, fill)
-        self.settings |= {"bases": bases}
-        self.register_buffer("scales", torch.tensor(scales(bases), dtype=torch.float64))
-        flags = group.squared_lengths
-        self.lengths = [k for k, flag in enumerate(flags) if flag]
-        self.others = [k for k, flag in enumerate(flags) if not flag]
-        self.embedding_dim = len(POWERS) * bases * len(self.lengths) + len(self.others)
-
-    scales: Tensor
-
-    @torch.no_grad()
-    def settle(self, distances: Float[Tensor, " pairs"], length: Tensor) -> None:
-        """Measure the radius, as every lift does, and the scales; the closest thousandth of the pairs may be closer."""
-        super().settle(distances, length)
-        apart = distances[distances > 0]
-        if len(apart):
-            ranked = apart.sort().values / length
-            few = len(ranked) // 1000
-            most = 2 * ranked[-1 - few]
-            least = (ranked[few] / 2).clamp(min=1e-6 * most)
-            place = torch.linspace(0, 1, len(self.scales), dtype=most.dtype, device=most.device)
-            self.scales.copy_(least * (most / least) ** place)
-
-    def order(self) -> Tensor:
-        """The widest scale first."""
-        bases = len(self.scales)
-        order = (bases - torch.arange(bases, dtype=torch.float32)).repeat(len(POWERS) * len(self.lengths))
-        return torch.cat([order, torch.ones(len(self.others))])
-
-    def embed(self, coordinates: Tensor) -> Tensor:
-        """(1 + c/s²)^(−p) of every squared length c, scale s and p of `POWERS`; then the other coordinates."""
-        if not self.others:
-            return rationals(coordinates, self.scales)
-        return torch.cat([rationals(coordinates[..., self.lengths], self.scales), coordinates[..., self.others]], -1)
-
-
-POWERS = (0.5, 1.0, 2.0, 4.0, 6.0)
-
-
-def rationals(squared: Float[Tensor, "*batch k"], lengths: Float[Tensor, " s"]) -> Float[Tensor, "*batch e"]:
-    """(1 + c/s²)^(−p) of squared lengths c at scales s, for p in `POWERS`."""
-    root = (1 + squared[..., None] * lengths.to(squared).reciprocal().square()).rsqrt()
-    once = root.square()
-    twice = once.square()
-    fourth = twice.square()
-    return torch.cat([root, once, twice, fourth, fourth * twice], -1).flatten(-2)
-
-
-def scales(bases: int) -> tuple[float, ...]:
-    """`bases` lengths from 1/8 to 4, geometric, in units of the model's length."""
-    return tuple(0.125 * 32 ** (k / max(bases - 1, 1)) for k in range(bases))
-
-
-def radial(squared: Float[Tensor, "*batch k"], lengths: tuple[float, ...]) -> Float[Tensor, "*batch e"]:
-    """(1 + c/s²)^(−1/2) of squared lengths c: smooth where bodies meet, bounded, and slow to decay."""
-    inverse = _inverse_squares(lengths, squared.dtype, squared.device)
-    return (1 + squared[..., None] * inverse).rsqrt().flatten(-2)
-
-
-@lru_cache(maxsize=32)
-def _inverse_squares(lengths: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    return torch.tensor([s**-2 for s in lengths], dtype=dtype, device=device)
+        if bases < 1:
+            raise expected("bases", "at least 1", bases)
+        super().__init__(group, radius, fill, bases)

@@ -56,7 +56,7 @@ class LieConvPotential(nn.Module):
         lift = self.network.lift
         if not keeps_form_in_other_units(lift.group):
             self.length.fill_(1.0)
-        lift.settle(distance[weight.expand_as(distance) > 0] if n > 1 else real.new_zeros(0), self.length)
+        lift.settle(data.q, data.bodies.mask, self.length)
         for k in range(features.shape[-1]):
             self.scale[k] = _rms(features[..., k], real.squeeze(-2))
         self.calibrated.fill_(True)
@@ -123,6 +123,7 @@ class HLieConv(SeparableHamiltonian):
         potential, config = make_potential(group, features, 1, lift=lift, seed=seed, **settings)
         super().__init__(potential)
         self.group, self.features, self.config = potential.network.lift.group, features, config
+        self._default_lift, self._seed = lift in (None, ""), seed
 
     @property
     def exact(self) -> bool:
@@ -132,6 +133,25 @@ class HLieConv(SeparableHamiltonian):
     def calibrate(self, data: Trajectory) -> None:
         """Measure the units of length, energy and features on training data, the first time it is called."""
         self.potential.calibrate(data)
+
+    @property
+    def lift_is_open(self) -> bool:
+        """No lift was asked for, nothing was measured on data yet, and the group has a lift that sees angles."""
+        return self._default_lift and not bool(self.potential.calibrated) and self.group.name in ("SE(2)", "SE(3)")
+
+    def see_angles(self) -> None:
+        """Put EdgeLift in the place of its lift, with fresh weights and units to be measured anew."""
+        weight, lift = next(self.parameters()), {"kind": "edge"} | _neighbourhood(self.config["lift"])
+        settings = {k: v for k, v in self.config.items() if k not in ("group", "features", "lift", "dtype")}
+        self.potential, self.config = make_potential(
+            self.group, self.features, 1, lift=lift, seed=self._seed, dtype=weight.dtype, **settings
+        )
+        self.to(weight.device)
+
+
+def _neighbourhood(settings: dict) -> dict:
+    """Those settings of a lift that every lift has."""
+    return {name: settings[name] for name in ("radius", "fill")}
 
 
 def make_potential(

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from math import log
+from math import inf, log
 
 import torch
 
 from lieham.errors import IntegrationError
 from lieham.models import HLieConv
-from lieham.nn import Kernel
 from lieham.state import Trajectory
-from lieham.training.equations import Problem, assemble, copy, reduce
+from lieham.training.choice import FOLDS, RIDGES, SOLVED, Choice, choose
+from lieham.training.equations import Problem, assemble, copy
 from lieham.training.loss import ShootingLoss
 from lieham.training.stages import Loss, Stage
-from lieham.typing import Float, Tensor
+from lieham.typing import Tensor
 
-RIDGES = tuple(10.0**-k for k in range(4, 20))
-"""Strengths of the ridge that cross-validation chooses from, for columns of largest element 1."""
-FOLDS = 5
-SLACK = log(2.0)
-"""How much worse, in the logarithm of the mean square, a simpler choice may be."""
 CORRECTIONS = 4
+GAIN = 4.0
+"""How many times less the lift with angles must leave of windows left out, to be taken."""
+MOST_BODIES = 8
 MOST_ROWS = 20_000
 """About how many equations are taken; of more windows, some, evenly spaced."""
 
@@ -47,30 +45,45 @@ class LinearStage(Stage):
     hands_on = False
 
     def __init__(self, model: torch.nn.Module, windows: Trajectory, loss: ShootingLoss, wanted: bool):
-        self._model, self.windows, self.loss, self._solved = model, _thinned(windows), loss, model
+        self._model, self._all, self.loss, self._solved = model, windows, loss, model
+        self.windows = _thinned(windows)
         linear = isinstance(model, HLieConv) and model.potential.network.blocks[-1].linear_in_kernel
         self.total = int(wanted and linear and model.exact and windows.n_steps > 1)
+        self._posed: Problem | None = None
+
+    def choose_lift(self) -> None:
+        """Let the model see angles where pairs of bodies leave `GAIN` times more of windows left out.
+
+        It has to be asked before other stages take hold of the model's weights. Not tried where pairs are enough, and
+        for more than `MOST_BODIES`: edges see all triples.
+        """
+        self._posed, pairs = _pose(self._model, self.windows, self.loss)
+        if pairs.left < SOLVED or pairs.left == inf or not 3 <= self.windows.q.shape[-2] <= MOST_BODIES:
+            return
+        other = deepcopy(self._model)
+        other.see_angles()
+        other.calibrate(self._all)
+        posed, edges = _pose(other, self.windows, self.loss)
+        if edges.left < pairs.left - log(GAIN):
+            self._model.see_angles()
+            self._model.calibrate(self._all)
+            self._posed = posed
 
     def step(self, loss: Loss) -> float:
-        kernel = self._model.potential.network.blocks[-1].conv.kernel
-        before, weights = _value(loss), (*kernel.linear(), kernel.mlp[-1].bias)
-        old = [x.detach().clone() for x in weights]
+        before, old = _value(loss), [x.detach().clone() for x in _weights(self._model)]
         try:
-            if self._solve(kernel, loss) < before:
+            if self._solve(loss) < before:
                 self._solved = deepcopy(self._model)
         finally:  # an interrupted step is undone too
-            copy(weights, old)
+            copy(_weights(self._model), old)
         return before
 
-    def _solve(self, kernel: Kernel, loss: Loss) -> float:
+    def _solve(self, loss: Loss) -> float:
         """Write the solution into the model; returns its loss."""
-        with torch.no_grad():
-            for x in (*kernel.linear(), kernel.mlp[-1].bias):
-                x.zero_()
-            problem = assemble(self._model, self.windows, self.loss)
-            order = kernel.order(self._model.potential.network.lift).repeat_interleave(problem.mixing.shape[1])
-            ridge, problem.columns = choose(problem, order.to(problem.A.device))
-        problem.decompose(ridge)
+        problem = self._posed or _pose(self._model, self.windows, self.loss)[0]
+        self._posed = None
+        _clear(self._model)
+        problem.decompose(problem.ridge)
         return self._descend(problem, loss)
 
     def _descend(self, problem: Problem, loss: Loss) -> float:
@@ -79,7 +92,7 @@ class LinearStage(Stage):
         Of the ridges from the chosen one up, the one with the least loss counts: where bodies meet more closely than
         at any node, functions that few pairs have seen can be wild, which the integrated windows show.
         """
-        weights = self._model.potential.network.blocks[-1].conv.kernel.linear()
+        weights = _weights(self._model)[:-1]
         tried = []
         for ridge in [x for x in RIDGES if x >= problem.ridge]:
             problem.ridge = ridge
@@ -114,41 +127,34 @@ class LinearStage(Stage):
         """Nothing: it is one step, and begins from the data alone."""
 
 
-def choose(problem: Problem, order: Float[Tensor, " columns"]) -> tuple[float, Tensor]:
-    """The ridge and the columns, the simplest of those that predict windows left out as well as any.
-
-    Columns are added in their `order`, some at a time. The score is the geometric mean of the error over windows left
-    out; the fewest columns within `SLACK` of the least one win, and with them the strongest ridge within it. With one
-    window nothing can be left out: all columns, and the ridge in the middle.
-    """
-    folds = min(FOLDS, len(problem.A))
-    if folds < 2:
-        return RIDGES[len(RIDGES) // 2], torch.ones_like(order, dtype=torch.bool)
-    fold = torch.arange(len(problem.A), device=problem.A.device) % folds
-    parts = [reduce(problem.A[fold == k], problem.y[fold == k]) for k in range(folds)]
-    levels = order.unique()
-    levels = levels[sorted({0, *range(len(levels) - 1, 0, -3)})]
-    choices = [order <= level for level in levels]
-    scores = torch.stack([_scores(problem, columns, parts, fold) for columns in choices])
-    good = scores <= scores.min() + SLACK
-    level = int(good.any(1).nonzero()[0])
-    return RIDGES[int(good[level].nonzero()[0])], choices[level]
+def _weights(model: HLieConv) -> tuple[Tensor, ...]:
+    """The last kernel's weights θ, and the bias of its outputs, which stays 0."""
+    kernel = model.potential.network.blocks[-1].conv.kernel
+    return *kernel.linear(), kernel.mlp[-1].bias
 
 
-def _scores(problem: Problem, columns: Tensor, parts: list[Tensor], fold: Tensor) -> Float[Tensor, " ridges"]:
-    """The mean log error on windows left out with these columns, for each of `RIDGES`."""
-    ridges = torch.tensor(RIDGES, dtype=problem.A.dtype, device=problem.A.device)
-    score = torch.zeros_like(ridges)
-    with_y = torch.cat([columns, columns.new_ones(1)])
-    for k in range(len(parts)):
-        kept = torch.cat([x[:, with_y] for i, x in enumerate(parts) if i != k])
-        kept = torch.linalg.qr(kept, mode="r").R
-        U, S, V = torch.linalg.svd(kept[:, :-1], full_matrices=False)
-        count = problem.count * (len(parts) - 1) / len(parts)
-        z = V.mT @ (S[:, None] / (S[:, None].square() + ridges * count) * (U.mT @ kept[:, -1:]))
-        left = problem.A[fold == k][..., columns] @ z - problem.y[fold == k][..., None]
-        score += left.square().mean(1).clamp(min=1e-30).log().sum(0)
-    return score / len(problem.A)
+@torch.no_grad()
+def _clear(model: HLieConv) -> None:
+    """Put those weights to 0."""
+    for x in _weights(model):
+        x.zero_()
+
+
+@torch.no_grad()
+def _pose(model: HLieConv, windows: Trajectory, loss: ShootingLoss) -> tuple[Problem, Choice]:
+    """The equations of the model's θ, with the functions and the ridge chosen; the model is left as it was."""
+    weights = _weights(model)
+    old = [x.clone() for x in weights]
+    _clear(model)
+    try:
+        problem = assemble(model, windows, loss)
+    finally:
+        copy(weights, old)
+    network = model.potential.network
+    order = network.blocks[-1].conv.kernel.order(network.lift).repeat_interleave(problem.mixing.shape[1])
+    choice = choose(problem, order.to(problem.A.device))
+    problem.ridge, problem.columns = choice.ridge, choice.columns
+    return problem, choice
 
 
 @torch.no_grad()

@@ -61,8 +61,11 @@ class Trainer:
             method = "rkn4" if isinstance(model, SeparableHamiltonian) else "rk4"
         self.loss = ShootingLoss(config.segment, method, config.substeps).to(train.q.device, train.q.dtype)
         self.loss.measure(self.fixed)
+        open_lift = getattr(model, "lift_is_open", False)
         model.calibrate(self.fixed)
         linear = LinearStage(model, self.fixed, self.loss, config.linear)
+        if linear.total and open_lift:
+            linear.choose_lift()
         self.stages: list[Stage] = [linear] * linear.total + [AdamStage(model, config), RefineStage(model, config)]
         self.history = History()
         self.stage, self.done, self.stale = 0, 0, 0
