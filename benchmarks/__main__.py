@@ -19,7 +19,7 @@ from lieham.errors import InputError, LiehamError, check_choice
 
 FOLDER = Path(__file__).parent
 BENCHMARKS = ("springs", "laws", "transfer")
-SCRIPTS = ("conservation", "subgroups", "invariance", "lifts", "lift_costs", "windows")
+SCRIPTS = ("conservation", "subgroups", "invariance", "lifts", "lift_costs", "windows", "tuning")
 """Scripts with options of their own; `python benchmarks/NAME.py` runs them too."""
 
 COMMANDS = ("all", "list", "table", "plot")
@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--size", choices=("quick", "full", "tiny"), default="quick", metavar="quick|full")
     parser.add_argument("--json", type=Path, help="results; runs/benchmarks/NAME-SIZE.json by default")
     parser.add_argument("--seeds", type=int, nargs="+", default=(), help="instead of the size's own")
+    parser.add_argument("--n_train", type=int, nargs="+", default=(), help="instead of the size's own")
     parser.add_argument("--only", nargs="+", default=(), metavar="MODEL|LAW", help="these models and laws alone")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--fresh", action="store_true", help="drop the results that the file holds")
@@ -78,7 +79,8 @@ def _run(name: str, given: argparse.Namespace) -> None:
     module = import_module(f"benchmarks.{name}")
     path = given.json or Path("runs", "benchmarks", f"{name}-{given.size}.json")
     records = Records(path, name, given.size, given.fresh)
-    module.run(Given(records, module.SIZES[given.size], tuple(given.seeds), tuple(given.only)))
+    chosen = (tuple(x) for x in (given.seeds, given.n_train, given.only))
+    module.run(Given(records, module.SIZES[given.size], *chosen))
     print(shown(records.content(records.asked)))
 
 

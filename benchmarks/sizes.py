@@ -45,11 +45,12 @@ def to_stderr(line: str) -> None:
 
 @dataclass(frozen=True)
 class Given:
-    """What the command line asked for: the file of results, the size, and which seeds, laws and models alone."""
+    """What the command line asked for: the file of results, the size, and of it which seeds, sizes, laws and models."""
 
     records: Records
     size: Size
     seeds: tuple[int, ...] = ()
+    n_train: tuple[int, ...] = ()
     only: tuple[str, ...] = ()
     say: Callable[[str], None] = field(default=to_stderr)
 
@@ -65,7 +66,7 @@ class Given:
 
     def runs(self) -> Iterator[tuple[str, str, int, int]]:
         """(law, model, n_train, seed) of every run."""
-        return product(self.laws, self.models, self.size.n_train, self.seeds or self.size.seeds)
+        return product(self.laws, self.models, self.n_train or self.size.n_train, self.seeds or self.size.seeds)
 
     def _among(self, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(x for x in names if x in self.only) or names

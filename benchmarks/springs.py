@@ -10,7 +10,7 @@ from benchmarks.sizes import Given, Size
 from benchmarks.tables import grouped, markdown, middle, number, seconds, spread
 
 SIZES = {
-    "tiny": Size((4,), share=0.004, n_test=6, unseen=2, horizons=(3, 5)),
+    "tiny": Size((4,), models=("lieham", "FC"), share=0.004, n_test=6, unseen=2, horizons=(3, 5)),
     "quick": Size((100,), (0, 1, 2), models=("lieham",)),
     "full": Size((10, 25, 50, 100, 400, 1_000, 3_000, 10_000), (0, 1, 2), unseen=100),
 }

@@ -22,7 +22,7 @@ SUBSTEPS = 4
 """Steps of the integrator between two points: what larger systems need, that are stiffer."""
 
 SIZES = {
-    "tiny": Size((4,), share=0.004, n_test=6, unseen=2),
+    "tiny": Size((4,), models=("lieham", "FC"), share=0.004, n_test=6, unseen=2),
     "quick": Size((100,), models=("lieham",), n_test=500),
     "full": Size((100, 1_000), (0, 1, 2), laws=("springs", "gravity")),
 }

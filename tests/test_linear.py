@@ -165,8 +165,8 @@ def test_bodies_at_one_point_raise_nothing():
     """All bodies of all windows at one point: no force explains the data, and the other stages still run."""
     data = few(Springs(4, 2)).train
     q = data.q[:, :, :1].expand_as(data.q)
-    rows = fit(HLieConv("SE(2)", 1, width=8, lift="coset"), Dataset(train=type(data).of(data.times, q, data.p, data.bodies)),
-               steps=2, refine=0).rows  # fmt: skip
+    data = Dataset(train=type(data).of(data.times, q, data.p, data.bodies))
+    rows = fit(HLieConv("SE(2)", 1, width=8, lift="coset"), data, steps=2, refine=0).rows
     assert rows[-1]["stage"] == "adam"
 
 

@@ -395,7 +395,7 @@ def test_precision_is_saved_as_it_is(tmp_path):
         (("SE(2)",), {"blocks": 0}, "blocks must be at least 1, got 0"),
         (("SE(2)",), {"block": "big"}, "block must be one of gated, paper, got 'big'"),
         (("SU(2)",), {}, r"group must be one of .*, got 'SU\(2\)'"),
-        (("SE(2)",), {"lift": PointLift(make_group("T(2)"))}, r"lift must be one of SE\(2\), got PointLift\(T\(2\), bases=12\)"),
+        (("SE(2)",), {"lift": PointLift(make_group("T(2)"))}, r"lift must be one of SE\(2\), got PointLift\(T\(2\)"),
     ],
 )
 def test_a_bad_argument_is_named(arguments, settings, message):

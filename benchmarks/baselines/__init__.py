@@ -1,6 +1,6 @@
 """What lieham is compared with, each trained by `lieham.fit` in float64, in the data's own units, without centring.
 
-Learning rates are those that `python -m benchmarks tuning` found best; see `benchmarks/README.md`.
+Learning rates are the best of `tuning.RATES` by `python -m benchmarks tuning`: see `benchmarks/README.md`.
 """
 
 from __future__ import annotations
@@ -57,16 +57,16 @@ def _paper(name: str) -> Build:
 
 
 BASELINES: dict[str, Baseline] = {
-    "FC": Baseline(FC, 3e-3),
-    "second-order ODE": Baseline(DenseForce, 3e-3),
-    "HFC": Baseline(lambda n, d, c: Potential(DensePotential(n, d, c)), 3e-3),
-    "OGN": Baseline(lambda n, d, c: OGN(d, c), 3e-3),
-    "HOGN": Baseline(lambda n, d, c: Energy(GraphEnergy(d, c)), 3e-3),
-    "VOGN": Baseline(lambda n, d, c: Potential(GraphPotential(d, c)), 3e-3),
-    "EGNN force": Baseline(lambda n, d, c: EGNNForce(d, c), 3e-3),
-    "LieConv-Trivial": Baseline(_paper("Trivial"), 3e-3),
-    "LieConv-T": Baseline(_paper("T"), 3e-3),
-    "LieConv-SO": Baseline(_paper("SO"), 3e-3),
-    "FLieConv-T": Baseline(lambda n, d, c: FLieConv(d, c, PAPER["width"], PAPER["blocks"]), 3e-3),
+    "FC": Baseline(FC, 1e-3),
+    "second-order ODE": Baseline(DenseForce, 1e-3),
+    "HFC": Baseline(lambda n, d, c: Potential(DensePotential(n, d, c)), 1e-3),
+    "OGN": Baseline(lambda n, d, c: OGN(d, c), 1e-2),
+    "HOGN": Baseline(lambda n, d, c: Energy(GraphEnergy(d, c)), 1e-2),
+    "VOGN": Baseline(lambda n, d, c: Potential(GraphPotential(d, c)), 1e-2),
+    "EGNN force": Baseline(lambda n, d, c: EGNNForce(d, c), 1e-2),
+    "LieConv-Trivial": Baseline(_paper("Trivial"), 1e-2),
+    "LieConv-T": Baseline(_paper("T"), 1e-2),
+    "LieConv-SO": Baseline(_paper("SO"), 1e-2),
+    "FLieConv-T": Baseline(lambda n, d, c: FLieConv(d, c, PAPER["width"], PAPER["blocks"]), 1e-3),
 }
 """Every trained baseline by its name; constant state and free flight are floors (`scoring.FLOORS`)."""
