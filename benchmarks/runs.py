@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import torch
 from torch import nn
@@ -19,19 +19,28 @@ Scored = Callable[[nn.Module], dict]
 """A trained model's figures."""
 
 
-def measure(given: Given, run: tuple[str, str, int, int], protocol: dict, scored: Scored) -> dict:
+def measure(
+    given: Given,
+    run: tuple[str, str, int, int],
+    protocol: dict,
+    scored: Scored,
+    method: str | None = None,
+    **changes: object,
+) -> dict:
     """The result of one (law, model, n_train, seed), from the file if it is there; `protocol` is what `scored`
-    depends on. A training that diverged is a result too."""
+    depends on. A training that diverged is a result too. `method` makes the data in place of the law's `truth`,
+    `changes` are of the training's settings."""
     name, chosen, n_train, seed = run
     law, entry, share = SYSTEMS[name](), models()[chosen], given.size.share
     model = entry.make(law, features_of(law), seed)
-    training = shortened(entry.training(n_train, seed), share)
+    training = replace(shortened(entry.training(n_train, seed), share), **changes)
+    method = method or law.truth
     own = {"law": name, "model": chosen, "n_train": n_train, "seed": seed}
     size = {"parameters": sum(p.numel() for p in model.parameters())}
     n_val = given.size.n_val
     settings = own | {
         "benchmark": given.records.benchmark,
-        "data": law.attributes(method=law.truth, n_val=n_val),
+        "data": law.attributes(method=method, n_val=n_val),
         "network": size | {"config": getattr(model, "config", {})},
         "training": asdict(training),
         "protocol": protocol,
@@ -39,7 +48,8 @@ def measure(given: Given, run: tuple[str, str, int, int], protocol: dict, scored
 
     def train_and_score() -> dict:
         try:
-            history = fit(model, law.benchmark(n_train, seed, n_test=0, n_val=n_val), config=training)
+            data = law.benchmark(n_train, seed, n_test=0, n_val=n_val, method=method)
+            history = fit(model, data, config=training)
         except IntegrationError as error:
             return own | size | {"seconds": None, "failed": str(error)}
         return own | size | {"seconds": history.seconds, "failed": None} | scored(model)

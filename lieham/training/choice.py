@@ -17,7 +17,7 @@ SLACK = log(2.0)
 """How much worse, in the logarithm of the mean square, a simpler choice may be."""
 SOLVED = log(1e-6)
 """Logarithm of the share of the mean square that is left where the law counts as found."""
-MOST_COLUMNS = 3_000
+MOST_COLUMNS = 2_000
 """Functions are added while there are no more than so many columns."""
 TINY = 1e-30
 
