@@ -50,10 +50,10 @@ class _OneElement(Lift):
                 own.copy_(found)
 
     def order(self) -> Tensor:
-        """The other coordinates, then the widest scale first."""
+        """The other coordinates and the softened inverse lengths, p = ½; then the widest scale first."""
         lengths, bases = self.scales.shape
-        late = (bases - torch.arange(bases, dtype=torch.float32)).repeat(len(POWERS) * lengths)
-        return torch.cat([torch.ones(len(self.others)), late])
+        late = (bases - torch.arange(bases, dtype=torch.float32)).repeat((len(POWERS) - 1) * lengths)
+        return torch.cat([torch.ones(len(self.others) + bases * lengths), late])
 
     def pairs(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Pairs:
         weight = self.weight(x, mask)

@@ -35,6 +35,9 @@ class VectorPotentialLieConv(Hamiltonian):
         super().__init__()
         declared = make_group(group)
         _check_group(declared)
+        if settings.get("lift") in (None, ""):  # no linear stage finds the weights of many radial functions here
+            neighbourhood = {name: settings.pop(name, None) for name in ("radius", "fill")}
+            settings["lift"] = {"kind": "point", "bases": 0} | neighbourhood
         potential, config = make_potential(declared, features, 1 + declared.lie_dim, **settings)
         self.potential, self.group, self.features, self.config = potential, declared, features, config
         self.register_buffer("momentum", torch.ones_like(potential.length))

@@ -104,6 +104,20 @@ def _between(x: Trajectory) -> Float[Tensor, "b s n d"]:
     return path.to(x.q.dtype)
 
 
+def resolution(windows: Trajectory) -> Float[Tensor, " b"]:
+    """The largest error in q at the second and fourth of the first 5 points, interpolated from the other three; 0 for
+    shorter windows. Where it is not small, the points are too far apart to tell the path between them."""
+    if windows.n_steps < 4:
+        return windows.q.new_zeros(len(windows)).double()
+    x = windows.window(0, 5)
+    times, known, left = x.times.double(), [0, 2, 4], [1, 3]
+    values, slopes = hermite(times[:, known], times[:, left])
+    velocity = x.p.double() / x.bodies.mass.double()[:, None, :, None]
+    q = torch.einsum("bst,btnd->bsnd", values, x.q[:, known].double())
+    q = q + torch.einsum("bst,btnd->bsnd", slopes, velocity[:, known])
+    return (q - x.q[:, left].double()).abs().amax((1, 2, 3))
+
+
 def _weights(times: Float[Tensor, "b t"]) -> tuple[Float[Tensor, "b k g"], Float[Tensor, "b k g"]]:
     """Gauss-Legendre weights of ∫ F dt and of ∫ (t_{k+1} − t) F dt over each step k."""
     h = times.diff(dim=-1)[..., None]

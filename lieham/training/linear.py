@@ -11,7 +11,7 @@ from lieham.errors import IntegrationError
 from lieham.models import HLieConv
 from lieham.state import Trajectory
 from lieham.training.choice import FOLDS, RIDGES, SOLVED, Choice, choose
-from lieham.training.equations import Problem, assemble, copy
+from lieham.training.equations import Problem, assemble, copy, resolution
 from lieham.training.loss import ShootingLoss
 from lieham.training.stages import Loss, Stage
 from lieham.typing import Tensor
@@ -20,8 +20,10 @@ CORRECTIONS = 4
 GAIN = 4.0
 """How many times less the lift with angles must leave of windows left out, to be taken."""
 MOST_BODIES = 8
-MOST_ROWS = 20_000
+MOST_ROWS = 40_000
 """About how many equations are taken; of more windows, some, evenly spaced."""
+RESOLVED = 0.1
+"""Error of the interpolation, in units of the change of q from point to point, up to which a window is taken."""
 
 
 class LinearStage(Stage):
@@ -30,7 +32,8 @@ class LinearStage(Stage):
     Where V = Σ θ_fk Φ_fk(q) (`LieResNet.basis`), so are the forces F = −∂V/∂q along the observed path, and
     p_{k+1} − p_k = ∫ F dt and q_{k+1} − q_k − h p_k/m = ∫ (t_{k+1} − t) F/m dt are linear equations for θ. Between
     the observed points the path is the polynomial through positions and velocities of the window (`hermite`), so the
-    integrals, by Gauss-Legendre, hold for functions of any width. No integration of the model, no gradient. Functions
+    integrals, by Gauss-Legendre, hold for functions of any width. Windows that show too little of their path for that
+    (`RESOLVED`), as in a close encounter, are left out. No integration of the model, no gradient. Functions
     and ridge are chosen by `FOLDS`-fold cross-validation (`choose`). Then δθ = −(RᵀR + λ)⁻¹ ∂L/∂θ with that problem's
     R while the loss L falls, which takes out what path and quadrature got wrong.
     Where the loss then is below `TrainConfig.tolerance`, no further stage begins; otherwise Adam begins from the
@@ -46,7 +49,7 @@ class LinearStage(Stage):
 
     def __init__(self, model: torch.nn.Module, windows: Trajectory, loss: ShootingLoss, wanted: bool):
         self._model, self._all, self.loss, self._solved = model, windows, loss, model
-        self.windows = _thinned(windows)
+        self.windows = _thinned(_resolved(windows, loss))
         linear = isinstance(model, HLieConv) and model.potential.network.blocks[-1].linear_in_kernel
         self.total = int(wanted and linear and model.exact and windows.n_steps > 1)
         self._posed: Problem | None = None
@@ -71,8 +74,10 @@ class LinearStage(Stage):
 
     def step(self, loss: Loss) -> float:
         before, old = _value(loss), [x.detach().clone() for x in _weights(self._model)]
+        own = loss if len(self.windows) == len(self._all) else lambda: self.loss(self._model, self.windows)
+        start = before if own is loss else _value(own)
         try:
-            if self._solve(loss) < before:
+            if self._solve(own) < start:
                 self._solved = deepcopy(self._model)
         finally:  # an interrupted step is undone too
             copy(_weights(self._model), old)
@@ -166,11 +171,20 @@ def _value(loss: Loss) -> float:
         return torch.inf
 
 
+def _resolved(windows: Trajectory, loss: ShootingLoss) -> Trajectory:
+    """The windows whose points tell the path between them; all, where hardly any do."""
+    rows = (resolution(windows) <= RESOLVED * loss.scale_q).nonzero().flatten()
+    return windows if len(rows) < 2 * FOLDS or len(rows) == len(windows) else _take(windows, rows)
+
+
+def _take(windows: Trajectory, rows: Tensor) -> Trajectory:
+    return Trajectory(windows.times[rows], windows.q[rows], windows.p[rows], windows.bodies.map(lambda x: x[rows]))
+
+
 def _thinned(windows: Trajectory) -> Trajectory:
     """All windows, or as many, evenly spaced, as give about `MOST_ROWS` equations."""
     each = 2 * windows.n_steps * windows.q.shape[-1] * windows.q.shape[-2]
     most = max(2 * FOLDS, MOST_ROWS // each)
     if len(windows) <= most:
         return windows
-    rows = torch.linspace(0, len(windows) - 1, most, device=windows.q.device).long()
-    return Trajectory(windows.times[rows], windows.q[rows], windows.p[rows], windows.bodies.map(lambda x: x[rows]))
+    return _take(windows, torch.linspace(0, len(windows) - 1, most, device=windows.q.device).long())
