@@ -8,9 +8,9 @@ from lieham.data import Dataset
 from lieham.errors import Interrupted
 from lieham.integrate import make_integrator
 from lieham.models import load_model
-from lieham.state import Bodies
+from lieham.state import Bodies, Trajectory
 from lieham.training import TrainConfig, Trainer, fit
-from lieham.training.equations import assemble, hermite
+from lieham.training.equations import assemble, hermite, resolution
 from systems import Bending, Coulomb, Springs
 from systems.floors import free_flight, window_mse
 
@@ -225,3 +225,34 @@ def test_a_lift_is_chosen_before_anything_was_learned_and_never_after():
     assert not model.lift_is_open
     assert not HLieConv("SE(2)", lift="coset").lift_is_open
     assert not HLieConv("T(2)").lift_is_open
+
+
+def test_resolution_is_the_error_of_interpolating_two_points_of_five():
+    """0 for a motion of degree 5, that of numpy's polynomial through values and slopes for one of degree 6."""
+    times = torch.tensor([[0.0, 0.1, 0.25, 0.3, 0.45]], dtype=torch.float64)
+    bodies = Bodies.of(torch.full((1, 1), 2.0, dtype=torch.float64))
+
+    def windows(power, factor=1.0):
+        q, v = factor * times**power, factor * power * times ** (power - 1)
+        return Trajectory.from_velocities(times, q[..., None, None], v[..., None, None], bodies)
+
+    assert resolution(windows(5)).item() < 1e-15
+    # What is left of t^6 is (t - t_0)² (t - t_2)² (t - t_4)², its leading coefficient being 1.
+    known, left = times[0, [0, 2, 4]], times[0, [1, 3]]
+    want = 3.0 * (left[:, None] - known).square().prod(1).max()
+    assert resolution(windows(6, 3.0)).item() == pytest.approx(want.item(), rel=1e-6)
+    assert resolution(windows(6).window(0, 4)).item() == 0, "too short to tell"
+
+
+def test_windows_that_do_not_show_their_path_are_left_out():
+    """Two of 20 windows are made to jump: without them the law is found as if they were not there."""
+    data = few(Springs(4, 2), 20).train
+    q = data.q.clone()
+    q[:2, 1:4:2] += 10.0
+    spoiled = Trajectory.of(data.times, q, data.p, data.bodies)
+    trainer = Trainer(HLieConv("SE(2)", 1), spoiled, None, TrainConfig())
+    assert len(trainer.stages[0].windows) == 18
+    assert torch.equal(trainer.stages[0].windows.q, spoiled.q[2:])
+    trainer.stages[0].step(trainer._fixed_loss)
+    test = few(Springs(4, 2), 20).test
+    assert median_error(trainer.stages[0].model, test) < 1e-6 * window_mse(free_flight(test), test).median()
