@@ -96,7 +96,8 @@ class HLieConv(SeparableHamiltonian):
         blocks: number of blocks. One sums over pairs; each further one lets pairs see their surroundings.
         block: "gated" (the default) or "paper".
         lift: "point", "coset", "edge" (angles, for SE(2) and SE(3)), "sampled" (the paper's, not exact), or a Lift of
-            the same group; by default point or coset, whichever the group allows.
+            the same group; by default point or coset, whichever the group allows, and for SE(2) and SE(3) `fit` puts
+            edge in its place where pairs of up to 8 bodies do not hold the law.
         radius: where the neighbourhood of a body ends, smoothly, in the data's unit of length; by default nowhere.
         fill: the same by the fraction of other bodies within it, measured once on the training data.
         dtype: of the weights; float64 unless told, since conservation to round-off needs it.
