@@ -21,8 +21,8 @@ class ModelConfig:
         width: channels of the residual stream; convolutions run on a quarter of them.
         blocks: number of LieConv blocks.
         block: gated or paper.
-        lift: point, coset, edge or sampled; empty for point or coset, whichever the group allows, or edge where training
-            finds that pairs do not hold the law.
+        lift: point, coset, edge or sampled; empty for point or coset, whichever the group allows, or edge where
+            training finds that pairs do not hold the law.
         radius: where the neighbourhood of a body ends, smoothly, in the data's unit of length; nowhere by default.
         fill: the same by the fraction of other bodies within it, measured once on the training data.
         seed: of the initial weights.

@@ -24,8 +24,8 @@ class VectorPotentialLieConv(Hamiltonian):
     Args:
         group: an abelian group of isometries whose points are lifted by one element each, such as SO(2)xT(1), T(3).
         features: number of features a body has beside its mass.
-        settings: those of `HLieConv`: width, blocks, block, lift, radius, fill, dtype, seed; by default the lift sees the
-            pair coordinates alone, `PointLift(group, bases=0)`.
+        settings: those of `HLieConv`: width, blocks, block, lift, radius, fill, dtype, seed; by default the lift sees
+            the pair coordinates alone, `PointLift(group, bases=0)`.
 
     Raises InputError for other groups, and as HLieConv does.
     """
