@@ -81,6 +81,13 @@ class SeparableHamiltonian(Hamiltonian):
     def energy(self, state: PhaseState, bodies: Bodies) -> Tensor:
         return self.kinetic(state.p, bodies) + self.potential(state.q, bodies)
 
+    def at(self, bodies: Bodies) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
+        """V of these bodies, as a function of q and of tensors: what hangs on the bodies alone is computed once."""
+        return self._potential, (bodies.mass, bodies.features, bodies.mask)
+
+    def _potential(self, q: Tensor, mass: Tensor, features: Tensor, mask: Tensor) -> Tensor:
+        return self.potential(q, Bodies(mass, features, mask))
+
     def field(self, bodies: Bodies) -> SeparableField:
         """The same J∇H, with velocity and force apart, as splitting methods need it."""
         return SeparableHamiltonianField(self, bodies)
@@ -92,13 +99,14 @@ class SeparableHamiltonianField(SeparableField):
     def __init__(self, hamiltonian: SeparableHamiltonian, bodies: Bodies):
         self.hamiltonian, self.bodies = hamiltonian, bodies
         self.linear_velocity = hamiltonian.kinetic.linear_velocity
-        self._gradient = torch.func.grad(lambda q: hamiltonian.potential(q, bodies).sum())
+        potential, self._inputs = hamiltonian.at(bodies)
+        self._gradient = torch.func.grad(lambda q, *inputs: potential(q, *inputs).sum())
 
     def velocity(self, t: Tensor, p: Tensor) -> Tensor:
         return self.hamiltonian.kinetic.velocity(p, self.bodies)
 
     def force(self, t: Tensor, q: Tensor) -> Tensor:
-        return -self._gradient(q)
+        return -self._gradient(q, *self._inputs)
 
     def parameters(self) -> Iterable[Tensor]:
         return self.hamiltonian.parameters()

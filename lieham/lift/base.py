@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import ClassVar
 
@@ -39,7 +39,7 @@ class Pairs(ABC):
 
     def contract(self, kernel: Tensor, values: Float[Tensor, "*#batch m k c"]) -> Float[Tensor, "*batch m c"]:
         """Σ_jk weight_ij kernel_ijk values_jkc."""
-        return torch.einsum("...ijk,...jkc->...ic", self.dense(kernel) * self.weight[..., None], values)
+        return (self.dense(kernel) * self.weight[..., None]).flatten(-2) @ values.flatten(-3, -2)
 
     def pool(self, values: Float[Tensor, "*batch m c"]) -> Float[Tensor, "*batch c"]:
         """The sum over real points of the mean over the elements of a point."""
@@ -104,6 +104,10 @@ class Lift(nn.Module, ABC):
         """Channels of a lifted point, of a point with `features` channels."""
         return features
 
+    def restricted(self, columns: Bool[Tensor, " e"]) -> Lift:
+        """This lift with those functions of the embedding alone."""
+        return _Restricted(self, columns)
+
     @abstractmethod
     def pairs(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Pairs:
         """The pairs of a cloud whose shape was checked."""
@@ -141,6 +145,21 @@ class Lift(nn.Module, ABC):
     def extra_repr(self) -> str:
         given = [f"{name}={value}" for name, value in self.settings.items() if name != "kind" and value is not None]
         return ", ".join([str(self.group), *given])
+
+
+class _Restricted(Lift):
+    """A lift some of whose embedding is left out."""
+
+    kind = ""
+
+    def __init__(self, lift: Lift, columns: Tensor):
+        super().__init__(lift.group)
+        self.lift, self.exact = lift, lift.exact
+        self.columns = columns.nonzero().flatten()
+
+    def pairs(self, x: Tensor, mask: Tensor) -> Pairs:
+        pairs = self.lift.pairs(x, mask)
+        return replace(pairs, embedding=pairs.embedding.index_select(-1, self.columns))
 
 
 def cutoff(squared: Float[Tensor, "*batch"], radius: Tensor) -> Float[Tensor, "*batch"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import ClassVar
 
 import torch
@@ -9,7 +10,7 @@ import torch
 from lieham.errors import InputError, expected
 from lieham.groups import Group
 from lieham.lift.base import Lift, OrderedPairs, Pairs, UnorderedPairs, unordered
-from lieham.lift.radial import POWERS, measured_scales, rationals, scales
+from lieham.lift.radial import POWERS, SomeRationals, measured_scales, rationals, scales
 from lieham.typing import Bool, Float, Tensor
 
 
@@ -23,6 +24,9 @@ class _OneElement(Lift):
     """
 
     scales: Tensor
+    seen: Tensor | None = None
+    radial: SomeRationals | None = None
+    """What is left of the embedding where it was `restricted`: which of the other coordinates, which functions."""
 
     def __init__(self, group: Group, radius: float | None, fill: float | None, bases: int):
         super().__init__(group, radius, fill)
@@ -55,6 +59,12 @@ class _OneElement(Lift):
         late = (bases - torch.arange(bases, dtype=torch.float32)).repeat((len(POWERS) - 1) * lengths)
         return torch.cat([torch.ones(len(self.others) + bases * lengths), late])
 
+    def restricted(self, columns: Bool[Tensor, " e"]) -> Lift:
+        few, lift = len(self.others), copy(self)
+        lift.seen = columns[:few].nonzero().flatten()
+        lift.radial = SomeRationals(self.scales, columns[few:])
+        return lift
+
     def pairs(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Pairs:
         weight = self.weight(x, mask)
         if not self.group.symmetric_pairs:
@@ -69,10 +79,12 @@ class _OneElement(Lift):
         if self.others:
             plain = self.group.pair_coordinates(x, y)
             parts.append(plain if self.all_others else plain[..., self.others])
+        seen = parts if self.seen is None else [part.index_select(-1, self.seen) for part in parts]
         if not len(self.scales):
-            return parts[0], parts[0]
+            return parts[0], seen[0]
         lengths = self.group.pair_lengths(x, y)
-        return torch.cat([*parts, lengths], -1), torch.cat([*parts, rationals(lengths, self.scales)], -1)
+        radial = rationals(lengths, self.scales) if self.radial is None else self.radial(lengths)
+        return torch.cat([*parts, lengths], -1), torch.cat([*seen, radial], -1)
 
 
 class PointLift(_OneElement):

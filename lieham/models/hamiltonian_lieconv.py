@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -9,7 +11,7 @@ from lieham.errors import check_choice, expected
 from lieham.groups import Group, make_group
 from lieham.hamiltonian import SeparableHamiltonian
 from lieham.lift import Lift, make_lift
-from lieham.nn import BLOCKS, LieResNet
+from lieham.nn import BLOCKS, LieResNet, Superposition, superposes
 from lieham.noether import keeps_form_in_other_units
 from lieham.state import Bodies, Trajectory
 from lieham.typing import Float, Tensor
@@ -70,6 +72,24 @@ class LieConvPotential(nn.Module):
         """∂V/∂θ, θ the weights of the last kernel (see `LieResNet.basis`)."""
         return self.energy * self.network.basis(q / self.length, self.seen(bodies), bodies.mask, mixing)
 
+    def at(self, bodies: Bodies) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
+        """V of these bodies, as a function of q and of tensors that were computed once (`nn.Superposition`).
+
+        Equal to `forward`. Without gradients, functions of weight 0 are left out.
+        """
+        if not superposes(self.network):
+            return self._of, (bodies.mass, bodies.features, bodies.mask)
+        network = Superposition(self.network, drop=not torch.is_grad_enabled())
+        C, constant = network.coefficients(self.seen(bodies), bodies.mask)
+
+        def potential(q: Tensor, mask: Tensor, C: Tensor, constant: Tensor) -> Float[Tensor, "*batch"]:
+            return network(q / self.length, mask, C, constant)
+
+        return potential, (bodies.mask, self.energy * C, self.energy * constant)
+
+    def _of(self, q: Tensor, mass: Tensor, features: Tensor, mask: Tensor) -> Float[Tensor, "*batch"]:
+        return self(q, Bodies(mass, features, mask))
+
     def seen(self, bodies: Bodies) -> Float[Tensor, "*batch n c"]:
         """(m, features) in their units, as the network is given them."""
         return torch.cat([bodies.mass[..., None], bodies.features], -1) / self.scale
@@ -125,6 +145,9 @@ class HLieConv(SeparableHamiltonian):
         super().__init__(potential)
         self.group, self.features, self.config = potential.network.lift.group, features, config
         self._default_lift, self._seed = lift in (None, ""), seed
+
+    def at(self, bodies: Bodies) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
+        return self.potential.at(bodies)
 
     @property
     def exact(self) -> bool:

@@ -3,5 +3,6 @@
 from lieham.nn.blocks import BLOCKS, Block, GatedBlock, PaperBlock
 from lieham.nn.lieconv import Kernel, LieConv
 from lieham.nn.resnet import LieResNet
+from lieham.nn.superposition import Superposition, superposes
 
-__all__ = ["BLOCKS", "Block", "GatedBlock", "Kernel", "LieConv", "LieResNet", "PaperBlock"]
+__all__ = ["BLOCKS", "Block", "GatedBlock", "Kernel", "LieConv", "LieResNet", "PaperBlock", "Superposition", "superposes"]
