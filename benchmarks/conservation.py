@@ -32,27 +32,13 @@ def model_for(group: str, dim: int, trained: bool, start: lieham.Trajectory) -> 
     return model
 
 
-def compiled(model: lieham.HLieConv) -> lieham.HLieConv:
-    """The same model with a force that torch compiles; a step is ten times as fast then."""
-    plain = model.field
-
-    def field(bodies: lieham.Bodies):
-        own = plain(bodies)
-        own._gradient = torch.compile(own._gradient, fullgraph=True)
-        return own
-
-    model.field = field
-    return model
-
-
 def row(
-    group: str, trained: bool, method: str, steps: int, compile: bool = False, at_rest: bool = False, **settings
+    group: str, trained: bool, method: str, steps: int, at_rest: bool = False, **settings
 ) -> str:
     """One line of the table."""
     dim = int(group[-2])
     start = systems.Springs(dim=dim, centred_momenta=at_rest).generate(2, 0, 0, seed=11, points=2).train
     model = model_for(group, dim, trained, start)
-    model = compiled(model) if compile else model
     report = lieham.conservation(lieham.forecast(model, start, steps, dt=0.005, method=method, **settings))
     energy = report["H"].drift.amax(0)
     quarter = len(energy) // 4

@@ -70,6 +70,9 @@ class TrainConfig:
         seed: of the windows drawn.
         linear: before Adam, solve for the weights in which the energy is linear, by least squares.
         tolerance: loss below which no further stage begins; a constant state has 2.
+        compile: let torch.compile the force; half a minute at first, less for each step.
+        products: bfloat16 for matrix products of Adam's steps in that precision (torch.autocast), on a GPU that is
+            faster with it; weights, energies and the other stages stay in the model's own, float32. Empty for never.
         device: cpu, cuda, ...; empty for the model's own.
         tensorboard: also write TensorBoard events into the run folder (extra `tensorboard`).
     """
@@ -90,6 +93,8 @@ class TrainConfig:
     seed: int = 0
     linear: bool = True
     tolerance: float = 1e-6
+    compile: bool = False
+    products: str = ""
     device: str = ""
     tensorboard: bool = False
 
@@ -106,6 +111,7 @@ class TrainConfig:
         }
         for name, value in (least | {"patience": 0}).items():
             _at_least(self, name, value)
+        check_choice("products", self.products, ("", "bfloat16"))
         if not self.tolerance >= 0:
             raise expected("tolerance", "at least 0", self.tolerance)
         for name in ("lr", "clip"):

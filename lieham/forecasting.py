@@ -15,7 +15,7 @@ from lieham.data import TrajectoryWriter
 from lieham.errors import InputError, expected
 from lieham.groups import Group, Trivial
 from lieham.hamiltonian import Hamiltonian, SeparableHamiltonian
-from lieham.integrate import Integrator, make_integrator
+from lieham.integrate import Field, Integrator, make_integrator
 from lieham.models import LieConvModel
 from lieham.progress import Progress, reporting
 from lieham.state import PhaseState, Trajectory
@@ -66,6 +66,7 @@ def forecast(
     batch: int = 256,
     out: str | Path | None = None,
     overwrite: bool = False,
+    compile: bool = False,
     progress: Progress | None = None,
     **settings,
 ) -> Forecast:
@@ -82,6 +83,7 @@ def forecast(
             rtol, atol) replace the defaults.
         batch: systems integrated at a time.
         out: HDF5 file, written while running; with `overwrite` an old one may be replaced.
+        compile: let torch.compile the force; half a minute at first, less for each step.
         progress: called as progress(done, total) in output times, over all batches; by default a bar on a terminal.
 
     Raises InputError on settings that do not fit, FileError when `out` exists, IntegrationError when the state leaves
@@ -110,7 +112,9 @@ def forecast(
         for first in range(0, len(start), batch):
             rows = slice(first, first + batch)
             report = _offset(shown, first // batch * steps, -(-len(start) // batch) * steps)
-            parts.append(_roll(integrator, model, start[rows], times[rows], rows, sink, report))
+            field = model.field(start[rows].bodies)
+            field = field.compiled() if compile else field
+            parts.append(_roll(integrator, field, start[rows], times[rows], rows, sink, report))
     states = PhaseState(*(torch.cat(x) for x in zip(*parts, strict=True)))
     attributes = attributes | {"seconds": time.perf_counter() - began}
     trajectory = Trajectory(times.to(weight.device, weight.dtype), states.q, states.p, start.bodies)
@@ -161,11 +165,11 @@ def _times(initial: Trajectory, steps: int, dt: float | None) -> Float[Tensor, "
 
 
 def _roll(
-    integrator: Integrator, model: Hamiltonian, start: Trajectory, times: Tensor, rows: slice, sink, report
+    integrator: Integrator, field: Field, start: Trajectory, times: Tensor, rows: slice, sink, report
 ) -> PhaseState:
     """One batch along all times; every CHUNK outputs go to the file."""
     path: list[PhaseState] = []
-    states: Iterator[PhaseState] = integrator.stream(model.field(start.bodies), start.state(0), times)
+    states: Iterator[PhaseState] = integrator.stream(field, start.state(0), times)
     for k, state in enumerate(states):
         path.append(state)
         report(k)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from copy import copy
 
-import torch
 from torch import nn
 
+from lieham.compiling import compiled_gradient, gradient
 from lieham.integrate.base import Field, SeparableField
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Tensor
@@ -19,6 +20,10 @@ class Hamiltonian(nn.Module, ABC):
     @abstractmethod
     def energy(self, state: PhaseState, bodies: Bodies) -> Float[Tensor, "*batch"]:
         """H, one number for each state of the batch."""
+
+    def of(self, state: PhaseState, mass: Tensor, features: Tensor, mask: Tensor) -> Float[Tensor, "*batch"]:
+        """`energy`, of tensors alone."""
+        return self.energy(state, Bodies(mass, features, mask))
 
     def field(self, bodies: Bodies) -> Field:
         """J∇H for these bodies."""
@@ -32,14 +37,20 @@ class Hamiltonian(nn.Module, ABC):
 
 
 class HamiltonianField(Field):
-    """J∇H by reverse-mode differentiation: systems of a batch do not interact, so one sum serves them all."""
+    """J∇H by reverse-mode differentiation."""
 
     def __init__(self, hamiltonian: Hamiltonian, bodies: Bodies):
-        self.hamiltonian, self.bodies = hamiltonian, bodies
+        self.hamiltonian, self._inputs = hamiltonian, (bodies.mass, bodies.features, bodies.mask)
+        self._gradient = gradient(hamiltonian.of)
 
     def __call__(self, t: Tensor, state: PhaseState) -> PhaseState:
-        gradient = torch.func.grad(lambda z: self.hamiltonian.energy(z, self.bodies).sum())(PhaseState(*state))
-        return PhaseState(gradient.p, -gradient.q)
+        slope = self._gradient(PhaseState(*state), *self._inputs)
+        return PhaseState(slope.p, -slope.q)
+
+    def compiled(self) -> HamiltonianField:
+        field = copy(self)
+        field._gradient = compiled_gradient(self.hamiltonian.of)
+        return field
 
     def parameters(self) -> Iterable[Tensor]:
         return self.hamiltonian.parameters()
@@ -99,14 +110,19 @@ class SeparableHamiltonianField(SeparableField):
     def __init__(self, hamiltonian: SeparableHamiltonian, bodies: Bodies):
         self.hamiltonian, self.bodies = hamiltonian, bodies
         self.linear_velocity = hamiltonian.kinetic.linear_velocity
-        potential, self._inputs = hamiltonian.at(bodies)
-        self._gradient = torch.func.grad(lambda q, *inputs: potential(q, *inputs).sum())
+        self._potential, self._inputs = hamiltonian.at(bodies)
+        self._gradient = gradient(self._potential)
 
     def velocity(self, t: Tensor, p: Tensor) -> Tensor:
         return self.hamiltonian.kinetic.velocity(p, self.bodies)
 
     def force(self, t: Tensor, q: Tensor) -> Tensor:
         return -self._gradient(q, *self._inputs)
+
+    def compiled(self) -> SeparableHamiltonianField:
+        field = copy(self)
+        field._gradient = compiled_gradient(self._potential)
+        return field
 
     def parameters(self) -> Iterable[Tensor]:
         return self.hamiltonian.parameters()

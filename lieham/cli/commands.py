@@ -122,6 +122,7 @@ def forecast_command(
     substeps: int | None = None,
     out: Path | None = None,
     overwrite: bool = False,
+    compile: bool = False,
     json: bool = False,
 ):
     """Roll a trained model out from the first states of a file's trajectories.
@@ -136,11 +137,12 @@ def forecast_command(
         substeps: integrator steps between output times; 4 by default, where the method has fixed steps.
         out: the file to write, forecast.h5 in the run folder by default.
         overwrite: replace an older forecast.
+        compile: let torch.compile the force; half a minute at first, less for each step.
         json: print the settings as JSON.
     """
     from lieham.cli.learning import forecast_run
 
-    figures = forecast_run(run, data, split, steps, count, method, substeps, out, overwrite)
+    figures = forecast_run(run, data, split, steps, count, method, substeps, out, overwrite, compile)
     _print(figures, json, lambda x: "\n".join(f"{key:<12} {value}" for key, value in x.items()))
 
 

@@ -62,6 +62,7 @@ def forecast_run(
     substeps: int | None,
     out: Path | None,
     overwrite: bool,
+    compile: bool,
 ) -> dict:
     """Forecast from the first states of one split and write the result; returns what was done."""
     check_choice("split", split, ("train", "val", "test"))
@@ -73,8 +74,8 @@ def forecast_run(
     if initial is None:
         raise InputError(f"split must be one that {path} holds, got {split}")
     out = out or (run if run.is_dir() else run.parent) / "forecast.h5"
-    settings = {} if substeps is None else {"substeps": substeps}
-    result = forecast(model, initial[:count], steps, method=method, out=out, overwrite=overwrite, **settings)
+    settings = {"overwrite": overwrite, "compile": compile} | ({} if substeps is None else {"substeps": substeps})
+    result = forecast(model, initial[:count], steps, method=method, out=out, **settings)
     return {"systems": len(result.trajectory), "steps": steps, **result.attributes, "file": str(out)}
 
 

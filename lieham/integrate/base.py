@@ -22,6 +22,10 @@ class Field(ABC):
     def __call__(self, t: Tensor, state: PhaseState) -> PhaseState:
         """(q̇, ṗ) at time `t`, which is a scalar or has shape (*batch, 1, 1)."""
 
+    def compiled(self) -> Field:
+        """The same field with what takes its time compiled, where there is such a thing; here as it is."""
+        return self
+
     def parameters(self) -> Iterable[Tensor]:
         """Tensors that the field depends on, for the adjoint method."""
         return ()

@@ -81,11 +81,7 @@ class LieConvPotential(nn.Module):
             return self._of, (bodies.mass, bodies.features, bodies.mask)
         network = Superposition(self.network, drop=not torch.is_grad_enabled())
         C, constant = network.coefficients(self.seen(bodies), bodies.mask)
-
-        def potential(q: Tensor, mask: Tensor, C: Tensor, constant: Tensor) -> Float[Tensor, "*batch"]:
-            return network(q / self.length, mask, C, constant)
-
-        return potential, (bodies.mask, self.energy * C, self.energy * constant)
+        return network, (self.length, bodies.mask, self.energy * C, self.energy * constant)
 
     def _of(self, q: Tensor, mass: Tensor, features: Tensor, mask: Tensor) -> Float[Tensor, "*batch"]:
         return self(q, Bodies(mass, features, mask))

@@ -14,7 +14,7 @@ from lieham.typing import Float, Tensor
 
 
 class Block(nn.Module, ABC):
-    """x ← x + f(pairs, x), width preserving; the convolution runs on `bottleneck` channels."""
+    """x ← x + W_out f(pairs, x), width preserving; f is `inner`, the convolution, on `bottleneck` channels."""
 
     linear_in_kernel: ClassVar[bool] = False
     """The output is linear in the kernel's outputs, so that least squares can find the kernel's last weights."""
@@ -26,10 +26,16 @@ class Block(nn.Module, ABC):
         self.outward = nn.Linear(bottleneck, width)
 
     @abstractmethod
+    def inner(
+        self, pairs: Pairs, x: Float[Tensor, "*#batch n c"], kernel: Float[Tensor, "*pairs k"]
+    ) -> Float[Tensor, "*batch n b"]:
+        """f, of `bottleneck` channels; `kernel` are the outputs of the convolution's kernel."""
+
     def forward(
-        self, pairs: Pairs, x: Float[Tensor, "*#batch n c"], kernel: Tensor | None = None
+        self, pairs: Pairs, x: Float[Tensor, "*#batch n c"], kernel: Float[Tensor, "*pairs k"]
     ) -> Float[Tensor, "*batch n c"]:
-        """The block's output, of the width of `x`; `kernel` stands in for the outputs of its own kernel."""
+        """The block's output, of the width of `x`."""
+        return x + self.outward(self.inner(pairs, x, kernel))
 
 
 class PaperBlock(Block):
@@ -38,8 +44,8 @@ class PaperBlock(Block):
     A normalisation over the batch would make the energy of one system depend on its batch mates.
     """
 
-    def forward(self, pairs: Pairs, x: Tensor, kernel: Tensor | None = None) -> Tensor:
-        return x + self.outward(silu(self.conv(pairs, silu(self.inward(silu(x))), kernel)))
+    def inner(self, pairs: Pairs, x: Tensor, kernel: Tensor) -> Tensor:
+        return silu(self.conv(pairs, silu(self.inward(silu(x))), kernel))
 
 
 class GatedBlock(Block):
@@ -56,8 +62,8 @@ class GatedBlock(Block):
         super().__init__(width, lift, bottleneck)
         self.gate = nn.Linear(width, bottleneck)
 
-    def forward(self, pairs: Pairs, x: Tensor, kernel: Tensor | None = None) -> Tensor:
-        return x + self.outward(self.conv(pairs, self.inward(x), kernel) * self.gate(x))
+    def inner(self, pairs: Pairs, x: Tensor, kernel: Tensor) -> Tensor:
+        return self.conv(pairs, self.inward(x), kernel) * self.gate(x)
 
 
 BLOCKS: dict[str, type[Block]] = {"gated": GatedBlock, "paper": PaperBlock}

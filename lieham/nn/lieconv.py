@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
+from torch.nn.functional import silu
 
 from lieham.lift import Lift, Pairs
 from lieham.typing import Float, Tensor
@@ -44,6 +47,27 @@ class Kernel(nn.Module):
         return self.skip.weight, self.wide.weight, self.mlp[-1].weight
 
 
+def evaluated(kernels: Sequence[Kernel], pairs: Pairs) -> Float[Tensor, "l *pairs k"]:
+    """The outputs of several kernels of the same sizes on the same pairs: three products for all, not for each."""
+    if len(kernels) == 1:
+        return kernels[0](pairs).unsqueeze(0)
+    e = pairs.embedding.flatten(0, -2).expand(len(kernels), -1, -1)
+    a = pairs.coordinates.flatten(0, -2).expand(len(kernels), -1, -1)
+    first, last = ([k.mlp[i] for k in kernels] for i in (0, -1))
+    hidden = silu(torch.baddbmm(_biases(first), e, _weights(first)))
+    out = torch.baddbmm(_biases(last), hidden, _weights(last))
+    out = out + e @ _weights([k.wide for k in kernels]) + a @ _weights([k.skip for k in kernels])
+    return out.unflatten(1, pairs.embedding.shape[:-1])
+
+
+def _weights(layers: Sequence[nn.Module]) -> Float[Tensor, "l i o"]:
+    return torch.stack([x.weight for x in layers]).mT
+
+
+def _biases(layers: Sequence[nn.Module]) -> Float[Tensor, "l 1 o"]:
+    return torch.stack([x.bias for x in layers]).unsqueeze(1)
+
+
 class LieConv(nn.Module):
     """h_i = b + Σ_j w_ij Σ_k K_k(a_ij) W_k f_j: (*batch, n, c_in) → (*batch, n, c_out).
 
@@ -62,8 +86,8 @@ class LieConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(c_out))
 
     def forward(
-        self, pairs: Pairs, values: Float[Tensor, "*#batch n c"], kernel: Float[Tensor, "*pairs k"] | None = None
+        self, pairs: Pairs, values: Float[Tensor, "*#batch n c"], kernel: Float[Tensor, "*pairs k"]
     ) -> Float[Tensor, "*batch n c"]:
-        """h; `kernel` stands in for the kernel's own outputs."""
+        """h; `kernel` are the outputs K of the kernel."""
         mapped = self.linear(values).unflatten(-1, (self.kernel_dim, -1))
-        return pairs.contract(self.kernel(pairs) if kernel is None else kernel, mapped) + self.bias
+        return pairs.contract(kernel, mapped) + self.bias

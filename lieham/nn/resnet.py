@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn.functional import linear
 
 from lieham.lift import Lift, Pairs
 from lieham.nn.blocks import Block, GatedBlock
+from lieham.nn.lieconv import evaluated
 from lieham.typing import Bool, Float, Tensor
 
 
@@ -43,8 +45,8 @@ class LieResNet(nn.Module):
         mask: Bool[Tensor, "*#batch n"],
     ) -> tuple[Pairs, Float[Tensor, "*batch m o"]]:
         """The pairs, and the outputs on every lifted point before they are summed."""
-        pairs, x = self._before(points, features, mask, len(self.blocks))
-        return pairs, self.readout(x)
+        pairs, x, kernels = self._before(points, features, mask)
+        return pairs, self.outputs(pairs, x, kernels[-1])
 
     def basis(
         self, points: Tensor, features: Tensor, mask: Tensor, mixing: Float[Tensor, "k r"] | None = None
@@ -54,22 +56,29 @@ class LieResNet(nn.Module):
         Φ_fk = Σ_pairs φ_f(pair) ∂output/∂K_k(pair), φ the kernel's `functions`, is exact where the last block is
         linear in its kernel and `out` is 1. `mixing` combines the outputs k of the kernel into fewer.
         """
-        last = self.blocks[-1]
-        pairs, x = self._before(points, features, mask, len(self.blocks) - 1)
-        functions = last.conv.kernel.functions(pairs)
+        pairs, x, _ = self._before(points, features, mask)
+        last = self.blocks[-1].conv
+        functions = last.kernel.functions(pairs)
 
         def total(kernel: Tensor) -> Tensor:
-            return pairs.pool(self.readout(last(pairs, x, kernel))).sum()
+            return pairs.pool(self.outputs(pairs, x, kernel)).sum()
 
-        shares = torch.func.grad(total)(functions.new_zeros(*functions.shape[:-1], last.conv.kernel_dim))
+        shares = torch.func.grad(total)(functions.new_zeros(*functions.shape[:-1], last.kernel_dim))
         shares = shares if mixing is None else shares @ mixing
         batch = points.ndim - 2
         return torch.einsum("...pf,...pk->...fk", functions.flatten(batch, -2), shares.flatten(batch, -2))
 
-    def _before(self, points: Tensor, features: Tensor, mask: Tensor, blocks: int) -> tuple[Pairs, Tensor]:
-        """The pairs, and the channels of every lifted point after so many blocks."""
+    def _before(self, points: Tensor, features: Tensor, mask: Tensor) -> tuple[Pairs, Tensor, Tensor]:
+        """The pairs, the channels of every lifted point before the last block, and the kernels of all blocks."""
         pairs = self.lift(points, mask)
         x = self.embed(pairs.lift(features))
-        for block in self.blocks[:blocks]:
-            x = block(pairs, x)
-        return pairs, x
+        kernels = evaluated([block.conv.kernel for block in self.blocks], pairs)
+        for block, kernel in zip(self.blocks[:-1], kernels, strict=False):
+            x = block(pairs, x, kernel)
+        return pairs, x, kernels
+
+    def outputs(self, pairs: Pairs, x: Tensor, kernel: Tensor) -> Float[Tensor, "*batch m o"]:
+        """readout(last block): its W_out and the readout are one matrix, so that `width` channels are not formed."""
+        last, read = self.blocks[-1], self.readout.weight
+        inner = last.inner(pairs, x, kernel)
+        return self.readout(x) + linear(inner, read @ last.outward.weight, read @ last.outward.bias)

@@ -30,18 +30,25 @@ class Superposition:
             self.hidden, used = False, embedding.any(0)
             self.lift, theta = network.lift.restricted(used), (plain, embedding[:, used])
         self.theta = torch.cat(theta, 1)
+        self._key = (network, None if self.hidden else tuple(used.tolist()))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Superposition) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
 
     def coefficients(
         self, features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]
     ) -> tuple[Float[Tensor, "*batch p f"], Float[Tensor, "*batch"]]:
         """C, the pairs flattened, and v₀."""
-        block, kernel = self.network.blocks[-1], self.network.blocks[-1].conv.kernel
+        network, kernel = self.network, self.network.blocks[-1].conv.kernel
         points = features.new_zeros(*mask.shape, self.lift.group.space_dim)
-        pairs = self.network.lift(points, mask)
-        x = self.network.embed(pairs.lift(features))
+        pairs = network.lift(points, mask)
+        x = network.embed(pairs.lift(features))
 
         def total(outputs: Tensor) -> tuple[Tensor, Tensor]:
-            value = pairs.pool(self.network.readout(block(pairs, x, outputs)))[..., 0]
+            value = pairs.pool(network.outputs(pairs, x, outputs))[..., 0]
             return value.sum(), value
 
         constant = kernel.mlp[-1].bias.expand(*pairs.coordinates.shape[:-1], -1)
@@ -51,12 +58,13 @@ class Superposition:
     def __call__(
         self,
         points: Float[Tensor, "*batch n d"],
+        unit: Float[Tensor, ""],
         mask: Bool[Tensor, "*#batch n"],
         C: Float[Tensor, "*#batch p f"],
         constant: Float[Tensor, "*#batch"],
     ) -> Float[Tensor, "*batch"]:
-        """The output at these points."""
-        pairs = self.lift(points, mask)
+        """The output at points / unit."""
+        pairs = self.lift(points / unit, mask)
         kernel = self.network.blocks[-1].conv.kernel
         functions = kernel.functions(pairs) if self.hidden else torch.cat([pairs.coordinates, pairs.embedding], -1)
         return (functions.flatten(points.ndim - 2, -2) * C).sum((-1, -2)) + constant

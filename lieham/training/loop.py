@@ -52,6 +52,8 @@ class Trainer:
         stop: Callable[[], bool] = lambda: False,
     ):
         self.model, self.config, self.stop = model, config, stop
+        if config.products and train.q.dtype != torch.float32:
+            raise InputError(f"products=bfloat16 must go with a model in float32, got {train.q.dtype}")
         self.generator = torch.Generator().manual_seed(config.seed)
         self.windows = Windows(train, config.window)
         self.fixed = self._draw(self.windows, config.refine_windows, config.seed + 1)
@@ -59,7 +61,7 @@ class Trainer:
         method = config.method
         if method == "auto":
             method = "rkn4" if isinstance(model, SeparableHamiltonian) else "rk4"
-        self.loss = ShootingLoss(config.segment, method, config.substeps).to(train.q.device, train.q.dtype)
+        self.loss = ShootingLoss(config.segment, method, config.substeps, config.compile).to(train.q.device, train.q.dtype)
         self.loss.measure(self.fixed)
         open_lift = getattr(model, "lift_is_open", False)
         model.calibrate(self.fixed)
@@ -120,7 +122,8 @@ class Trainer:
                 part.redraw(self.generator)
         few = len(self.windows) <= self.config.batch
         batch = self.windows.all() if few else self.windows.sample(self.config.batch, self.generator)
-        return self.loss(self.model, batch)
+        with torch.autocast(batch.q.device.type, torch.bfloat16, enabled=self.config.products == "bfloat16"):
+            return self.loss(self.model, batch)
 
     def _fixed_loss(self) -> Tensor:
         self._maybe_stop()

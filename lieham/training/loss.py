@@ -21,9 +21,9 @@ class ShootingLoss(nn.Module):
     training windows, so the loss of a constant state is 2 and units drop out.
     """
 
-    def __init__(self, segment: int, method: str, substeps: int):
+    def __init__(self, segment: int, method: str, substeps: int, compile: bool = False):
         super().__init__()
-        self.segment = segment
+        self.segment, self.compile_field = segment, compile
         settings = {"substeps": substeps} if substeps != 1 else {}
         self.integrator = make_integrator(method, **settings)
         self.register_buffer("scale_q", torch.ones(()))
@@ -41,6 +41,7 @@ class ShootingLoss(nn.Module):
     def forward(self, model: Hamiltonian, windows: Trajectory) -> Float[Tensor, ""]:
         start, truth, times = self._segments(windows)
         field = model.field(windows.bodies.over_time())
+        field = field.compiled() if self.compile_field else field
         predicted = self.integrator.integrate(field, start, times)
         error_q = ((predicted.q[..., 1:, :, :] - truth.q) / self.scale_q).square()
         error_p = ((predicted.p[..., 1:, :, :] - truth.p) / self.scale_p).square()

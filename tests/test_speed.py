@@ -1,0 +1,196 @@
+"""Fast against slow: every optimised path equals the plain one, in values, first and second derivatives."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import straightforward
+import torch
+from cases import MODELS, SAMPLED, cloud, make_model, randomise
+
+import lieham
+from lieham.compiling import Compiled, compiled_gradient, gradient
+from lieham.groups import make_group
+from lieham.lift import PointLift
+from lieham.nn import Superposition, superposes
+from lieham.nn.lieconv import evaluated
+from lieham.state import Bodies, PhaseState
+from lieham.training import ShootingLoss
+from systems import Springs
+
+SUMS = [name for name in MODELS | SAMPLED if superposes(make_model(name).potential.network)]
+"""Models that are sums over pairs once their bodies are given."""
+
+
+def padded(dim: int) -> tuple[torch.Tensor, Bodies]:
+    """Positions and bodies, the last of which is padding in one system of three."""
+    q, _, bodies = cloud(dim)
+    mask = bodies.mask.clone()
+    mask[1, -1] = False
+    return q, Bodies.of(bodies.mass, bodies.features, mask)
+
+
+def test_gated_models_without_a_cutoff_are_sums():
+    assert {"T(2) gated", "SE(3) gated", "SE(2) edges", "SE(2) sampled"} <= set(SUMS)
+    assert not {"SE(2) deep", "T(2) paper", "SE(2) near"} & set(SUMS)
+    with pytest.raises(ValueError, match="single block"):
+        Superposition(make_model("SE(2) near").potential.network)
+
+
+@pytest.mark.parametrize("drop", [False, True])
+@pytest.mark.parametrize("name", SUMS)
+def test_a_sum_over_pairs_is_the_network(name, drop):
+    """V, its gradient, a product with its Hessian, and what the weights get through each of them."""
+    model = make_model(name)
+    kernel = model.potential.network.blocks[0].conv.kernel
+    if drop:  # every second function of the embedding and the whole hidden layer, as the linear stage leaves them
+        with torch.no_grad():
+            kernel.wide.weight[:, ::2] = 0.0
+            kernel.mlp[-1].weight.zero_()
+    q, bodies = padded(model.group.space_dim)
+    direction = cloud(model.group.space_dim, seed=5)[0]
+
+    def values(potential):
+        x = q.clone().requires_grad_()
+        energy = potential(x)
+        (slope,) = torch.autograd.grad(energy.sum(), x, create_graph=True)
+        (bend,) = torch.autograd.grad((slope * direction).sum(), x, create_graph=True)
+        return energy, slope, bend
+
+    def weights(found):
+        return torch.autograd.grad(sum(x.square().sum() for x in found), list(model.parameters()), allow_unused=True)
+
+    with torch.set_grad_enabled(not drop):
+        function, inputs = model.at(bodies)
+    plain, fast = values(lambda x: model.potential(x, bodies)), values(lambda x: function(x, *inputs))
+    for a, b in zip(fast, plain, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-11, atol=1e-11 * b.abs().max().item())
+    if not drop:
+        for a, b in zip(weights(fast), weights(plain), strict=True):
+            if b is not None and bool(b.any()):
+                torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10 * b.abs().max().item())
+
+
+def test_functions_without_weight_are_left_out():
+    model = lieham.HLieConv("SE(2)", 1)
+    lieham.fit(model, Springs().benchmark(30, 0, n_test=0))
+    bodies = Springs().benchmark(2, 1, n_test=0).train.bodies
+    with torch.no_grad():
+        few = model.at(bodies)[1][2].shape[-1]
+    all_of_them = model.at(bodies)[1][2].shape[-1]
+    assert few < 10 < all_of_them
+
+
+@pytest.mark.parametrize("name", ["SE(2) deep", "T(2) paper", "SE(2) deep edges", "SE(3) paper"])
+def test_kernels_of_all_layers_at_once(name):
+    model = make_model(name)
+    network = model.potential.network
+    q, bodies = padded(model.group.space_dim)
+    kernels = [block.conv.kernel for block in network.blocks]
+
+    def together(x):
+        return evaluated(kernels, network.lift(x, bodies.mask))
+
+    def apart(x):
+        pairs = network.lift(x, bodies.mask)
+        return torch.stack([kernel(pairs) for kernel in kernels])
+
+    for f in (lambda k: k, lambda k: lambda x: torch.func.jacrev(k)(x).sum((0, 1)), torch.func.hessian):
+        if f is torch.func.hessian:
+            f = lambda k: torch.func.hessian(lambda x: k(x).square().sum())  # noqa: E731
+        torch.testing.assert_close(f(together)(q), f(apart)(q), rtol=1e-11, atol=1e-10)
+
+
+def papers(dtype: torch.dtype, width: int = 32, blocks: int = 3) -> lieham.HLieConv:
+    """The paper's network at a reduced width, with random weights."""
+    group = make_group("T(2)")
+    shape = {"block": "paper", "width": width, "blocks": blocks, "dtype": dtype}
+    return randomise(lieham.HLieConv(group, 1, lift=PointLift(group, bases=0), **shape))
+
+
+@pytest.mark.parametrize("convolve", [straightforward.literal, straightforward.gathered])
+def test_the_papers_network_equals_the_straightforward_one(convolve):
+    model = papers(torch.float64)
+    q, bodies = padded(2)
+    bodies = Bodies.of(bodies.mass, bodies.features[..., :1], bodies.mask)
+    plain = lambda x: straightforward.potential(model.potential, x, bodies, convolve)  # noqa: E731
+    fast = lambda x: model.potential(x, bodies)  # noqa: E731
+    for d in (lambda f: f, torch.func.jacrev, torch.func.hessian):
+        expected = d(plain)(q)
+        torch.testing.assert_close(d(fast)(q), expected, rtol=1e-11, atol=1e-11 * expected.abs().max().item())
+
+
+@pytest.mark.parametrize("convolve", [straightforward.literal, straightforward.gathered])
+def test_a_training_step_equals_the_straightforward_one(convolve):
+    """rk4 in both: loss and gradients in float32 to 1e-5, and in float64 to round-off."""
+    for dtype, tolerance in ((torch.float64, 1e-11), (torch.float32, 1e-5)):
+        model = papers(dtype)
+        windows = Springs().benchmark(4, 0, n_test=0).train.to("cpu", dtype)
+        fast = ShootingLoss(0, "rk4", 1).to(dtype=dtype)
+        fast.measure(windows)
+        model.calibrate(windows)
+        slow = straightforward.loss(model, windows, fast.scale_q, fast.scale_p, convolve)
+        found = [torch.autograd.grad(x, list(model.parameters()), allow_unused=True) for x in (fast(model, windows), slow)]
+        for a, b in zip(*found, strict=True):
+            if b is not None:
+                assert (a - b).norm() <= tolerance * b.norm() + 1e-30
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SE(2) gated", "T(2) paper", "SE(2) edges", "SE(2) near"])
+def test_a_compiled_field_equals_the_plain_one(name):
+    """Half a minute each: forces, and what the weights get through them."""
+    model = make_model(name)
+    q, bodies = padded(model.group.space_dim)
+    field = model.field(bodies)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fast = field.compiled().force(None, q)
+    plain = field.force(None, q)
+    torch.testing.assert_close(fast, plain, rtol=1e-12, atol=1e-12 * plain.abs().max().item())
+    found = [torch.autograd.grad(x.square().sum(), list(model.parameters()), allow_unused=True) for x in (fast, plain)]
+    for a, b in zip(*found, strict=True):
+        if b is not None and bool(b.any()):
+            torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10 * b.abs().max().item())
+
+
+def test_where_compiling_fails_the_plain_function_goes_on(monkeypatch):
+    def broken(function, **settings):
+        def call(*arguments):
+            raise RuntimeError("no C++ compiler was found")
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", broken)
+    compiled_gradient.cache_clear()
+    model = make_model("SE(2) gated")
+    q, p, bodies = cloud(2)
+    for field in (model.field(bodies), lieham.GeneralHamiltonian(model.energy).field(bodies)):
+        with pytest.warns(RuntimeWarning, match="no C\\+\\+ compiler"):
+            found = field.compiled()(None, PhaseState(q, p))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            again = field.compiled()(None, PhaseState(q, p))
+        for x, y, z in zip(found, again, field(None, PhaseState(q, p)), strict=True):
+            assert torch.equal(x, z) and torch.equal(y, z)
+    compiled_gradient.cache_clear()
+
+
+def test_a_wrong_argument_is_no_failure_of_the_compiler(monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda function, **settings: function)
+    function = Compiled(gradient(lambda x: x @ x))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(RuntimeError):
+            function(torch.ones(2, 3))
+        assert torch.equal(function(torch.ones(2)), 2 * torch.ones(2))
+
+
+def test_one_compiled_function_serves_equal_fields():
+    model = make_model("SE(2) gated")
+    first, second = (model.at(cloud(2, seed=seed)[2])[0] for seed in (0, 1))
+    assert first == second and hash(first) == hash(second)
+    assert first != make_model("SE(2) gated").at(cloud(2)[2])[0]
+    assert gradient(first) is not gradient(second)
+    assert isinstance(compiled_gradient(first), Compiled) and compiled_gradient(first) is compiled_gradient(second)
