@@ -39,7 +39,9 @@ class Compiled:
         if self._fast is None:
             return self._plain(*arguments)
         try:
-            return self._fast(*arguments)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Dynamo detected a call to a `functools.lru_cache`", UserWarning)
+                return self._fast(*arguments)  # what is cached are indices, which dynamo may compute itself
         except Exception as error:  # a missing compiler, a graph that dynamo cannot take: torch has many classes
             value = self._plain(*arguments)
             self._fast = None
