@@ -90,7 +90,8 @@ def training(paper: HLieConv, windows: Trajectory, given: argparse.Namespace) ->
     loss = _loss("rk4", windows)
     step = _stepped(paper, lambda: _slow(paper, few, loss, straightforward.literal))
     matrices = fastest(step, given.repeats) * given.systems / len(few)
-    print(f"straightforward, a matrix for each pair, rk4, batch {len(few)}: {matrices:.2f} s for {given.systems} systems")
+    told = f"straightforward, a matrix for each pair, rk4, batch {len(few)}"
+    print(f"{told}: {matrices:.2f} s for {len(windows)} systems")
     step = _stepped(paper, lambda: _slow(paper, windows, loss, straightforward.gathered))
     nominal = _work(step)
     plain = fastest(step, given.repeats)
@@ -102,11 +103,9 @@ def training(paper: HLieConv, windows: Trajectory, given: argparse.Namespace) ->
         work = _work(_stepped(paper, lambda m=method, s=segment: _loss(m, windows, s)(paper, windows)))
         taken = fastest(step, given.repeats)
         name = f"{method}, {'single steps in parallel' if segment else 'whole windows'}{', compiled' * compiled}"
-        print(
-            f"{name}: {taken:.2f} s, {work:.0f} GFLOP at {work / taken / rate:.0%} of the product's rate; the "
-            f"straightforward {nominal:.0f} GFLOP in that time are {nominal / taken / rate:.0%}; {plain / taken:.1f} and "
-            f"{matrices / taken:.0f} times as fast as the straightforward ones"
-        )
+        shares = f"{work / taken / rate:.0%} of the product's rate, by the trick's GFLOP {nominal / taken / rate:.0%}"
+        ratios = f"{plain / taken:.1f} times as fast as the trick, {matrices / taken:.0f} as the matrices"
+        print(f"{name}: {taken:.2f} s, {work:.0f} GFLOP, {shares}; {ratios}")
         if given.profile and (method, segment, compiled) == ("rkn4", 0, False):
             with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
                 step()
@@ -126,7 +125,8 @@ def rollout(paper: HLieConv, data: Trajectory, given: argparse.Namespace) -> Non
         times = Springs().times(given.steps + 1)
         slow = fastest(lambda: _rolled(paper, data.to("cpu", torch.float32), times.float(), "rk4"), 1)
         same = fastest(lambda: _rolled(paper, data.to("cpu", torch.float32), times.float(), "rkn4"), 1)
-        print(f"rollout, {given.systems} systems, {given.steps} steps: paper's (float32) rk4 {slow:.1f} s, rkn4 {same:.1f} s")
+        told = f"rollout, {given.systems} systems, {given.steps} steps"
+        print(f"{told}: paper's (float32) rk4 {slow:.1f} s, rkn4 {same:.1f} s")
         for compiled in [False] + [True] * given.compile:
             quick = fastest(lambda c=compiled: _rolled(default, data, times, "rkn4", c), given.repeats)
             name = f"default (float64, rkn4{', compiled' * compiled})"

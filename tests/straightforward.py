@@ -24,7 +24,7 @@ def literal(conv: LieConv, kernel: torch.Tensor, values: torch.Tensor) -> torch.
 
 
 def gathered(conv: LieConv, kernel: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """The same by the PointConv trick as the paper has it: the neighbours' values, times the kernel, then one product."""
+    """The same by the PointConv trick as the paper has it: neighbours' values times the kernel, then one product."""
     b, n, c = values.shape
     index = torch.arange(n, device=values.device).expand(b, n, n)
     near = values.gather(1, index.reshape(b, n * n, 1).expand(b, n * n, c)).view(b, n, n, c)

@@ -135,7 +135,8 @@ def test_a_training_step_equals_the_straightforward_one(convolve):
         fast.measure(windows)
         model.calibrate(windows)
         slow = straightforward.loss(model, windows, fast.scale_q, fast.scale_p, convolve)
-        found = [torch.autograd.grad(x, list(model.parameters()), allow_unused=True) for x in (fast(model, windows), slow)]
+        weights = list(model.parameters())
+        found = [torch.autograd.grad(x, weights, allow_unused=True) for x in (fast(model, windows), slow)]
         for a, b in zip(*found, strict=True):
             if b is not None:
                 assert (a - b).norm() <= tolerance * b.norm() + 1e-30

@@ -38,8 +38,8 @@ class SomeRationals:
         needed, index = (places % each).unique(return_inverse=True)
         self.lengths, self.which = lengths.flatten()[needed], needed // lengths.shape[1]
         self.one = len(lengths) == 1
-        power = (places // each).tolist()
-        self.powers = [(p, index[[j for j, x in enumerate(power) if x == k]]) for k, p in enumerate(POWERS) if k in power]
+        power = places // each
+        self.powers = [(p, index[power == k]) for k, p in enumerate(POWERS) if bool((power == k).any())]
 
     def __call__(self, squared: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch e"]:
         c = squared if self.one else squared.index_select(-1, self.which)

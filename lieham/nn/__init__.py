@@ -5,4 +5,14 @@ from lieham.nn.lieconv import Kernel, LieConv
 from lieham.nn.resnet import LieResNet
 from lieham.nn.superposition import Superposition, superposes
 
-__all__ = ["BLOCKS", "Block", "GatedBlock", "Kernel", "LieConv", "LieResNet", "PaperBlock", "Superposition", "superposes"]
+__all__ = [
+    "BLOCKS",
+    "Block",
+    "GatedBlock",
+    "Kernel",
+    "LieConv",
+    "LieResNet",
+    "PaperBlock",
+    "Superposition",
+    "superposes",
+]

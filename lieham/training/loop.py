@@ -61,7 +61,8 @@ class Trainer:
         method = config.method
         if method == "auto":
             method = "rkn4" if isinstance(model, SeparableHamiltonian) else "rk4"
-        self.loss = ShootingLoss(config.segment, method, config.substeps, config.compile).to(train.q.device, train.q.dtype)
+        loss = ShootingLoss(config.segment, method, config.substeps, config.compile)
+        self.loss = loss.to(train.q.device, train.q.dtype)
         self.loss.measure(self.fixed)
         open_lift = getattr(model, "lift_is_open", False)
         model.calibrate(self.fixed)
