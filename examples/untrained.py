@@ -10,21 +10,26 @@ import torch
 
 import lieham
 import systems
+from lieham.nn import Superposition
 
 
 def random_weights(model: lieham.HLieConv, start: lieham.Trajectory, seed: int = 0) -> lieham.HLieConv:
     """Replace every weight by a random one; a fresh model has zeros in the last layer of its kernels.
 
-    A random potential repels as often as it attracts, and then the bodies fly apart exponentially; the sign is chosen
-    so that they attract, and something goes on.
+    A random potential repels as often as it attracts, and then the bodies fly apart exponentially. So the weights of
+    one function, |x_i - x_j|^2, are chosen: those with which it attracts every pair alike.
     """
     generator = torch.Generator().manual_seed(seed)
+    network = model.potential.network
+    squared = len(network.lift.others)  # its place among the coordinates, after those that are no lengths
     with torch.no_grad():
         for weight in model.parameters():
             weight.copy_(0.3 * torch.randn(weight.shape, generator=generator, dtype=weight.dtype))
-        far = start.q[:, 0] * 10
-        pull = -(model.field(start.bodies).force(torch.zeros(()), far) * far).sum()
-        model.potential.network.readout.weight.mul_(pull.sign())
+        shares, _ = Superposition(network).shares(model.potential.seen(start.bodies), start.bodies.mask)
+        shares = shares.flatten(0, -2)
+        shares = shares[shares.abs().amax(-1) > 0]  # a body is no pair with itself
+        pull = torch.linalg.lstsq(shares, torch.ones(len(shares), 1, dtype=shares.dtype), driver="gelsd").solution
+        network.blocks[0].conv.kernel.skip.weight[:, squared] = pull[:, 0]
     return model
 
 

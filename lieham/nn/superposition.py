@@ -42,6 +42,13 @@ class Superposition:
         self, features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]
     ) -> tuple[Float[Tensor, "*batch p f"], Float[Tensor, "*batch"]]:
         """C, the pairs flattened, and v₀."""
+        shares, constant = self.shares(features, mask)
+        return shares @ self.theta, constant
+
+    def shares(
+        self, features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]
+    ) -> tuple[Float[Tensor, "*batch p k"], Float[Tensor, "*batch"]]:
+        """The output's derivatives by the kernel's outputs k on each pair, and v₀."""
         network, kernel = self.network, self.network.blocks[-1].conv.kernel
         points = features.new_zeros(*mask.shape, self.lift.group.space_dim)
         pairs = network.lift(points, mask)
@@ -53,7 +60,7 @@ class Superposition:
 
         constant = kernel.mlp[-1].bias.expand(*pairs.coordinates.shape[:-1], -1)
         shares, value = torch.func.grad(total, has_aux=True)(constant)
-        return (shares @ self.theta).flatten(mask.ndim - 1, -2), value
+        return shares.flatten(mask.ndim - 1, -2), value
 
     def __call__(
         self,
