@@ -11,53 +11,31 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch.profiler import ProfilerActivity, profile
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 from lieham import HLieConv, fit
 from lieham.groups import make_group
 from lieham.integrate import make_integrator
 from lieham.lift import PointLift
 from lieham.state import Trajectory
-from lieham.training.loss import ShootingLoss
+from lieham.training import ShootingLoss
 from systems import Springs
 from systems.floors import window_mse
 
+sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import straightforward
+
+from benchmarks.timing import fastest, loss_of, stepped, unrolled, work_of
 
 PRODUCT = (1200, 96, 1536)
 """Rows, columns and inner size of the product that the paper's convolution makes for 200 systems of 6 bodies."""
 GOAL = 1.1e-7
 """5-step MSE of the published best, from 96,000 trajectories."""
-
-
-class Counted(TorchDispatchMode):
-    """Counts the floating-point operations of matrix products."""
-
-    operations = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        out = func(*args, **(kwargs or {}))
-        if func._overloadpacket in flop_registry:
-            self.operations += flop_registry[func._overloadpacket](*args, **(kwargs or {}), out_val=out)
-        return out
-
-
-def fastest(f: Callable[[], object], repeats: int) -> float:
-    """Seconds of the fastest of `repeats` calls, after one that warms up."""
-    taken = []
-    for _ in range(repeats + 1):
-        began = time.process_time()
-        f()
-        taken.append(time.process_time() - began)
-    return min(taken[1:])
 
 
 def main() -> None:
@@ -87,20 +65,21 @@ def training(paper: HLieConv, windows: Trajectory, given: argparse.Namespace) ->
     rate = 2e-9 * n * k * m / fastest(lambda: a @ b, 20)
     print(f"product of {n} x {k} and {k} x {m}, float32: {rate:.0f} GFLOP/s")
     few = windows[: max(1, given.systems // 20)]
-    loss = _loss("rk4", windows)
-    step = _stepped(paper, lambda: _slow(paper, few, loss, straightforward.literal))
+    loss = loss_of("rk4", windows)
+    slow = partial(_straightforward, paper, loss)
+    step = stepped(paper, lambda: slow(few, straightforward.literal))
     matrices = fastest(step, given.repeats) * given.systems / len(few)
     told = f"straightforward, a matrix for each pair, rk4, batch {len(few)}"
     print(f"{told}: {matrices:.2f} s for {len(windows)} systems")
-    step = _stepped(paper, lambda: _slow(paper, windows, loss, straightforward.gathered))
-    nominal = _work(step)
+    step = stepped(paper, lambda: slow(windows, straightforward.gathered))
+    nominal = work_of(step)
     plain = fastest(step, given.repeats)
     print(f"straightforward, PointConv trick, rk4: {plain:.2f} s, {nominal:.0f} GFLOP")
     ways = [("rk4", 0, False), ("rkn4", 0, False), ("rkn4", 1, False)] + [("rkn4", 0, True)] * given.compile
     for method, segment, compiled in ways:
-        loss = _loss(method, windows, segment, compiled)
-        step = _stepped(paper, lambda loss=loss: loss(paper, windows))
-        work = _work(_stepped(paper, lambda m=method, s=segment: _loss(m, windows, s)(paper, windows)))
+        loss = loss_of(method, windows, segment, compiled)
+        step = stepped(paper, lambda loss=loss: loss(paper, windows))
+        work = work_of(stepped(paper, lambda m=method, s=segment: loss_of(m, windows, s)(paper, windows)))
         taken = fastest(step, given.repeats)
         name = f"{method}, {'single steps in parallel' if segment else 'whole windows'}{', compiled' * compiled}"
         shares = f"{work / taken / rate:.0%} of the product's rate, by the trick's GFLOP {nominal / taken / rate:.0%}"
@@ -123,45 +102,18 @@ def rollout(paper: HLieConv, data: Trajectory, given: argparse.Namespace) -> Non
         print(f"default: 5-step MSE {error:.1e} after {history.seconds:.1f} s of training, the first below {GOAL:.1e}")
         paper.potential.energy.mul_(1e-3)  # untrained, it would fly apart
         times = Springs().times(given.steps + 1)
-        slow = fastest(lambda: _rolled(paper, data.to("cpu", torch.float32), times.float(), "rk4"), 1)
-        same = fastest(lambda: _rolled(paper, data.to("cpu", torch.float32), times.float(), "rkn4"), 1)
+        slow = fastest(lambda: unrolled(paper, data.to("cpu", torch.float32), times.float(), "rk4"), 1)
+        same = fastest(lambda: unrolled(paper, data.to("cpu", torch.float32), times.float(), "rkn4"), 1)
         told = f"rollout, {given.systems} systems, {given.steps} steps"
         print(f"{told}: paper's (float32) rk4 {slow:.1f} s, rkn4 {same:.1f} s")
         for compiled in [False] + [True] * given.compile:
-            quick = fastest(lambda c=compiled: _rolled(default, data, times, "rkn4", c), given.repeats)
+            quick = fastest(lambda c=compiled: unrolled(default, data, times, "rkn4", c), given.repeats)
             name = f"default (float64, rkn4{', compiled' * compiled})"
             print(f"{name} {quick:.2f} s, {slow / quick:.0f} and {same / quick:.0f} times as fast")
 
 
-def _loss(method: str, windows: Trajectory, segment: int = 0, compiled: bool = False) -> ShootingLoss:
-    loss = ShootingLoss(segment, method, 1, compiled).to(dtype=windows.q.dtype)
-    loss.measure(windows)
-    return loss
-
-
-def _slow(model: HLieConv, windows: Trajectory, loss: ShootingLoss, convolve) -> torch.Tensor:
+def _straightforward(model: HLieConv, loss: ShootingLoss, windows: Trajectory, convolve) -> torch.Tensor:
     return straightforward.loss(model, windows, loss.scale_q, loss.scale_p, convolve)
-
-
-def _stepped(model: HLieConv, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:
-    def step() -> None:
-        model.zero_grad()
-        loss().backward()
-
-    return step
-
-
-def _work(step: Callable[[], None]) -> float:
-    """GFLOP of its matrix products."""
-    with Counted() as counted:
-        step()
-    return counted.operations / 1e9
-
-
-def _rolled(model: HLieConv, start: Trajectory, times: torch.Tensor, method: str, compiled: bool = False) -> None:
-    field = model.field(start.bodies)
-    field = field.compiled() if compiled else field
-    make_integrator(method).integrate(field, start.state(0), times)
 
 
 if __name__ == "__main__":

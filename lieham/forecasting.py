@@ -84,15 +84,14 @@ def forecast(
         batch: systems integrated at a time.
         out: HDF5 file, written while running; with `overwrite` an old one may be replaced.
         compile: let torch.compile the force; half a minute at first, less for each step.
-        progress: called as progress(done, total) in output times, over all batches; by default a bar on a terminal.
+        progress: called as progress(done, total) in output times of all batches; by default a bar on a terminal.
 
     Raises InputError on settings that do not fit, FileError when `out` exists, IntegrationError when the state leaves
     the finite numbers.
     """
-    if steps < 1:
-        raise expected("steps", "at least 1", steps)
-    if batch < 1:
-        raise expected("batch", "at least 1", batch)
+    for name, value in (("steps", steps), ("batch", batch)):
+        if value < 1:
+            raise expected(name, "at least 1", value)
     if method == "auto":
         method = "yoshida4" if isinstance(model, SeparableHamiltonian) else "gauss4"
     integrator = _integrator(method, settings)
@@ -112,8 +111,7 @@ def forecast(
         for first in range(0, len(start), batch):
             rows = slice(first, first + batch)
             report = _offset(shown, first // batch * steps, -(-len(start) // batch) * steps)
-            field = model.field(start[rows].bodies)
-            field = field.compiled() if compile else field
+            field = _field(model, start[rows], compile)
             parts.append(_roll(integrator, field, start[rows], times[rows], rows, sink, report))
     states = PhaseState(*(torch.cat(x) for x in zip(*parts, strict=True)))
     attributes = attributes | {"seconds": time.perf_counter() - began}
@@ -162,6 +160,11 @@ def _times(initial: Trajectory, steps: int, dt: float | None) -> Float[Tensor, "
             raise expected("dt", "a finite time step other than 0", dt)
         width = torch.full_like(times[:, :1], dt)
     return times[:, :1] + width * torch.arange(steps + 1, dtype=torch.float64)
+
+
+def _field(model: Hamiltonian, start: Trajectory, compile: bool) -> Field:
+    field = model.field(start.bodies)
+    return field.compiled() if compile else field
 
 
 def _roll(
