@@ -40,8 +40,8 @@ class Compiled:
             return self._plain(*arguments)
         try:
             with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Dynamo detected a call to a `functools.lru_cache`", UserWarning)
-                return self._fast(*arguments)  # what is cached are indices, which dynamo may compute itself
+                warnings.simplefilter("ignore", UserWarning)  # of lru_cache: indices, which dynamo computes itself
+                return self._fast(*arguments)
         except Exception as error:  # a missing compiler, a graph that dynamo cannot take: torch has many classes
             value = self._plain(*arguments)
             self._fast = None

@@ -99,11 +99,8 @@ def forecast(
     weight = next(model.parameters(), initial.q)
     start = _as_batch(initial).window(0, 1).to(weight.device, weight.dtype)
     times = _times(_as_batch(initial), steps, dt)
-    attributes = {
-        "method": integrator.name,
-        "settings": str(integrator),
-        "dtype": str(weight.dtype).removeprefix("torch."),
-    }
+    attributes = {"method": integrator.name, "settings": str(integrator)}
+    attributes["dtype"] = str(weight.dtype).removeprefix("torch.")
     began = time.perf_counter()
     writer = nullcontext() if out is None else TrajectoryWriter(out, times, start.bodies, attributes, overwrite)
     with writer as sink, torch.no_grad(), reporting(progress, "forecast") as shown:
@@ -114,7 +111,7 @@ def forecast(
             field = _field(model, start[rows], compile)
             parts.append(_roll(integrator, field, start[rows], times[rows], rows, sink, report))
     states = PhaseState(*(torch.cat(x) for x in zip(*parts, strict=True)))
-    attributes = attributes | {"seconds": time.perf_counter() - began}
+    attributes["seconds"] = time.perf_counter() - began
     trajectory = Trajectory(times.to(weight.device, weight.dtype), states.q, states.p, start.bodies)
     return Forecast(trajectory, model, integrator, attributes)
 
