@@ -8,6 +8,7 @@ from lieham.errors import InputError, check_choice, expected
 
 DTYPES = ("float32", "float64")
 KINDS = ("HLieConv", "VectorPotentialLieConv")
+OBSERVED = ("exact", "noisy", "positions")
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,9 @@ class TrainConfig:
         seed: of the windows drawn.
         linear: before Adam, solve for the weights in which the energy is linear, by least squares.
         tolerance: loss below which no further stage begins; a constant state has 2.
+        observed: exact, q and p as they are; noisy, both with noise; positions, q alone, with noise or without. For
+            the latter two the initial state of every window is fitted together with the weights, in place of all
+            other stages; longer windows then average more noise out. Empty for what the data say, else exact.
         device: cpu, cuda, ...; empty for the model's own.
         tensorboard: also write TensorBoard events into the run folder (extra `tensorboard`).
     """
@@ -90,6 +94,7 @@ class TrainConfig:
     seed: int = 0
     linear: bool = True
     tolerance: float = 1e-6
+    observed: str = ""
     device: str = ""
     tensorboard: bool = False
 
@@ -106,6 +111,8 @@ class TrainConfig:
         }
         for name, value in (least | {"patience": 0}).items():
             _at_least(self, name, value)
+        if self.observed:
+            check_choice("observed", self.observed, OBSERVED)
         if not self.tolerance >= 0:
             raise expected("tolerance", "at least 0", self.tolerance)
         for name in ("lr", "clip"):

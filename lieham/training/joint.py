@@ -1,0 +1,121 @@
+"""Weights and initial states together: Gauss-Newton with the states of every window eliminated."""
+
+from __future__ import annotations
+
+from math import inf
+
+import torch
+
+from lieham.errors import InputError
+from lieham.models import HLieConv
+from lieham.state import Trajectory
+from lieham.training.choice import RIDGES, Choice
+from lieham.training.equations import Problem, _forces, _mixing, copy
+from lieham.training.linear import LinearStage, _clear, _pose, _thinned, _value, _weights
+from lieham.training.stages import Loss
+from lieham.training.states import Fitted, StatesLoss, check_length, cumulative, directions_of
+from lieham.typing import Float, Tensor
+
+STEPS = 8
+"""Most Gauss-Newton steps."""
+TRIES = 3
+"""How many ridges are tried where a step makes the loss no less, each `STRONGER` than the one before."""
+STRONGER = 1e3
+GAINED = 0.999
+"""Share of the loss that a step may leave for another to follow."""
+
+
+class StatesStage(LinearStage):
+    """Gauss-Newton for θ and the initial states; the states of a window, that no other shares, are eliminated.
+
+    Along a path q(t), z_{k+1} = Ψ_k z_k + ∫ (drift, F) dt is linear in θ and in z₀: with the tangent M of z₀ and N of θ,
+    |r + Nθ − Nθ' − M δ|² is least over δ where both are projected off M's columns (variable projection, Golub and
+    Pereyra 1973), which leaves a problem for θ' alone. Functions and ridge are chosen by cross-validation over windows,
+    as in the linear stage. The first path is the polynomial of degree `DEGREE` or less through the observed positions
+    with Ψ that of free flight, so it needs neither momenta nor a model: for positions it says that their divided
+    second differences are means of F/m. Each further one is the model's own flow from the states that fit best.
+    """
+
+    name = "states"
+    hands_on = True
+
+    def __init__(self, model: torch.nn.Module, windows: Trajectory, loss: StatesLoss, wanted: bool):
+        super().__init__(model, windows, loss, wanted)
+        self.windows = _thinned(windows)
+        if not self.total:
+            raise InputError(
+                "observed must be states for this model, since noise and positions alone are learned from by models "
+                "that are linear in their last kernel: HLieConv with gated blocks and a lift that is exact"
+            )
+        check_length(windows.n_steps + 1)
+        self.total, self.taken, self.last = STEPS, 0, inf
+        self._at: Fitted | None = None
+
+    def _problem(self, model: HLieConv) -> tuple[Problem, Choice]:
+        fitted = self.loss.unmodelled(self.windows) if self._at is None else self._at
+        return _pose(model, lambda: assemble(model, self.windows, self.loss, fitted))
+
+    def step(self, loss: Loss) -> float:
+        first = self.taken == 0
+        before = _value(loss) if first else self.last
+        old = [x.detach().clone() for x in _weights(self._model)]
+        try:
+            self._at = None if first else self.loss.fit(self._model, self.windows)
+            after = self._descend(self._posed or self._problem(self._model)[0], loss, before)
+        except BaseException:
+            copy(_weights(self._model), old)  # an interrupted step is undone, so that a resumed run repeats it
+            raise
+        if after is None:
+            copy(_weights(self._model), old)
+        self._posed, self.last, self.taken = None, before if after is None else after, self.taken + 1
+        if not first and self.last > GAINED * before:
+            self.total = self.taken
+        return before
+
+    def _descend(self, problem: Problem, loss: Loss, before: float) -> float | None:
+        """Write the solution; its loss, None if it is no less than `before` with any of the ridges tried."""
+        _clear(self._model)
+        problem.decompose(problem.ridge)
+        for k in range(TRIES):
+            problem.ridge = min(problem.ridge * STRONGER ** min(k, 1), RIDGES[0])
+            problem.write(problem.solve(problem.right), _weights(self._model)[:-1])
+            value = _value(loss)
+            if value < before:
+                return value
+        return None
+
+    @property
+    def model(self) -> torch.nn.Module:
+        return self._model
+
+    def state_dict(self) -> dict:
+        return {"total": self.total, "taken": self.taken, "last": self.last}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.total, self.taken, self.last = state["total"], state["taken"], state["last"]
+
+
+def assemble(model: HLieConv, windows: Trajectory, loss: StatesLoss, at: Fitted) -> Problem:
+    """The equations for θ, the states of every window eliminated; `model` has θ = 0."""
+    mixing = _mixing(model, windows)
+    rest = model.field(windows.bodies.over_time()).force(windows.times[:, :-1], at.middle)
+    forces = _forces(model, at.middle, windows.bodies, mixing)
+    forces = torch.cat([forces, (at.force - rest).double()[..., None]], -1)
+    real = windows.bodies.mask[:, None, :, None, None].double()
+    h = windows.times.double().diff(dim=-1)[..., None, None]
+    kick = (forces * real).flatten(2, 3) * h / loss.scale_p
+    moved = torch.cat([loss.drift(windows)[..., None] / 2 * kick, kick], 2)
+    seen = at.weight > 0
+    share = [torch.zeros_like(moved[:, 0])]
+    for flow, own in zip(at.flow.unbind(1), moved.unbind(1), strict=True):
+        share.append(flow @ share[-1] + own)
+    rows = torch.stack([x[:, seen] for x in share], 1) * at.weight[seen][:, None]
+    rows[..., -1] += (at.weight * at.residual)[..., seen]
+    U, _, _ = directions_of(cumulative(at.flow)[:, :, seen] , at.weight[seen])
+    rows = rows.flatten(1, 2)
+    rows = rows - U @ (U.mT @ rows)
+    scale = rows[..., :-1].abs().amax((0, 1))
+    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
+    count = max(1, int(windows.bodies.mask.sum()) * windows.dim * (len(share) * int(seen.sum()) // len(seen) * 2 - 2))
+    A, y = rows[..., :-1] / scale, rows[..., -1]
+    return Problem(A, y, scale, mixing.double(), count, torch.ones_like(scale, dtype=torch.bool))
