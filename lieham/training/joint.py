@@ -9,20 +9,24 @@ import torch
 from lieham.errors import InputError
 from lieham.models import HLieConv
 from lieham.state import Trajectory
-from lieham.training.choice import RIDGES, Choice
+from lieham.training.choice import RIDGES
 from lieham.training.equations import Problem, _forces, _mixing, copy
 from lieham.training.linear import LinearStage, _clear, _pose, _thinned, _value, _weights
 from lieham.training.stages import Loss
 from lieham.training.states import Fitted, StatesLoss, check_length, cumulative, directions_of
 from lieham.typing import Float, Tensor
 
-STEPS = 8
+SLACK = 0.002
+"""How much worse, in the logarithm of the mean square, a simpler choice may be: noise hides a bias of its own size."""
+STEPS = 6
 """Most Gauss-Newton steps."""
 TRIES = 3
 """How many ridges are tried where a step makes the loss no less, each `STRONGER` than the one before."""
 STRONGER = 1e3
-GAINED = 0.999
-"""Share of the loss that a step may leave for another to follow."""
+WORSE = 2.0
+"""By what factor a step may raise the loss: functions chosen anew along a better path may be fewer."""
+SETTLED = 1e-3
+"""Relative change of the loss at which no step follows."""
 
 
 class StatesStage(LinearStage):
@@ -48,51 +52,34 @@ class StatesStage(LinearStage):
                 "that are linear in their last kernel: HLieConv with gated blocks and a lift that is exact"
             )
         check_length(windows.n_steps + 1)
-        self.total, self.taken, self.last = STEPS, 0, inf
-        self._at: Fitted | None = None
 
-    def _problem(self, model: HLieConv) -> tuple[Problem, Choice]:
-        fitted = self.loss.unmodelled(self.windows) if self._at is None else self._at
-        return _pose(model, lambda: assemble(model, self.windows, self.loss, fitted))
+    def _solve(self, loss: Loss) -> float:
+        """Write the solution into the model; returns its loss."""
+        weights, value = _weights(self._model), inf
+        at = self.loss.unmodelled(self.windows)
+        for _ in range(STEPS):
+            old, before = [x.detach().clone() for x in weights], value
+            problem, _ = _pose(self._model, lambda at=at: assemble(self._model, self.windows, self.loss, at), SLACK)
+            value = self._descend(problem, loss, WORSE * before)
+            if value == inf:
+                copy(weights, old)
+                return before
+            if abs(value - before) < SETTLED * value:
+                break
+            at = self.loss.fit(self._model, self.windows)
+        return value
 
-    def step(self, loss: Loss) -> float:
-        first = self.taken == 0
-        before = _value(loss) if first else self.last
-        old = [x.detach().clone() for x in _weights(self._model)]
-        try:
-            self._at = None if first else self.loss.fit(self._model, self.windows)
-            after = self._descend(self._posed or self._problem(self._model)[0], loss, before)
-        except BaseException:
-            copy(_weights(self._model), old)  # an interrupted step is undone, so that a resumed run repeats it
-            raise
-        if after is None:
-            copy(_weights(self._model), old)
-        self._posed, self.last, self.taken = None, before if after is None else after, self.taken + 1
-        if not first and self.last > GAINED * before:
-            self.total = self.taken
-        return before
-
-    def _descend(self, problem: Problem, loss: Loss, before: float) -> float | None:
-        """Write the solution; its loss, None if it is no less than `before` with any of the ridges tried."""
+    def _descend(self, problem: Problem, loss: Loss, most: float) -> float:
+        """Write the solution; its loss, infinite where it is above `most` with all of the ridges tried."""
         _clear(self._model)
         problem.decompose(problem.ridge)
-        for k in range(TRIES):
-            problem.ridge = min(problem.ridge * STRONGER ** min(k, 1), RIDGES[0])
+        for ridge in (problem.ridge * STRONGER**k for k in range(TRIES)):
+            problem.ridge = min(ridge, RIDGES[0])
             problem.write(problem.solve(problem.right), _weights(self._model)[:-1])
             value = _value(loss)
-            if value < before:
+            if value < most:
                 return value
-        return None
-
-    @property
-    def model(self) -> torch.nn.Module:
-        return self._model
-
-    def state_dict(self) -> dict:
-        return {"total": self.total, "taken": self.taken, "last": self.last}
-
-    def load_state_dict(self, state: dict) -> None:
-        self.total, self.taken, self.last = state["total"], state["taken"], state["last"]
+        return inf
 
 
 def assemble(model: HLieConv, windows: Trajectory, loss: StatesLoss, at: Fitted) -> Problem:

@@ -11,7 +11,7 @@ import torch
 from lieham.errors import IntegrationError
 from lieham.models import HLieConv
 from lieham.state import Trajectory
-from lieham.training.choice import FOLDS, RIDGES, SOLVED, Choice, choose
+from lieham.training.choice import FOLDS, RIDGES, SLACK, SOLVED, Choice, choose
 from lieham.training.equations import Problem, assemble, copy, resolution
 from lieham.training.loss import ShootingLoss
 from lieham.training.stages import Loss, Stage
@@ -151,7 +151,7 @@ def _clear(model: HLieConv) -> None:
 
 
 @torch.no_grad()
-def _pose(model: HLieConv, equations: Callable[[], Problem]) -> tuple[Problem, Choice]:
+def _pose(model: HLieConv, equations: Callable[[], Problem], slack: float = SLACK) -> tuple[Problem, Choice]:
     """The equations of the model's θ, with the functions and the ridge chosen; the model is left as it was."""
     weights = _weights(model)
     old = [x.clone() for x in weights]
@@ -162,7 +162,7 @@ def _pose(model: HLieConv, equations: Callable[[], Problem]) -> tuple[Problem, C
         copy(weights, old)
     network = model.potential.network
     order = network.blocks[-1].conv.kernel.order(network.lift).repeat_interleave(problem.mixing.shape[1])
-    choice = choose(problem, order.to(problem.A.device))
+    choice = choose(problem, order.to(problem.A.device), slack)
     problem.ridge, problem.columns = choice.ridge, choice.columns
     return problem, choice
 

@@ -75,10 +75,10 @@ class Trainer:
 
     def _stages(self, kind: type[LinearStage], open_lift: bool) -> list[Stage]:
         first = kind(self.model, self.fixed, self.loss, self.config.linear)
-        if first.total and open_lift:
-            first.choose_lift()
         if kind is StatesStage:
             return [first]
+        if first.total and open_lift:
+            first.choose_lift()
         return [first] * first.total + [AdamStage(self.model, self.config), RefineStage(self.model, self.config)]
 
     def run(self, progress: Progress | None = None) -> Iterator[dict]:

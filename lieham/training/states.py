@@ -17,6 +17,8 @@ ROUNDS = 2
 """How often the tangent of the flow is taken anew while the states are fitted."""
 CHORDS = 4
 """Gauss-Newton steps with the same tangent: they cost a flow each, a tangent costs n d forward derivatives."""
+GAINED = 1e-3
+"""Share of the squares below which another Gauss-Newton step is not worth its flow."""
 DEGREE = 6
 """Highest degree of the polynomial that smooths the observed positions of a window where there is no model yet."""
 TINY = 1e-30
@@ -81,11 +83,12 @@ class StatesLoss(ShootingLoss):
         path = self._flow(model, windows, windows.state(0))
         residual = self.residual(windows, path)
         for _ in range(ROUNDS):
-            flow = self.tangent(model, windows, path)
-            tangent = cumulative(flow)
+            tangent = cumulative(self.tangent(model, windows, path))
             for _ in range(CHORDS):
-                step = solve(tangent, residual, self.weight(residual, windows))
-                path, residual = self._moved(model, windows, path, residual, step)
+                weight, before = self.weight(residual, windows), residual
+                path, residual = self._moved(model, windows, path, residual, solve(tangent, residual, weight))
+                if _gained(weight, before, residual) < GAINED:
+                    return path, residual
         return path, residual
 
     def unmodelled(self, windows: Trajectory) -> Fitted:
@@ -192,6 +195,12 @@ def directions_of(tangent: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tens
     U, S, V = torch.linalg.svd((weight[:, None] * tangent).flatten(1, 2), full_matrices=False)
     seen = S > 1e-12 * S[:, :1]
     return U * seen[:, None], torch.where(seen, S, torch.full_like(S, torch.inf)), V
+
+
+def _gained(weight: Tensor, before: Tensor, after: Tensor) -> float:
+    """By what share the weighted squares fell."""
+    old, new = ((weight * x).square().sum() for x in (before, after))
+    return (1 - new / old.clamp(min=TINY)).item()
 
 
 def check_length(points: int) -> None:
