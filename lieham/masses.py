@@ -35,8 +35,8 @@ def infer_masses(
     Σ_i m_i v_i·(A q_i + b) = const for every generator x ↦ A x + b with A antisymmetric: linear equations for m, solved
     by the smallest singular vector over all times, generators and, where the masses are `shared`, trajectories. From
     positions alone, Σ_i m_i q_i·b moves uniformly for translations, which then are taken alone; a group without them is
-    given the derivative of q through 5 neighbouring times for v. **The scale cannot be known**: m, p and V times any c give the same motion, so the mean is put
-    to 1, of every trajectory by itself where the masses are not shared.
+    given the derivative of q through 5 neighbouring times for v. **The scale cannot be known**: m, p and V times any c
+    give the same motion, so the mean is put to 1, of every trajectory by itself where the masses are not shared.
 
     Args:
         times: (time,) or (trajectories, time), increasing.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import inf
 
 import torch
@@ -14,7 +15,6 @@ from lieham.training.equations import Problem, _forces, _mixing, copy
 from lieham.training.linear import LinearStage, _clear, _pose, _thinned, _value, _weights
 from lieham.training.stages import Loss
 from lieham.training.states import Fitted, StatesLoss, check_length, cumulative, directions_of
-from lieham.typing import Float, Tensor
 
 SLACK = 0.002
 """How much worse, in the logarithm of the mean square, a simpler choice may be: noise hides a bias of its own size."""
@@ -32,7 +32,7 @@ SETTLED = 1e-3
 class StatesStage(LinearStage):
     """Gauss-Newton for θ and the initial states; the states of a window, that no other shares, are eliminated.
 
-    Along a path q(t), z_{k+1} = Ψ_k z_k + ∫ (drift, F) dt is linear in θ and in z₀: with the tangent M of z₀ and N of θ,
+    Along a path q(t), z_{k+1} = Ψ_k z_k + ∫ (drift, F) dt is linear in θ and z₀: with the tangents M of z₀ and N of θ,
     |r + Nθ − Nθ' − M δ|² is least over δ where both are projected off M's columns (variable projection, Golub and
     Pereyra 1973), which leaves a problem for θ' alone. Functions and ridge are chosen by cross-validation over windows,
     as in the linear stage. The first path is the polynomial of degree `DEGREE` or less through the observed positions
@@ -59,7 +59,7 @@ class StatesStage(LinearStage):
         at = self.loss.unmodelled(self.windows)
         for _ in range(STEPS):
             old, before = [x.detach().clone() for x in weights], value
-            problem, _ = _pose(self._model, lambda at=at: assemble(self._model, self.windows, self.loss, at), SLACK)
+            problem, _ = _pose(self._model, partial(assemble, self._model, self.windows, self.loss, at), SLACK)
             value = self._descend(problem, loss, WORSE * before)
             if value == inf:
                 copy(weights, old)
@@ -98,7 +98,7 @@ def assemble(model: HLieConv, windows: Trajectory, loss: StatesLoss, at: Fitted)
         share.append(flow @ share[-1] + own)
     rows = torch.stack([x[:, seen] for x in share], 1) * at.weight[seen][:, None]
     rows[..., -1] += (at.weight * at.residual)[..., seen]
-    U, _, _ = directions_of(cumulative(at.flow)[:, :, seen] , at.weight[seen])
+    U, _, _ = directions_of(cumulative(at.flow)[:, :, seen], at.weight[seen])
     rows = rows.flatten(1, 2)
     rows = rows - U @ (U.mT @ rows)
     scale = rows[..., :-1].abs().amax((0, 1))

@@ -61,8 +61,10 @@ class Trainer:
         method = config.method
         if method == "auto":
             method = "rkn4" if isinstance(model, SeparableHamiltonian) else "rk4"
-        free = config.observed in ("noisy", "positions")
-        loss = StatesLoss(config.observed, method, config.substeps) if free else ShootingLoss(config.segment, method, config.substeps)
+        if free := config.observed in ("noisy", "positions"):
+            loss = StatesLoss(config.observed, method, config.substeps)
+        else:
+            loss = ShootingLoss(config.segment, method, config.substeps)
         self.loss = loss.to(train.q.device, train.q.dtype)
         self.loss.measure(self.fixed)
         open_lift = getattr(model, "lift_is_open", False)

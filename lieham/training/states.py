@@ -111,7 +111,8 @@ class StatesLoss(ShootingLoss):
             trial = self._flow(model, windows, self._shifted(path, factor * step))
             found = self.residual(windows, trial)
             better = (weight * found).square().sum((1, 2)) < (weight * residual).square().sum((1, 2))
-            path = PhaseState(*(torch.where(better[:, None, None, None], x, y) for x, y in zip(trial, path, strict=True)))
+            moved = better[:, None, None, None]
+            path = PhaseState(torch.where(moved, trial.q, path.q), torch.where(moved, trial.p, path.p))
             residual = torch.where(better[:, None, None], found, residual)
             if bool(better.all()):
                 break
@@ -193,7 +194,7 @@ def solve(
 def directions_of(tangent: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """U, S, Vᵀ of the weighted tangent, infinite S and zero U where it is singular."""
     U, S, V = torch.linalg.svd((weight[:, None] * tangent).flatten(1, 2), full_matrices=False)
-    seen = S > 1e-12 * S[:, :1]
+    seen = 1e-12 * S[:, :1] < S
     return U * seen[:, None], torch.where(seen, S, torch.full_like(S, torch.inf)), V
 
 
