@@ -51,7 +51,7 @@ def _record(given: Given, name: str, model: str, kind: str, n: int, seed: int) -
 
     def measure() -> dict:
         if not n:
-            windows = law.benchmark(0, n_test=n_test, method="exact").test
+            windows = test_windows(law, KINDS["q, p"], n_test, 0)
             errors = state_mse(FLOORS[model](windows, law), windows.states(), windows.bodies.mask).mean(-1)
             return own | {"parameters": 0, "seconds": 0.0, "failed": None} | _named(errors)
         return own | _trained(law, kind, n, seed, training, n_test)

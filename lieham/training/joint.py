@@ -44,14 +44,14 @@ class StatesStage(LinearStage):
     hands_on = True
 
     def __init__(self, model: torch.nn.Module, windows: Trajectory, loss: StatesLoss, wanted: bool):
+        check_length(windows.n_steps + 1)
         super().__init__(model, windows, loss, wanted)
         self.windows = _thinned(windows)
         if not self.total:
             raise InputError(
-                "observed must be states for this model, since noise and positions alone are learned from by models "
+                "observed must be exact for this model, since noise and positions alone are learned from by models "
                 "that are linear in their last kernel: HLieConv with gated blocks and a lift that is exact"
             )
-        check_length(windows.n_steps + 1)
 
     def _solve(self, loss: Loss) -> float:
         """Write the solution into the model; returns its loss."""
