@@ -23,6 +23,7 @@ _HOME = {
     "conservation": "drift",
     "fit": "training",
     "forecast": "forecasting",
+    "infer_masses": "masses",
     "load_model": "models",
     "make_group": "groups",
     "momentum_map": "noether",

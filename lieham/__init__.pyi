@@ -11,6 +11,7 @@ from lieham.groups import make_group as make_group
 from lieham.hamiltonian import GeneralHamiltonian as GeneralHamiltonian
 from lieham.hamiltonian import Hamiltonian as Hamiltonian
 from lieham.hamiltonian import SeparableHamiltonian as SeparableHamiltonian
+from lieham.masses import infer_masses as infer_masses
 from lieham.models import HLieConv as HLieConv
 from lieham.models import VectorPotentialLieConv as VectorPotentialLieConv
 from lieham.models import load_model as load_model

@@ -8,6 +8,7 @@ from lieham.errors import InputError, check_choice, expected
 
 DTYPES = ("float32", "float64")
 KINDS = ("HLieConv", "VectorPotentialLieConv")
+OBSERVED = ("exact", "noisy", "positions")
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,9 @@ class TrainConfig:
         compile: let torch.compile the force; half a minute at first, less for each step.
         products: bfloat16 for matrix products of Adam's steps in that precision (torch.autocast), on a GPU that is
             faster with it; weights, energies and the other stages stay in the model's own, float32. Empty for never.
+        observed: exact, q and p as they are; noisy, both with noise; positions, q alone, with noise or without. For
+            the latter two the initial state of every window is fitted together with the weights, in place of all
+            other stages; longer windows then average more noise out. Empty for what the data say, else exact.
         device: cpu, cuda, ...; empty for the model's own.
         tensorboard: also write TensorBoard events into the run folder (extra `tensorboard`).
     """
@@ -95,6 +99,7 @@ class TrainConfig:
     tolerance: float = 1e-6
     compile: bool = False
     products: str = ""
+    observed: str = ""
     device: str = ""
     tensorboard: bool = False
 
@@ -112,6 +117,8 @@ class TrainConfig:
         for name, value in (least | {"patience": 0}).items():
             _at_least(self, name, value)
         check_choice("products", self.products, ("", "bfloat16"))
+        if self.observed:
+            check_choice("observed", self.observed, OBSERVED)
         if not self.tolerance >= 0:
             raise expected("tolerance", "at least 0", self.tolerance)
         for name in ("lr", "clip"):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 
 from lieham.errors import InputError, expected
+from lieham.polynomials import derivative
 from lieham.typing import Bool, Float, Tensor
 
 
@@ -90,7 +91,7 @@ class Bodies:
 class Trajectory:
     """States along time: `times` (*batch, time), `q`, `p` (*batch, time, n, d), and the `bodies`.
 
-    Build it with `Trajectory.of` or `Trajectory.from_velocities`, which validate.
+    Build it with `Trajectory.of`, `Trajectory.from_velocities` or `Trajectory.from_positions`, which validate.
     """
 
     times: Float[Tensor, "*batch time"]
@@ -122,6 +123,19 @@ class Trajectory:
         """p = m v, for whoever observes velocities `v` of the shape of `q`."""
         _check_shapes(q, "v", v, bodies)
         return cls.of(times, q, v * bodies.mass[..., None, :, None], bodies)
+
+    @classmethod
+    def from_positions(cls, times: Tensor, q: Tensor, bodies: Bodies) -> Trajectory:
+        """p = m q̇ for whoever observes positions alone, q̇ the derivative of q through 5 neighbouring times.
+
+        An estimate: for `fit` say `observed="positions"`, and it takes the positions alone for observed. InputError on
+        fewer than 3 times, and as `of` does.
+        """
+        _check_shapes(q, "q", q, bodies)
+        if q.shape[-3] < 3:
+            raise expected("times", "at least 3 where velocities are not observed", q.shape[-3])
+        known = cls.of(times, q, torch.zeros_like(q), bodies)
+        return cls.from_velocities(times, known.q, derivative(known.times, known.q), bodies)
 
     @property
     def n_steps(self) -> int:

@@ -203,6 +203,22 @@ def test_one_s_own_arrays(place, capsys):
     assert {row["name"]: row["promised"] for row in figures["charges"]}["L"] is False
 
 
+def test_positions_alone_and_nothing_else(place, capsys):
+    """Neither momenta nor masses: inferred for training, and again for the forecast; without --masses it asks."""
+    state, bodies = SYSTEMS["springs"](3).sample(4, torch.Generator().manual_seed(0))
+    times = torch.linspace(0, 0.1, 6, dtype=torch.float64)
+    q = SYSTEMS["springs"](3).solve(state, bodies.map(lambda x: x[:1].expand_as(x)), times).q
+    np.savez("bare.npz", times=times.numpy(), q=q.numpy())
+    train = ("train", "--data", "bare.npz", "--run", "bare", "--model.group", "SE(2)", *TINY)
+    assert lieham(*train) == 2
+    assert '--masses "SE(2)"' in capsys.readouterr().err
+    assert lieham(*train, "--masses", "SE(2)") == 0
+    assert lieham("forecast", "bare", "--steps", 3) == 0
+    assert lieham("data", "describe", "bare.npz", "--masses", "SE(2)") == 0
+    out = capsys.readouterr().out
+    assert "observed           positions" in out and "masses             SE(2)" in out
+
+
 def test_resume_continues_with_the_settings_of_the_run(place, capsys):
     before = load_model("r").state_dict()
     assert lieham("train", "--resume", "--run", "r") == 0

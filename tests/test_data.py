@@ -31,6 +31,7 @@ from lieham.data import (
 )
 from lieham.errors import FileError, InputError, LiehamError
 from lieham.state import Bodies, PhaseState, Trajectory
+from systems import Springs
 
 NAN = math.nan
 
@@ -318,8 +319,7 @@ def bad(name: str, index: tuple, value: float) -> dict[str, np.ndarray]:
 BAD_ARRAYS = {
     "no times": ({"times": None}, ("array times must be there", "got only")),
     "no q": ({"q": None}, ("array q must be there", "got only")),
-    "no p": ({"p": None}, ("array p (or v) must be there", "got only")),
-    "no mass": ({"mass": None}, ("array mass must be there", "got only")),
+    "no mass": ({"mass": None}, ("array mass must be there", "got only", 'read(path, masses="SE(2)")')),
     "unknown": ({"charge": GOOD["mass"]}, ("arrays must be among times, q, p", "got charge")),
     "both p and v": ({"v": GOOD["p"]}, ("must hold one of p, v", "got p, v")),
     "q of rank 2": ({"q": GOOD["q"][0, 0]}, ("q must be of shape (trajectories, time, n, d)", "got (3, 2)")),
@@ -343,6 +343,35 @@ BAD_ARRAYS = {
     "negative mass": (bad("mass", (2, 2), -1.5), ("mass must be finite and positive", "got -1.5")),
     "NaN mass": (bad("mass", (2, 2), NAN), ("mass must be finite and positive", "got nan")),
 }
+
+
+@over_formats
+def test_a_file_without_momenta_is_one_of_positions(tmp_path, name):
+    """They are estimated, the dataset says so, and so does its copy on disk; a file with momenta says nothing."""
+    data = read(FORMATS[name](tmp_path / name, **{k: v for k, v in GOOD.items() if k != "p"}))
+    assert data.attributes["observed"] == "positions"
+    x = data.train
+    assert torch.equal(x.p, type(x).from_positions(x.times, x.q, x.bodies).p)
+    again = load(save(data, tmp_path / "again.h5"))
+    assert again.attributes["observed"] == "positions" and torch.equal(again.train.p, x.p)
+    assert "observed" not in read(FORMATS[name](tmp_path / f"whole-{name}", **GOOD)).attributes
+
+
+@over_root_formats
+def test_a_file_without_masses_is_read_where_they_are_asked_for(tmp_path, name):
+    state, bodies = Springs(3, 2).sample(6, torch.Generator().manual_seed(0))
+    bodies = bodies.map(lambda x: x[:1].expand_as(x))
+    times = torch.linspace(0, 1, 20, dtype=torch.float64)
+    q = Springs(3, 2).solve(state, bodies, times).q
+    path = FORMATS[name](tmp_path / name, times=times.numpy(), q=q.numpy())
+    data = read(path, masses="T(2)")
+    mass = bodies.mass[0] / bodies.mass[0].mean()
+    torch.testing.assert_close(data.train.bodies.mass[0], mass, rtol=1e-7, atol=0)
+    assert data.attributes["masses"] == "T(2)" and data.attributes["observed"] == "positions"
+    with pytest.raises(InputError, match="array mass must be there"):
+        read(path)
+    with pytest.raises(InputError, match="masses must not be asked for"):
+        read(FORMATS[name](tmp_path / f"whole-{name}", **GOOD), masses="T(2)")
 
 
 @over_formats

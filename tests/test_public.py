@@ -34,6 +34,7 @@ LIEHAM = [
     "conservation",
     "fit",
     "forecast",
+    "infer_masses",
     "load_model",
     "make_group",
     "momentum_map",

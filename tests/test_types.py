@@ -43,6 +43,12 @@ for integrator in INTEGRATORS:
 lieham.forecast(model, data.test, 3).errors(data.test.window(0, 4))
 lieham.audit(model, count=10)
 lieham.audit(lambda q: q, "SO(2)", kind="force", count=10)
+few = systems.Springs(3).benchmark(5, n_test=0)
+for observed in ("noisy", "positions"):
+    lieham.fit(lieham.HLieConv("SE(2)", 1, width=8), few, observed=observed)
+x = few.train
+lieham.Trajectory.from_positions(x.times, x.q, x.bodies)
+lieham.infer_masses(x.times, x.q, x.p / x.bodies.mass[:, None, :, None], group="SE(2)", shared=False)
 data = systems.MagneticSprings(3).generate(4, 2, 2, points=5)
 model = lieham.VectorPotentialLieConv("SO(2)xT(1)", 1, width=8)
 lieham.fit(model, data, steps=2, refine=0, window=3)

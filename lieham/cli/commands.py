@@ -95,20 +95,23 @@ def train(
     run: Path = Path("runs/first"),
     model: ModelConfig = ModelConfig(),  # noqa: B008 - frozen
     train: TrainConfig = TrainConfig(),  # noqa: B008
+    masses: str = "",
     resume: bool = False,
 ):
     """Fit a Hamiltonian to the trajectories of a file.
 
     Args:
-        data: an .h5 or .npz file with times, q, p (or v) and mass; with --resume the run's own by default.
+        data: an .h5 or .npz file with times, q, p or v, and mass; positions alone will do, with --train.observed noisy
+            what has noise; with --resume the run's own by default.
         run: folder for the config, the log, the checkpoint and the model.
         model: the architecture; `features` follows the data.
         train: how it is trained.
+        masses: of a file without masses, the symmetry of its motion, such as SE(2), whose conserved momenta give them.
         resume: continue the run in that folder, with the settings it was begun with.
     """
     from lieham.cli.learning import resume_run, start_run
 
-    history = resume_run(run, data) if resume else start_run(run, data, model, train)
+    history = resume_run(run, data) if resume else start_run(run, data, model, train, masses)
     print(f"best validation loss {history.best:.3e} after {history.seconds:.0f} s; model in {run}")
 
 
@@ -192,17 +195,18 @@ def audit_command(
     return 0 if made.sound else 1
 
 
-def describe(file: Path, json: bool = False):
+def describe(file: Path, masses: str = "", json: bool = False):
     """Say what a file of trajectories holds: splits, shapes, times, units, ranges.
 
     Args:
         file: an .h5 or .npz file.
+        masses: of a file without masses, the symmetry of its motion, such as SE(2), whose conserved momenta give them.
         json: print the description as JSON.
     """
     from lieham.data import describe as describe_data
     from lieham.data import format_description, read
 
-    _print(describe_data(read(file)), json, format_description)
+    _print(describe_data(read(file, masses=masses)), json, format_description)
 
 
 def _print(figures: dict, json: bool, text) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from lieham.auditing import Audit, audit
 from lieham.config import ModelConfig, TrainConfig, changed
-from lieham.data import read, read_forecast
+from lieham.data import Dataset, read, read_forecast
 from lieham.drift import Conservation, conservation
 from lieham.errors import FileError, InputError, check_choice, expected
 from lieham.forecasting import Forecast, forecast
@@ -26,11 +26,11 @@ def build_model(config: ModelConfig) -> LieConvModel:
     return MODELS[settings.pop("kind")](**settings)
 
 
-def start_run(run: Path, data: Path | None, model: ModelConfig, train: TrainConfig) -> History:
+def start_run(run: Path, data: Path | None, model: ModelConfig, train: TrainConfig, masses: str = "") -> History:
     """Train a new model in a new run folder."""
     if data is None:
         raise InputError("data must name a file of trajectories, got none")
-    dataset = read(data)
+    dataset = read(data, masses=masses)
     config = replace(model, features=dataset.n_features)
     dataset.attributes["file"] = str(Path(data).resolve())
     return fit(build_model(config), dataset, config=train, run=run)
@@ -39,17 +39,18 @@ def start_run(run: Path, data: Path | None, model: ModelConfig, train: TrainConf
 def resume_run(run: Path, data: Path | None) -> History:
     """Continue an interrupted run with its own settings."""
     settings = RunFolder(run).config()
-    dataset = read(_data_of(run, data))
+    dataset = _data_of(run, data)[1]
     model = build_model(changed(ModelConfig(), settings["model"]))
     return fit(model, dataset, config=changed(TrainConfig(), settings["train"]), run=run, resume=True)
 
 
-def _data_of(run: Path, data: Path | None) -> Path:
-    """The file given, or the one that the run was trained on."""
-    path = data or RunFolder(run).config()["data"].get("file")
+def _data_of(run: Path, data: Path | None) -> tuple[Path, Dataset]:
+    """The file given, or the one that the run was trained on, and what it holds, with masses as the run took them."""
+    own = RunFolder(run).config()["data"] if data is None or (run / "config.yaml").exists() else {}
+    path = data or own.get("file")
     if path is None:
         raise InputError(f"data must name a file, since {run} does not say what it was trained on")
-    return Path(path)
+    return Path(path), read(path, masses=own.get("masses", ""))
 
 
 def forecast_run(
@@ -69,8 +70,8 @@ def forecast_run(
     if count < 1:
         raise expected("count", "at least 1", count)
     model = load_model(run)
-    path = _data_of(run, data)
-    initial = getattr(read(path), split)
+    path, dataset = _data_of(run, data)
+    initial = getattr(dataset, split)
     if initial is None:
         raise InputError(f"split must be one that {path} holds, got {split}")
     out = out or (run if run.is_dir() else run.parent) / "forecast.h5"

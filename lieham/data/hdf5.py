@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import torch
 
-from lieham.data.arrays import trajectory_of
+from lieham.data.arrays import only_positions, trajectory_of
 from lieham.data.dataset import SPLITS, Dataset
 from lieham.errors import FileError, InputError, LiehamError, expected
 from lieham.files import must_exist, replacing
@@ -35,8 +35,8 @@ def save(dataset: Dataset, path: str | Path, overwrite: bool = False) -> Path:
     return path
 
 
-def load(path: str | Path) -> Dataset:
-    """Read and validate a file written by `save`, or one of the same layout.
+def load(path: str | Path, masses: str = "") -> Dataset:
+    """Read and validate a file written by `save`, or one of the same layout; `masses` as in `read`.
 
     Raises FileError when it is missing, empty, truncated or not HDF5; InputError naming the split when an array is
     missing, of a wrong shape, or holds values that a trajectory cannot.
@@ -49,7 +49,11 @@ def load(path: str | Path) -> Dataset:
             )
         arrays = {name: read_arrays(file[name], f"{path}, split {name}") for name in found}
         attributes = _attributes(file)
+    if masses and any("mass" not in x for x in arrays.values()):
+        raise InputError(f"{path}: masses can be inferred of files without splits, got one with splits and no mass")
     splits = {name: trajectory_of(x, f"{path}, split {name}") for name, x in arrays.items()}
+    if any(only_positions(x) for x in arrays.values()):
+        attributes = attributes | {"observed": "positions"}
     return Dataset(**splits, attributes=attributes)
 
 

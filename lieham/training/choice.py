@@ -31,12 +31,12 @@ class Choice(NamedTuple):
     left: float
 
 
-def choose(problem: Problem, order: Float[Tensor, " columns"]) -> Choice:
+def choose(problem: Problem, order: Float[Tensor, " columns"], slack: float = SLACK) -> Choice:
     """The ridge and the columns, the simplest of those that predict windows left out as well as any.
 
     Columns are added in their `order`, some at a time, until what is left out is predicted to `SOLVED` and two more
     lots have not helped. The score is the geometric mean of the error over windows left out; the fewest columns within
-    `SLACK` of the least one win, and with them the strongest ridge within it. With one window nothing can be left
+    `slack` of the least one win, and with them the strongest ridge within it. With one window nothing can be left
     out: all columns, and the ridge in the middle.
     """
     if len(problem.A) < 2:
@@ -50,11 +50,11 @@ def choose(problem: Problem, order: Float[Tensor, " columns"]) -> Choice:
     for columns in choices:
         scores.append(_scores(problem, columns))
         best = [x.min() for x in scores]
-        if len(best) > 2 and best[-3] < whole + SOLVED and min(best[-2:]) > best[-3] - SLACK:
+        if len(best) > 2 and best[-3] < whole + SOLVED and min(best[-2:]) > best[-3] - slack:
             break
     good = torch.stack(scores)
     least = good.min()
-    good = good <= least + SLACK
+    good = good <= least + slack
     level = int(good.any(1).nonzero()[0])
     return Choice(RIDGES[int(good[level].nonzero()[0])], choices[level], (least - whole).item())
 

@@ -37,6 +37,7 @@ def fit(
     Args:
         model: the Hamiltonian; trained in its own dtype, on its own device unless `device` says otherwise.
         data: windows are drawn from `train`; without a `val` split the training loss decides which weights are best.
+            Its attribute `observed`, "positions" of files without momenta, stands for that setting where it is empty.
         config: all settings; `settings` replace single ones, see `TrainConfig`.
         run: a folder for config.yaml, log.jsonl, checkpoint.pt and model.safetensors. Ctrl-C leaves it resumable.
         resume: continue the run in that folder. The weights come out bit for bit as without the interruption.
@@ -49,6 +50,7 @@ def fit(
         >>> fit(model, data, steps=200, run="runs/springs")          # doctest: +SKIP
     """
     config = changed(config or TrainConfig(), settings)
+    config = changed(config, {"observed": config.observed or data.attributes.get("observed", "exact")})
     if resume and run is None:
         raise InputError("run must name the folder to resume, got None")
     if config.tensorboard:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from math import inf, log
 
@@ -10,7 +11,7 @@ import torch
 from lieham.errors import IntegrationError
 from lieham.models import HLieConv
 from lieham.state import Trajectory
-from lieham.training.choice import FOLDS, RIDGES, SOLVED, Choice, choose
+from lieham.training.choice import FOLDS, RIDGES, SLACK, SOLVED, Choice, choose
 from lieham.training.equations import Problem, assemble, copy, resolution
 from lieham.training.loss import ShootingLoss
 from lieham.training.stages import Loss, Stage
@@ -60,17 +61,21 @@ class LinearStage(Stage):
         It has to be asked before other stages take hold of the model's weights. Not tried where pairs are enough, and
         for more than `MOST_BODIES`: edges see all triples.
         """
-        self._posed, pairs = _pose(self._model, self.windows, self.loss)
+        self._posed, pairs = self._problem(self._model)
         if pairs.left < SOLVED or pairs.left == inf or not 3 <= self.windows.q.shape[-2] <= MOST_BODIES:
             return
         other = deepcopy(self._model)
         other.see_angles()
         other.calibrate(self._all)
-        posed, edges = _pose(other, self.windows, self.loss)
+        posed, edges = self._problem(other)
         if edges.left < pairs.left - log(GAIN):
             self._model.see_angles()
             self._model.calibrate(self._all)
             self._posed = posed
+
+    def _problem(self, model: HLieConv) -> tuple[Problem, Choice]:
+        """The equations of this model's θ, with functions and ridge chosen."""
+        return _pose(model, lambda: assemble(model, self.windows, self.loss))
 
     def step(self, loss: Loss) -> float:
         before, old = _value(loss), [x.detach().clone() for x in _weights(self._model)]
@@ -85,7 +90,7 @@ class LinearStage(Stage):
 
     def _solve(self, loss: Loss) -> float:
         """Write the solution into the model; returns its loss."""
-        problem = self._posed or _pose(self._model, self.windows, self.loss)[0]
+        problem = self._posed or self._problem(self._model)[0]
         self._posed = None
         _clear(self._model)
         problem.decompose(problem.ridge)
@@ -146,18 +151,18 @@ def _clear(model: HLieConv) -> None:
 
 
 @torch.no_grad()
-def _pose(model: HLieConv, windows: Trajectory, loss: ShootingLoss) -> tuple[Problem, Choice]:
+def _pose(model: HLieConv, equations: Callable[[], Problem], slack: float = SLACK) -> tuple[Problem, Choice]:
     """The equations of the model's θ, with the functions and the ridge chosen; the model is left as it was."""
     weights = _weights(model)
     old = [x.clone() for x in weights]
     _clear(model)
     try:
-        problem = assemble(model, windows, loss)
+        problem = equations()
     finally:
         copy(weights, old)
     network = model.potential.network
     order = network.blocks[-1].conv.kernel.order(network.lift).repeat_interleave(problem.mixing.shape[1])
-    choice = choose(problem, order.to(problem.A.device))
+    choice = choose(problem, order.to(problem.A.device), slack)
     problem.ridge, problem.columns = choice.ridge, choice.columns
     return problem, choice
 

@@ -18,9 +18,11 @@ from lieham.lift import Lift
 from lieham.models.io import load_weights
 from lieham.progress import Progress
 from lieham.state import Trajectory
+from lieham.training.joint import StatesStage
 from lieham.training.linear import LinearStage
 from lieham.training.loss import ShootingLoss
 from lieham.training.stages import AdamStage, RefineStage, Stage
+from lieham.training.states import StatesLoss
 from lieham.typing import Tensor
 
 
@@ -61,19 +63,27 @@ class Trainer:
         method = config.method
         if method == "auto":
             method = "rkn4" if isinstance(model, SeparableHamiltonian) else "rk4"
-        loss = ShootingLoss(config.segment, method, config.substeps, config.compile)
+        if free := config.observed in ("noisy", "positions"):
+            loss = StatesLoss(config.observed, method, config.substeps)
+        else:
+            loss = ShootingLoss(config.segment, method, config.substeps, config.compile)
         self.loss = loss.to(train.q.device, train.q.dtype)
         self.loss.measure(self.fixed)
         open_lift = getattr(model, "lift_is_open", False)
         model.calibrate(self.fixed)
-        linear = LinearStage(model, self.fixed, self.loss, config.linear)
-        if linear.total and open_lift:
-            linear.choose_lift()
-        self.stages: list[Stage] = [linear] * linear.total + [AdamStage(model, config), RefineStage(model, config)]
+        self.stages = self._stages(StatesStage if free else LinearStage, open_lift)
         self.history = History()
         self.stage, self.done, self.stale = 0, 0, 0
         self.best_weights = copy.deepcopy(model.state_dict())
         self._elapsed, self._started = 0.0, time.perf_counter()
+
+    def _stages(self, kind: type[LinearStage], open_lift: bool) -> list[Stage]:
+        first = kind(self.model, self.fixed, self.loss, self.config.linear)
+        if kind is StatesStage:
+            return [first]
+        if first.total and open_lift:
+            first.choose_lift()
+        return [first] * first.total + [AdamStage(self.model, self.config), RefineStage(self.model, self.config)]
 
     def run(self, progress: Progress | None = None) -> Iterator[dict]:
         """Train to the end; yields after each validation, where a checkpoint may be taken."""

@@ -1,0 +1,229 @@
+"""Learning from less: positions alone, noise, irregular times, unknown masses; each against what must fail."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from benchmarks.observing import KINDS, noise, positions, training_data
+from lieham import Bodies, Dataset, HLieConv, Trajectory, fit, infer_masses
+from lieham.errors import InputError, Interrupted
+from lieham.integrate import make_integrator
+from lieham.polynomials import derivative, polynomial
+from lieham.training import TrainConfig, Trainer
+from lieham.training.joint import assemble
+from lieham.training.linear import _weights
+from lieham.training.states import StatesLoss, cumulative
+from systems import Gravity, Springs
+from systems.floors import free_flight, window_mse
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def uneven(points=9):
+    return (torch.rand(points, generator=generator(), dtype=torch.float64) + 0.2).cumsum(0)
+
+
+def windows(law, n=20, seed=0):
+    return law.benchmark(n, seed, n_test=0, method="exact").train
+
+
+def error(model, law, n=50):
+    """Median 5-step MSE on exact unseen windows over free flight's."""
+    test = law.benchmark(0, n_test=n, method="exact").test
+    with torch.no_grad():
+        field = model.field(test.bodies)
+        path = make_integrator("rkn4", substeps=4).integrate(field, test.state(0), test.times)
+    return (window_mse(path, test).median() / window_mse(free_flight(test), test).median()).item()
+
+
+def learned(law, data, **settings):
+    model = HLieConv(law.symmetry, data.bodies.features.shape[-1], lift="coset")
+    return model, fit(model, Dataset(train=data), **settings)
+
+
+@pytest.mark.parametrize("degree", [0, 3, 6])
+def test_polynomials_are_fitted_exactly(degree):
+    """Values and slopes of a polynomial of that degree at 9 uneven times, and not of one that is higher."""
+    times, at = uneven(), torch.tensor([1.0, 2.5], dtype=torch.float64)
+    coefficients = torch.randn(degree + 1, generator=generator(1), dtype=torch.float64)
+    powers = torch.arange(degree + 1)
+    x = times[:, None] ** powers @ coefficients
+    values, slopes = polynomial(times, at, degree)
+    want = powers * at[:, None] ** (powers - 1).clamp(min=0) @ coefficients
+    torch.testing.assert_close(values @ x, at[:, None] ** powers @ coefficients, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(slopes @ x, want, rtol=1e-8, atol=1e-8)  # times up to 6 to the sixth power: 5e4
+    assert (values @ times ** (degree + 1) - at ** (degree + 1)).abs().max() > 1e-6
+
+
+def test_derivatives_are_exact_up_to_degree_four():
+    times = uneven()
+    for degree, exact in ((4, True), (5, False)):
+        x = (times**degree)[:, None, None]
+        wrong = (derivative(times, x) - degree * x / times[:, None, None]).abs().max()
+        assert bool(wrong < 1e-9) is exact
+
+
+def test_momenta_from_positions_are_close_to_the_true_ones():
+    """On the grid of the springs to (hω)⁴; padded bodies stay at rest."""
+    x = windows(Springs(4, 2))
+    got = Trajectory.from_positions(x.times, x.q, x.bodies)
+    assert 1e-8 < (got.p - x.p).norm() / x.p.norm() < 1e-3
+    mask = torch.tensor([True, True, True, False]).expand(len(x), 4)
+    padded = Trajectory.from_positions(x.times, x.q, Bodies.of(x.bodies.mass, x.bodies.features, mask))
+    assert not padded.p[:, :, 3].any() and torch.equal(padded.p[:, :, :3], got.p[:, :, :3])
+
+
+def test_the_tangent_is_the_derivative_of_the_flow():
+    """To (hω)²/24 of its change, by finite differences."""
+    law = Gravity(3, 2)
+    x = windows(law, 5)
+    loss = StatesLoss("noisy", "rkn4", 1).double()
+    loss.measure(x)
+    model, direction = law.hamiltonian(), torch.randn(12, generator=generator(), dtype=torch.float64)
+    path = loss._flow(model, x, x.state(0))
+    moved = loss._flow(model, x, loss._shifted(path, 1e-5 * direction.expand(5, -1)))
+    got = torch.einsum("btij,j->bti", cumulative(loss.tangent(model, x, path)), direction)
+    want = (loss.residual(x, path) - loss.residual(x, moved)) / 1e-5
+    change = want - torch.einsum("btij,j->bti", cumulative(loss._free(x, loss.drift(x))), direction)
+    assert (got - want).norm() < 1e-2 * change.norm()
+    assert change.norm() > 1e-3 * want.norm()
+
+
+@pytest.mark.parametrize("observed", ["noisy", "positions"])
+def test_equations_hold_for_the_model_that_made_the_data(observed):
+    """Along its own flow the model's own weights solve them, others do not; so do wrong initial states."""
+    data = windows(Springs(4, 2))
+    model = HLieConv("SE(2)", 1, width=8, lift="coset")
+    loss = Trainer(model, data, None, TrainConfig(observed=observed)).loss
+    with torch.no_grad():
+        path = loss._flow(model, data, data.state(0))
+        own = replace(data, q=path.q, p=path.p)
+        at = loss.fit(model, replace(own, p=1.01 * own.p))
+        if observed == "positions":
+            assert at.residual.abs().max() < 1e-8, "the states were found from positions alone"
+        at, weights = loss.fit(model, own), _weights(model)
+        theta = torch.cat([w.clone() for w in weights[:-1]], 1).mT
+        for w in weights:
+            w.zero_()
+        problem = assemble(model, own, loss, at)
+    z = (theta @ problem.mixing).flatten() * problem.scale
+    residual = (problem.A @ z - problem.y).square().mean()
+    assert residual < 1e-12 * problem.y.square().mean()
+    assert (problem.A @ (1.1 * z) - problem.y).square().mean() > 1e-3 * problem.y.square().mean()
+
+
+def test_positions_alone_are_enough():
+    """Within 1e-8 of free flight's error, where estimated momenta taken for observed leave more than 10 times that."""
+    law = Springs(4, 2)
+    data = positions(windows(law))
+    alone, history = learned(law, data, observed="positions")
+    taken, _ = learned(law, data, steps=1, refine=0)
+    assert [row["stage"] for row in history.rows] == ["states"]
+    assert error(alone, law) < 1e-8
+    assert error(taken, law) > 10 * error(alone, law)
+
+
+def test_free_states_learn_more_from_noisy_data():
+    """0.1 % of noise, the same windows: at least 10 times less error than first points taken for the truth."""
+    law = Springs(4, 2)
+    data = noise(1e-3)(windows(law), generator())
+    free, _ = learned(law, data, observed="noisy")
+    plain, _ = learned(law, data, steps=1, refine=0)
+    assert 10 * error(free, law) < error(plain, law)
+
+
+@pytest.mark.parametrize("kind", ["q, p at irregular times", "q at irregular times"])
+def test_times_may_be_irregular(kind):
+    """Steps that differ by more than 3; the same positions on a wrong, even grid are not learned."""
+    law = Springs(4, 2)
+    data = training_data(law, KINDS[kind], 10, 0).window(0, 10)
+    steps = data.times.diff(dim=-1)
+    assert (steps.amax(1) > 3 * steps.amin(1)).any()
+    settings = {"observed": KINDS[kind].observed, "steps": 1, "refine": 0}
+    assert error(learned(law, data, **settings)[0], law) < 1e-6
+    even = replace(data, times=torch.linspace(0, 1, 10, dtype=data.times.dtype) * data.times[:, -1:])
+    assert error(learned(law, even, **settings)[0], law) > 1e-4
+
+
+def test_an_interrupted_stage_is_undone_and_repeats_itself():
+    law = Springs(3, 2)
+    data = positions(windows(law))
+    whole, _ = learned(law, data, observed="positions")
+    model = HLieConv(law.symmetry, 1, lift="coset")
+    asked = iter([False, False, True])
+    trainer = Trainer(model, data, None, TrainConfig(observed="positions"), lambda: next(asked, False))
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    with pytest.raises(Interrupted):
+        list(trainer.run())
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    again = Trainer(HLieConv(law.symmetry, 1, lift="coset"), data, None, TrainConfig(observed="positions"))
+    again.load_state_dict(trainer.state_dict())
+    list(again.run())
+    assert all(torch.equal(v, again.model.state_dict()[k]) for k, v in whole.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("settings", "model", "says"),
+    [
+        ({"window": 2}, {}, "window must be at least 3"),
+        ({}, {"block": "paper"}, "observed must be exact for this model"),
+        ({"linear": False}, {}, "observed must be exact for this model"),
+        ({"observed": "half"}, {}, "observed must be one of"),
+    ],
+)
+def test_what_free_states_cannot_do_is_said(settings, model, says):
+    data = positions(windows(Springs(3, 2), 5))
+    with pytest.raises(InputError, match=says):
+        fit(HLieConv("SE(2)", 1, width=8, **model), Dataset(train=data), **({"observed": "positions"} | settings))
+
+
+def motion(law, n=20, points=20, one_set=True):
+    """Times, positions, velocities, masses."""
+    state, bodies = law.sample(n, generator())
+    bodies = bodies.map(lambda x: x[:1].expand_as(x).contiguous()) if one_set else bodies
+    times = law.times(points)
+    path = law.solve(state, bodies, times)
+    return times, path.q, path.p / bodies.mass[:, None, :, None], bodies.mass[0] if one_set else bodies.mass
+
+
+@pytest.mark.parametrize("law", [Springs(5, 2), Gravity(4, 3)], ids=["springs", "gravity"])
+@pytest.mark.parametrize("velocities", [True, False])
+@pytest.mark.parametrize("one_set", [True, False])
+def test_masses_follow_from_the_motion(law, velocities, one_set):
+    """Ratios to 1e-7 (positions of 20 smooth points have a condition of 1e8), mean 1, and the error says so."""
+    times, q, v, mass = motion(law, one_set=one_set)
+    got = infer_masses(times, q, v if velocities else None, group=law.symmetry, shared=one_set)
+    assert got.mass.shape == got.error.shape == mass.shape
+    torch.testing.assert_close(got.mass, mass / mass.mean(-1, keepdim=True), rtol=1e-7, atol=0)
+    assert got.error.max() < 1e-7
+
+
+def test_the_error_of_masses_follows_the_noise():
+    times, q, v, mass = motion(Springs(5, 2))
+    for level in (1e-4, 1e-2):
+        seen = v + level * v.std() * torch.randn(v.shape, generator=generator(1), dtype=v.dtype)
+        got = infer_masses(times, q, seen, group="SE(2)")
+        wrong = (got.mass / (mass / mass.mean()) - 1).abs().max()
+        assert got.error.max() / 5 < wrong < 5 * got.error.max()
+
+
+@pytest.mark.parametrize("case", ["no motions", "free bodies", "another symmetry", "two times", "other dimension"])
+def test_masses_that_do_not_follow_are_refused(case):
+    times, q, v, _ = motion(Springs(4, 2))
+    free = q[:, :1] + times[:, None, None] * v[:, :1]
+    field = torch.stack([x * torch.cos(k * times)[:, None] for k, x in enumerate(q[:, :1].unbind(2), 3)], 2)
+    changed, says = {
+        "no motions": ({"group": "Trivial(2)"}, "group must hold motions that keep lengths"),
+        "free bodies": ({"q": free, "v": None}, "masses must follow from the motion"),
+        "another symmetry": ({"q": field, "v": None}, "masses must follow from the motion"),
+        "two times": ({"times": times[:2], "q": q[:, :2], "v": v[:, :2]}, "times must be at least 3"),
+        "other dimension": ({"group": "SE(3)"}, "q must be of shape"),
+    }[case]
+    given = {"times": times, "q": q, "v": v, "group": "SE(2)"} | changed
+    with pytest.raises(InputError, match=says):
+        infer_masses(given["times"], given["q"], given["v"], group=given["group"])
