@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
 from lieham.lift import Lift, Pairs
 from lieham.nn.blocks import Block, GatedBlock
-from lieham.typing import Bool, Float, Tensor
+from lieham.typing import Bool, Float, Int, Tensor
+
+KERNEL_DIM = 16
+"""Outputs of a kernel for each output of the network: as many products of features as each can tell apart."""
 
 
 class LieResNet(nn.Module):
@@ -24,7 +29,7 @@ class LieResNet(nn.Module):
         super().__init__()
         self.lift = lift
         self.embed = nn.Linear(lift.feature_dim(features), width)
-        self.blocks = nn.ModuleList(block(width, lift, width // 4) for _ in range(blocks))
+        self.blocks = nn.ModuleList(block(width, lift, width // 4, KERNEL_DIM * out) for _ in range(blocks))
         self.readout = nn.Linear(width, out, bias=False)
 
     def forward(
@@ -47,22 +52,31 @@ class LieResNet(nn.Module):
         return pairs, self.readout(x)
 
     def basis(
-        self, points: Tensor, features: Tensor, mask: Tensor, mixing: Float[Tensor, "k r"] | None = None
+        self,
+        points: Tensor,
+        features: Tensor,
+        mask: Tensor,
+        mixing: Float[Tensor, "k r"] | None = None,
+        chosen: Int[Tensor, " c"] | None = None,
+        read: Callable[[Pairs, Tensor], Tensor] | None = None,
     ) -> Float[Tensor, "*batch f r"]:
-        """Φ with output = Σ_fk θ_fk Φ_fk + what the last kernel has no part in, θ its weights (`Kernel.linear`).
+        """Φ_fk = ∂E/∂θ_fk, θ the last kernel's weights (`Kernel.linear`), of E = `read`(pairs, outputs), (*batch,).
 
-        Φ_fk = Σ_pairs φ_f(pair) ∂output/∂K_k(pair), φ the kernel's `functions`, is exact where the last block is
-        linear in its kernel and `out` is 1. `mixing` combines the outputs k of the kernel into fewer.
+        Φ_fk = Σ_pairs φ_f(pair) ∂E/∂K_k(pair), φ the kernel's `functions`; by default E is the sum of `forward`'s
+        outputs, in which case E = Σ_fk θ_fk Φ_fk + what the last kernel has no part in, if the last block is linear in
+        its kernel. `mixing` combines the outputs k of the kernel into fewer, `chosen` are the functions f wanted.
         """
         last = self.blocks[-1]
         pairs, x = self._before(points, features, mask, len(self.blocks) - 1)
         functions = last.conv.kernel.functions(pairs)
 
         def total(kernel: Tensor) -> Tensor:
-            return pairs.pool(self.readout(last(pairs, x, kernel))).sum()
+            values = self.readout(last(pairs, x, kernel))
+            return (pairs.pool(values) if read is None else read(pairs, values)).sum()
 
-        shares = torch.func.grad(total)(functions.new_zeros(*functions.shape[:-1], last.conv.kernel_dim))
+        shares = torch.func.grad(total)(last.conv.kernel(pairs))
         shares = shares if mixing is None else shares @ mixing
+        functions = functions if chosen is None else functions[..., chosen]
         batch = points.ndim - 2
         return torch.einsum("...pf,...pk->...fk", functions.flatten(batch, -2), shares.flatten(batch, -2))
 

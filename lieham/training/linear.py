@@ -8,10 +8,10 @@ from math import inf, log
 import torch
 
 from lieham.errors import IntegrationError
-from lieham.models import HLieConv
+from lieham.models import LieConvModel
 from lieham.state import Trajectory
-from lieham.training.choice import FOLDS, RIDGES, SOLVED, Choice, choose
-from lieham.training.equations import Problem, assemble, copy, resolution
+from lieham.training.choice import FOLDS, RIDGES, SOLVED, Choice, choose, lots
+from lieham.training.equations import Basis, Problem, Slopes, assemble, copy, cut, known, mixing_of, resolution
 from lieham.training.loss import ShootingLoss
 from lieham.training.stages import Loss, Stage
 from lieham.typing import Tensor
@@ -22,6 +22,10 @@ GAIN = 4.0
 MOST_BODIES = 8
 MOST_ROWS = 40_000
 """About how many equations are taken; of more windows, some, evenly spaced."""
+PASSES = 6
+"""How often the equations are posed at most, with the same functions, where p is not m q̇."""
+EXACT = log(1e-12)
+"""Logarithm of the share of the mean square left where no more functions are tried then."""
 RESOLVED = 0.1
 """Error of the interpolation, in units of the change of q from point to point, up to which a window is taken."""
 
@@ -49,9 +53,9 @@ class LinearStage(Stage):
 
     def __init__(self, model: torch.nn.Module, windows: Trajectory, loss: ShootingLoss, wanted: bool):
         self._model, self._all, self.loss, self._solved = model, windows, loss, model
-        self.windows = _thinned(_resolved(windows, loss))
-        linear = isinstance(model, HLieConv) and model.potential.network.blocks[-1].linear_in_kernel
+        linear = isinstance(model, LieConvModel) and model.potential.network.blocks[-1].linear_in_kernel
         self.total = int(wanted and linear and model.exact and windows.n_steps > 1)
+        self.windows = _thinned(_resolved(model, windows, loss)) if self.total else windows
         self._posed: Problem | None = None
 
     def choose_lift(self) -> None:
@@ -132,34 +136,70 @@ class LinearStage(Stage):
         """Nothing: it is one step, and begins from the data alone."""
 
 
-def _weights(model: HLieConv) -> tuple[Tensor, ...]:
+def _weights(model: LieConvModel) -> tuple[Tensor, ...]:
     """The last kernel's weights θ, and the bias of its outputs, which stays 0."""
     kernel = model.potential.network.blocks[-1].conv.kernel
     return *kernel.linear(), kernel.mlp[-1].bias
 
 
 @torch.no_grad()
-def _clear(model: HLieConv) -> None:
+def _clear(model: LieConvModel) -> None:
     """Put those weights to 0."""
     for x in _weights(model):
         x.zero_()
 
 
 @torch.no_grad()
-def _pose(model: HLieConv, windows: Trajectory, loss: ShootingLoss) -> tuple[Problem, Choice]:
+def _pose(model: LieConvModel, windows: Trajectory, loss: ShootingLoss) -> tuple[Problem, Choice]:
     """The equations of the model's θ, with the functions and the ridge chosen; the model is left as it was."""
     weights = _weights(model)
-    old = [x.clone() for x in weights]
+    old = [w.clone() for w in weights]
     _clear(model)
     try:
-        problem = assemble(model, windows, loss)
+        return _Equations(model, cut(windows), loss).sharpened()
     finally:
         copy(weights, old)
-    network = model.potential.network
-    order = network.blocks[-1].conv.kernel.order(network.lift).repeat_interleave(problem.mixing.shape[1])
-    choice = choose(problem, order.to(problem.A.device))
-    problem.ridge, problem.columns = choice.ridge, choice.columns
-    return problem, choice
+
+
+class _Equations:
+    """The equations of windows, posed once where p = m q̇, and otherwise along better and better paths."""
+
+    def __init__(self, model: LieConvModel, x: Trajectory, loss: ShootingLoss):
+        self.model, self.x, self.loss, self.slopes = model, x, loss, known(model, x)
+        network, self.mixing = model.potential.network, mixing_of(model, x)
+        self.order = network.blocks[-1].conv.kernel.order(network.lift).to(self.mixing.device)
+        self.lots = lots(self.order, self.mixing.shape[1])
+
+    def sharpened(self) -> tuple[Problem, Choice]:
+        """Where q̇ is not known, the path at first is the polynomial through positions and momenta alone. The solution
+        tells both slopes at the points: the equations are posed again, linear about it, along the path that has them,
+        while this helps with windows left out; with the coordinates alone, then with more functions if need be."""
+        if self.slopes.q is not None:
+            return self._posed(self.lots)
+        best: tuple[Problem, Choice] | None = None
+        for tried in (self.lots[:1], self.lots):
+            for _ in range(PASSES):
+                found = self._posed(tried)
+                if best is not None and not found[1].left < best[1].left:
+                    break
+                best = found
+                self.slopes = self._solved(found[0])
+            if best[1].left < EXACT:
+                break
+        return best
+
+    def _posed(self, tried: list[float]) -> tuple[Problem, Choice]:
+        basis = Basis((self.order <= tried[-1]).nonzero().flatten(), self.mixing)
+        problem = assemble(self.model, self.x, self.loss, basis, self.slopes)
+        choice = choose(problem, self.order[basis.chosen].repeat_interleave(self.mixing.shape[1]), tried)
+        problem.ridge, problem.columns = choice.ridge, choice.columns
+        return problem, choice
+
+    def _solved(self, problem: Problem) -> Slopes:
+        """Write the ridge solution into the model; the slopes that it then has at the points."""
+        problem.decompose(problem.ridge)
+        problem.write(problem.solve(problem.right), _weights(self.model)[:-1])
+        return Slopes(*self.model.field(self.x.bodies.over_time())(self.x.times.new_zeros(()), self.x.states()))
 
 
 @torch.no_grad()
@@ -171,9 +211,9 @@ def _value(loss: Loss) -> float:
         return torch.inf
 
 
-def _resolved(windows: Trajectory, loss: ShootingLoss) -> Trajectory:
+def _resolved(model: LieConvModel, windows: Trajectory, loss: ShootingLoss) -> Trajectory:
     """The windows whose points tell the path between them; all, where hardly any do."""
-    rows = (resolution(windows) <= RESOLVED * loss.scale_q).nonzero().flatten()
+    rows = (resolution(windows, known(model, windows)) <= RESOLVED * loss.scale_q).nonzero().flatten()
     return windows if len(rows) < 2 * FOLDS or len(rows) == len(windows) else _take(windows, rows)
 
 
