@@ -10,14 +10,15 @@ import torch
 
 from lieham.hamiltonian import SeparableHamiltonian
 from lieham.models import LieConvModel
+from lieham.nn import Kernel
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.training.loss import ShootingLoss
 from lieham.typing import Bool, Float, Int, Tensor
 
 MOST_POINTS = 5
 """Longest window whose interpolant is used whole; a longer one is cut."""
-CHUNK = 20_000_000
-"""Most numbers in a chunk of columns, before bodies are summed."""
+CHUNK = 2_000_000
+"""About how many numbers a tensor of pairs, functions and directions has: more would leave the cache."""
 NODES = (0.5 - 0.15**0.5, 0.5, 0.5 + 0.15**0.5)
 WEIGHTS = (5 / 18, 8 / 18, 5 / 18)
 """Gauss-Legendre's rule of three points on [0, 1], of order 6."""
@@ -84,6 +85,11 @@ class Slopes(NamedTuple):
     p: Float[Tensor, "b t n d"] | None = None
 
 
+def kernel(model: LieConvModel) -> Kernel:
+    """The last kernel, whose weights θ are sought."""
+    return model.potential.network.blocks[-1].conv.kernel
+
+
 def known(model: LieConvModel, windows: Trajectory) -> Slopes:
     """What the data tell of the slopes: q̇ = p/m where p is no more than that."""
     separable = isinstance(model, SeparableHamiltonian)
@@ -106,7 +112,7 @@ def assemble(model: LieConvModel, x: Trajectory, loss: ShootingLoss, basis: Basi
     A = torch.cat([to_p.flatten(1, 3), to_q.flatten(1, 3)], 1)
     y = torch.cat([dp.flatten(1), dq.flatten(1)], 1) - A[..., -1]
     A = A[..., :-1]
-    y = y + A @ basis.read(model.potential.network.blocks[-1].conv.kernel.linear())
+    y = y + A @ basis.read(kernel(model).linear())
     scale = A.abs().amax((0, 1))
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))
     count = int(real.sum()) * W.shape[1] * q.shape[-1]
@@ -201,14 +207,15 @@ def _slopes(
     directions = torch.eye(n * d, dtype=nodes.q.dtype, device=nodes.q.device).view(-1, n, d)
 
     def slopes(state: PhaseState, bodies: Bodies) -> Tensor:
-        def functions(x: Tensor) -> Tensor:
+        def columns(x: Tensor) -> Tensor:
             moved = PhaseState(x, state.p) if along == 0 else PhaseState(state.q, x)
             return model.basis(moved, bodies, mixing=basis.mixing, chosen=basis.chosen)
 
         at = state[along]
-        return torch.stack([torch.func.jvp(functions, (at,), (x.expand_as(at),))[1] for x in directions])
+        return torch.func.vmap(lambda x: torch.func.jvp(columns, (at,), (x.expand_as(at),))[1])(directions)
 
-    size = max(1, CHUNK // (basis.mixing.shape[1] * len(basis.chosen) * n * d * nodes.q.shape[1] * max(1, n // 2)))
+    functions = sum(w.shape[1] for w in kernel(model).linear())
+    size = max(1, CHUNK // (nodes.q.shape[1] * n * n * functions * n * d))
     done = []
     for k in range(0, len(nodes.q), size):
         part = PhaseState(*(x[k : k + size] for x in nodes))

@@ -11,7 +11,7 @@ from lieham.errors import IntegrationError
 from lieham.models import LieConvModel
 from lieham.state import Trajectory
 from lieham.training.choice import FOLDS, RIDGES, SOLVED, Choice, choose, lots
-from lieham.training.equations import Basis, Problem, Slopes, assemble, copy, cut, known, mixing_of, resolution
+from lieham.training.equations import Basis, Problem, Slopes, assemble, copy, cut, kernel, known, mixing_of, resolution
 from lieham.training.loss import ShootingLoss
 from lieham.training.stages import Loss, Stage
 from lieham.typing import Tensor
@@ -138,8 +138,7 @@ class LinearStage(Stage):
 
 def _weights(model: LieConvModel) -> tuple[Tensor, ...]:
     """The last kernel's weights θ, and the bias of its outputs, which stays 0."""
-    kernel = model.potential.network.blocks[-1].conv.kernel
-    return *kernel.linear(), kernel.mlp[-1].bias
+    return *kernel(model).linear(), kernel(model).mlp[-1].bias
 
 
 @torch.no_grad()
@@ -166,8 +165,8 @@ class _Equations:
 
     def __init__(self, model: LieConvModel, x: Trajectory, loss: ShootingLoss):
         self.model, self.x, self.loss, self.slopes = model, x, loss, known(model, x)
-        network, self.mixing = model.potential.network, mixing_of(model, x)
-        self.order = network.blocks[-1].conv.kernel.order(network.lift).to(self.mixing.device)
+        self.mixing = mixing_of(model, x)
+        self.order = kernel(model).order(model.potential.network.lift).to(self.mixing.device)
         self.lots = lots(self.order, self.mixing.shape[1])
 
     def sharpened(self) -> tuple[Problem, Choice]:
