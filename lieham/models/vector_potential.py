@@ -13,6 +13,7 @@ from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 
 BASES = 6
+"""Scales of the radial functions: each output has functions of its own, of which least squares takes 2,000 in all."""
 
 
 class VectorPotentialLieConv(Hamiltonian):
@@ -27,8 +28,9 @@ class VectorPotentialLieConv(Hamiltonian):
     Args:
         group: an abelian group of isometries whose points are lifted by one element each, such as SO(2)xT(1), T(3).
         features: number of features a body has beside its mass.
-        settings: those of `HLieConv`: width, blocks, block, lift, radius, fill, dtype, seed; by default the lift sees
-            the pair coordinates alone, `PointLift(group, bases=0)`.
+        settings: those of `HLieConv`: width, blocks, block, lift, radius, fill, dtype, seed; by default the lift is
+            `PointLift(group, bases=6, own=True)`. Below a width of 12 (2 + features) the outputs share what they see
+            of products of features, and not every field can be found.
 
     Raises InputError for other groups, and as HLieConv does.
     """

@@ -33,12 +33,12 @@ RESOLVED = 0.1
 class LinearStage(Stage):
     """Ridge regression for the last kernel's weights θ, then Gauss-Newton steps on the loss itself; one step in all.
 
-    Where V = Σ θ_fk Φ_fk(q) (`LieResNet.basis`), so are the forces F = −∂V/∂q along the observed path, and
-    p_{k+1} − p_k = ∫ F dt and q_{k+1} − q_k − h p_k/m = ∫ (t_{k+1} − t) F/m dt are linear equations for θ. Between
-    the observed points the path is the polynomial through positions and velocities of the window (`hermite`), so the
-    integrals, by Gauss-Legendre, hold for functions of any width. Windows that show too little of their path for that
-    (`RESOLVED`), as in a close encounter, are left out. No integration of the model, no gradient. Functions
-    and ridge are chosen by `FOLDS`-fold cross-validation (`choose`). Then δθ = −(RᵀR + λ)⁻¹ ∂L/∂θ with that problem's
+    Where H = K + Σ θ_fk Φ_fk(q, p), K = Σ|p|²/2m (`LieResNet.basis`), with F = −Σ θ ∂Φ/∂q along the observed path
+    p_{k+1} − p_k = ∫ F dt and q_{k+1} − q_k − h p_k/m = ∫ (t_{k+1} − t) F/m + Σ θ ∂Φ/∂p dt are linear equations for θ;
+    where H is not linear in θ, they are so about the last θ. Between the observed points the path is the polynomial
+    through the window's positions and velocities (`hermite`), so the integrals, by Gauss-Legendre, hold for functions
+    of any width; where p is not m q̇, the solution itself tells the velocities (`Equations.sharpened`). Windows that
+    show too little of their path for that (`RESOLVED`), as in a close encounter, are left out. Functions and ridge are chosen by `FOLDS`-fold cross-validation (`choose`). Then δθ = −(RᵀR + λ)⁻¹ ∂L/∂θ with that problem's
     R while the loss L falls, which takes out what path and quadrature got wrong.
     Where the loss then is below `TrainConfig.tolerance`, no further stage begins; otherwise Adam begins from the
     weights before, since from a solution with large weights that cancel its steps lead away.
@@ -155,12 +155,12 @@ def _pose(model: LieConvModel, windows: Trajectory, loss: ShootingLoss) -> tuple
     old = [w.clone() for w in weights]
     _clear(model)
     try:
-        return _Equations(model, cut(windows), loss).sharpened()
+        return Equations(model, cut(windows), loss).sharpened()
     finally:
         copy(weights, old)
 
 
-class _Equations:
+class Equations:
     """The equations of windows, posed once where p = m q̇, and otherwise along better and better paths."""
 
     def __init__(self, model: LieConvModel, x: Trajectory, loss: ShootingLoss):
@@ -174,20 +174,21 @@ class _Equations:
         tells both slopes at the points: the equations are posed again, linear about it, along the path that has them,
         while this helps with windows left out; with the coordinates alone, then with more functions if need be."""
         if self.slopes.q is not None:
-            return self._posed(self.lots)
+            return self.posed(self.lots)
         best: tuple[Problem, Choice] | None = None
         for tried in (self.lots[:1], self.lots):
             for _ in range(PASSES):
-                found = self._posed(tried)
+                found = self.posed(tried)
                 if best is not None and not found[1].left < best[1].left:
                     break
                 best = found
+                if best[1].left < EXACT:
+                    return best
                 self.slopes = self._solved(found[0])
-            if best[1].left < EXACT:
-                break
         return best
 
-    def _posed(self, tried: list[float]) -> tuple[Problem, Choice]:
+    def posed(self, tried: list[float]) -> tuple[Problem, Choice]:
+        """Along the path so far, with functions and ridge chosen from these lots."""
         basis = Basis((self.order <= tried[-1]).nonzero().flatten(), self.mixing)
         problem = assemble(self.model, self.x, self.loss, basis, self.slopes)
         choice = choose(problem, self.order[basis.chosen].repeat_interleave(self.mixing.shape[1]), tried)
