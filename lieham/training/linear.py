@@ -38,8 +38,9 @@ class LinearStage(Stage):
     where H is not linear in θ, they are so about the last θ. Between the observed points the path is the polynomial
     through the window's positions and velocities (`hermite`), so the integrals, by Gauss-Legendre, hold for functions
     of any width; where p is not m q̇, the solution itself tells the velocities (`Equations.sharpened`). Windows that
-    show too little of their path for that (`RESOLVED`), as in a close encounter, are left out. Functions and ridge are chosen by `FOLDS`-fold cross-validation (`choose`). Then δθ = −(RᵀR + λ)⁻¹ ∂L/∂θ with that problem's
-    R while the loss L falls, which takes out what path and quadrature got wrong.
+    show too little of their path for that (`RESOLVED`), as in a close encounter, are left out. Functions and ridge
+    are chosen by `FOLDS`-fold cross-validation (`choose`). Then δθ = −(RᵀR + λ)⁻¹ ∂L/∂θ with that problem's R while the
+    loss L falls, which takes out what path and quadrature got wrong. No gradient descent, and no integration but for L.
     Where the loss then is below `TrainConfig.tolerance`, no further stage begins; otherwise Adam begins from the
     weights before, since from a solution with large weights that cancel its steps lead away.
 
