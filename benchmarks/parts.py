@@ -57,7 +57,7 @@ def _softened(squared: Tensor, lengths: Tensor, powers: tuple[float, ...] = (0.5
 
 
 def _nothing(squared: Tensor, lengths: Tensor, powers: tuple[float, ...] = POWERS) -> Tensor:
-    return torch.zeros_like(rationals(squared, lengths, powers))
+    return 0.0 * rationals(squared, lengths, powers)  # not zeros: a gradient by every weight is asked for
 
 
 SOFTENED = _radial(_softened, **{f"lieham.lift.{module}.POWERS": (0.5,) for module in ("point", "edge")})
