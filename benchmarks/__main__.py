@@ -18,7 +18,7 @@ from benchmarks.tables import footer
 from lieham.errors import InputError, LiehamError, check_choice
 
 FOLDER = Path(__file__).parent
-BENCHMARKS = ("springs", "exact", "laws", "egnn", "transfer", "less")
+BENCHMARKS = ("springs", "exact", "laws", "egnn", "transfer", "less", "ablation")
 SCRIPTS = ("conservation", "subgroups", "invariance", "lifts", "lift_costs", "windows", "tuning", "speed")
 """Scripts with options of their own; `python benchmarks/NAME.py` runs them too."""
 

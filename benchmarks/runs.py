@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 import torch
 from torch import nn
 
-from benchmarks.models import models, shortened
+from benchmarks.models import Entry, models, shortened
 from benchmarks.scoring import FLOORS, score, score_floor
 from benchmarks.sizes import Given, trial
 from lieham import fit
@@ -25,13 +25,14 @@ def measure(
     protocol: dict,
     scored: Scored,
     method: str | None = None,
+    entry: Entry | None = None,
     **changes: object,
 ) -> dict:
     """The result of one (law, model, n_train, seed), from the file if it is there; `protocol` is what `scored`
     depends on. A training that diverged is a result too. `method` makes the data in place of the law's `truth`,
-    `changes` are of the training's settings."""
+    `changes` are of the training's settings; `entry` is the model where it is none of `models`."""
     name, chosen, n_train, seed = run
-    law, entry, share = SYSTEMS[name](), models()[chosen], given.size.share
+    law, entry, share = SYSTEMS[name](), entry or models()[chosen], given.size.share
     model = entry.make(law, features_of(law), seed)
     training = replace(shortened(entry.training(n_train, seed), share), **changes)
     method = method or law.truth

@@ -14,7 +14,7 @@ def main(training: int = 150, steps: int = 200) -> dict[str, float]:
     """The largest drift of each charge."""
     law = systems.MagneticSprings(n_bodies=4, B=1.0)
     data = law.generate(20, 4, 4, points=50)
-    model = lieham.VectorPotentialLieConv(law.symmetry, data.n_features, width=16)
+    model = lieham.VectorPotentialLieConv(law.symmetry, data.n_features)
     history = lieham.fit(model, data, steps=training, refine=training // 3)
     report = lieham.conservation(lieham.forecast(model, data.test, steps, substeps=1))
     print(f"best validation loss {history.best:.1e}, of a constant state 2")

@@ -44,8 +44,9 @@ def test_a_tiny_run_writes_results_and_resumes(name, tmp_path, capsys):
     path = tmp_path / "results.json"
     content = tiny(name, path)
     printed = capsys.readouterr().out
-    assert " lieham " in printed
-    trained = [x for x in content["results"] if x["model"] == "lieham"]
+    own = "default" if name == "ablation" else "lieham"
+    assert f" {own} " in printed
+    trained = [x for x in content["results"] if x["model"] == own]
     score = "mse_mean" if name == "egnn" else "mse_5step_mean"
     assert trained and {"law", "model", "n_train", "seed", "seconds", score} <= set(trained[0])
     assert {"cpu", "cores", "threads", "python", "torch"} <= set(content["machine"])

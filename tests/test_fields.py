@@ -154,8 +154,8 @@ def learned(name: str, group: str):
     """A model of that group, trained for a few seconds on trajectories of that law, and its best loss."""
     data = LAWS[name].generate(10, 4, 2, points=30)
     make = lieham.VectorPotentialLieConv if name == "magnetic" else lieham.HLieConv
-    model = make(group, data.n_features, width=16)
-    return model, lieham.fit(model, data, steps=80, refine=0).best, data
+    model = make(group, data.n_features)
+    return model, lieham.fit(model, data, steps=80, refine=0, refine_windows=30).best, data
 
 
 @laws

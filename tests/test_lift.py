@@ -305,3 +305,13 @@ def test_more_points_than_frames_are_refused():
 def test_every_lift_has_its_name():
     assert set(LIFTS) == {"point", "coset", "edge", "sampled"}
     assert repr(EdgeLift(make_group("SE(2)"), radius=2.0)) == "EdgeLift(SE(2), radius=2.0, bases=12)"
+
+
+def test_a_body_with_itself_is_marked_where_asked_for():
+    """The first coordinate is 1 there and 0 elsewhere; the others, and the embedding, are as without the mark."""
+    x = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    mask = torch.ones(2, 4, dtype=torch.bool)
+    marked, plain = (PointLift(make_group("SO(2)xT(1)"), own=own)(x, mask) for own in (True, False))
+    assert torch.equal(marked.coordinates[..., 0], torch.eye(4, dtype=x.dtype).expand(2, 4, 4))
+    assert torch.equal(marked.coordinates[..., 1:], plain.coordinates)
+    assert torch.equal(marked.embedding, plain.embedding)

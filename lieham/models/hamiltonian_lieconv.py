@@ -13,7 +13,7 @@ from lieham.hamiltonian import SeparableHamiltonian
 from lieham.lift import Lift, make_lift
 from lieham.nn import BLOCKS, LieResNet, Superposition, superposes
 from lieham.noether import keeps_form_in_other_units
-from lieham.state import Bodies, Trajectory
+from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 
 
@@ -66,11 +66,9 @@ class LieConvPotential(nn.Module):
     def forward(self, q: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch"]:
         return self.energy * self.network(q / self.length, self.seen(bodies), bodies.mask)[..., 0]
 
-    def basis(
-        self, q: Float[Tensor, "*batch n d"], bodies: Bodies, mixing: Float[Tensor, "k r"] | None = None
-    ) -> Float[Tensor, "*batch f r"]:
+    def basis(self, q: Float[Tensor, "*batch n d"], bodies: Bodies, **columns: Tensor) -> Float[Tensor, "*batch f r"]:
         """∂V/∂θ, θ the weights of the last kernel (see `LieResNet.basis`)."""
-        return self.energy * self.network.basis(q / self.length, self.seen(bodies), bodies.mask, mixing)
+        return self.energy * self.network.basis(q / self.length, self.seen(bodies), bodies.mask, **columns)
 
     def at(self, bodies: Bodies) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
         """V of these bodies, as a function of q and of tensors that were computed once (`nn.Superposition`).
@@ -149,6 +147,10 @@ class HLieConv(SeparableHamiltonian):
     def exact(self) -> bool:
         """Whether the group's motions leave H unchanged to round-off, not on average alone."""
         return self.potential.network.lift.exact
+
+    def basis(self, state: PhaseState, bodies: Bodies, **columns: Tensor) -> Float[Tensor, "*batch f r"]:
+        """∂H/∂θ, θ the weights of the last kernel (see `LieResNet.basis`)."""
+        return self.potential.basis(state.q, bodies, **columns)
 
     def calibrate(self, data: Trajectory) -> None:
         """Measure the units of length, energy and features on training data, the first time it is called."""

@@ -17,7 +17,7 @@ from lieham.models.hamiltonian_lieconv import HLieConv
 from lieham.models.vector_potential import VectorPotentialLieConv
 from lieham.typing import Tensor
 
-FORMAT = "lieham.model/5"
+FORMAT = "lieham.model/6"
 
 LieConvModel = HLieConv | VectorPotentialLieConv
 MODELS: dict[str, type[LieConvModel]] = {model.__name__: model for model in (HLieConv, VectorPotentialLieConv)}

@@ -7,9 +7,13 @@ import torch
 from lieham.errors import InputError
 from lieham.groups import Group, make_group
 from lieham.hamiltonian import Hamiltonian
+from lieham.lift import Pairs
 from lieham.models.hamiltonian_lieconv import make_potential
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Tensor
+
+BASES = 6
+"""Scales of the radial functions: each output has functions of its own, of which least squares takes 2,000 in all."""
 
 
 class VectorPotentialLieConv(Hamiltonian):
@@ -24,8 +28,9 @@ class VectorPotentialLieConv(Hamiltonian):
     Args:
         group: an abelian group of isometries whose points are lifted by one element each, such as SO(2)xT(1), T(3).
         features: number of features a body has beside its mass.
-        settings: those of `HLieConv`: width, blocks, block, lift, radius, fill, dtype, seed; by default the lift sees
-            the pair coordinates alone, `PointLift(group, bases=0)`.
+        settings: those of `HLieConv`: width, blocks, block, lift, radius, fill, dtype, seed; by default the lift is
+            `PointLift(group, bases=6, own=True)`. Below a width of 12 (2 + features) the outputs share what they see
+            of products of features, and not every field can be found.
 
     Raises InputError for other groups, and as HLieConv does.
     """
@@ -36,9 +41,9 @@ class VectorPotentialLieConv(Hamiltonian):
         super().__init__()
         declared = make_group(group)
         _check_group(declared)
-        if settings.get("lift") in (None, ""):  # no linear stage finds the weights of many radial functions here
+        if settings.get("lift") in (None, ""):
             neighbourhood = {name: settings.pop(name, None) for name in ("radius", "fill")}
-            settings["lift"] = {"kind": "point", "bases": 0} | neighbourhood
+            settings["lift"] = {"kind": "point", "bases": BASES, "own": True} | neighbourhood
         potential, config = make_potential(declared, features, 1 + declared.lie_dim, **settings)
         self.potential, self.group, self.features, self.config = potential, declared, features, config
         self.register_buffer("momentum", torch.ones_like(potential.length))
@@ -54,21 +59,35 @@ class VectorPotentialLieConv(Hamiltonian):
         self.potential.calibrate(data)
 
     def energy(self, state: PhaseState, bodies: Bodies) -> Float[Tensor, "*batch"]:
-        a, potential = self._potentials(state.q, bodies)
-        kinetic = (state.p - a).square().sum(-1) / (2 * bodies.mass)
-        return (kinetic * bodies.mask).sum(-1) + potential
+        units = self.potential
+        pairs, values = units.network.local(state.q / units.length, units.seen(bodies), bodies.mask)
+        return self._energy(pairs, values, state, bodies)
+
+    def basis(self, state: PhaseState, bodies: Bodies, **columns: Tensor) -> Float[Tensor, "*batch f r"]:
+        """∂H/∂θ, θ the weights of the last kernel (see `LieResNet.basis`), which through |a|² depends on θ itself."""
+        units = self.potential
+
+        def read(pairs: Pairs, values: Tensor) -> Tensor:
+            return self._energy(pairs, values, state, bodies)
+
+        return units.network.basis(state.q / units.length, units.seen(bodies), bodies.mask, read=read, **columns)
 
     def vector_potential(self, q: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch n d"]:
         """a_i(q), in units of momentum."""
-        return self._potentials(q, bodies)[0]
-
-    def _potentials(self, q: Tensor, bodies: Bodies) -> tuple[Tensor, Tensor]:
         units = self.potential
-        pairs, values = units.network.local(q / units.length, units.seen(bodies), bodies.mask)
+        _, values = units.network.local(q / units.length, units.seen(bodies), bodies.mask)
+        return self._field(values, q)
+
+    def _energy(self, pairs: Pairs, values: Tensor, state: PhaseState, bodies: Bodies) -> Tensor:
+        """H, of the network's outputs on the bodies."""
+        kinetic = (state.p - self._field(values, state.q)).square().sum(-1) / (2 * bodies.mass)
+        return (kinetic * bodies.mask).sum(-1) + self.potential.energy * pairs.pool(values)[..., 0]
+
+    def _field(self, values: Tensor, q: Tensor) -> Tensor:
+        """a_i(q)."""
         A, b = self.group.generators(q.dtype, q.device)
-        motions = torch.einsum("kij,...j->...ki", A, q / units.length) + b
-        a = self.momentum * torch.einsum("...k,...ki->...i", values[..., 1:], motions)
-        return a, units.energy * pairs.pool(values)[..., 0]
+        motions = torch.einsum("kij,...j->...ki", A, q / self.potential.length) + b
+        return self.momentum * torch.einsum("...k,...ki->...i", values[..., 1:], motions)
 
 
 def _check_group(group: Group) -> None:

@@ -19,10 +19,10 @@ class Block(nn.Module, ABC):
     linear_in_kernel: ClassVar[bool] = False
     """The output is linear in the kernel's outputs, so that least squares can find the kernel's last weights."""
 
-    def __init__(self, width: int, lift: Lift, bottleneck: int):
+    def __init__(self, width: int, lift: Lift, bottleneck: int, kernel_dim: int = 16):
         super().__init__()
         self.inward = nn.Linear(width, bottleneck)
-        self.conv = LieConv(bottleneck, bottleneck, lift)
+        self.conv = LieConv(bottleneck, bottleneck, lift, kernel_dim=kernel_dim)
         self.outward = nn.Linear(bottleneck, width)
 
     @abstractmethod
@@ -58,8 +58,8 @@ class GatedBlock(Block):
 
     linear_in_kernel: ClassVar[bool] = True
 
-    def __init__(self, width: int, lift: Lift, bottleneck: int):
-        super().__init__(width, lift, bottleneck)
+    def __init__(self, width: int, lift: Lift, bottleneck: int, kernel_dim: int = 16):
+        super().__init__(width, lift, bottleneck, kernel_dim)
         self.gate = nn.Linear(width, bottleneck)
 
     def inner(self, pairs: Pairs, x: Tensor, kernel: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.nn.functional import linear
@@ -9,7 +11,10 @@ from torch.nn.functional import linear
 from lieham.lift import Lift, Pairs
 from lieham.nn.blocks import Block, GatedBlock
 from lieham.nn.lieconv import evaluated
-from lieham.typing import Bool, Float, Tensor
+from lieham.typing import Bool, Float, Int, Tensor
+
+KERNEL_DIM = 16
+"""Outputs of a kernel for each output of the network: as many products of features as each can tell apart."""
 
 
 class LieResNet(nn.Module):
@@ -26,7 +31,7 @@ class LieResNet(nn.Module):
         super().__init__()
         self.lift = lift
         self.embed = nn.Linear(lift.feature_dim(features), width)
-        self.blocks = nn.ModuleList(block(width, lift, width // 4) for _ in range(blocks))
+        self.blocks = nn.ModuleList(block(width, lift, width // 4, KERNEL_DIM * out) for _ in range(blocks))
         self.readout = nn.Linear(width, out, bias=False)
 
     def forward(
@@ -49,22 +54,30 @@ class LieResNet(nn.Module):
         return pairs, self.outputs(pairs, x, kernels[-1])
 
     def basis(
-        self, points: Tensor, features: Tensor, mask: Tensor, mixing: Float[Tensor, "k r"] | None = None
+        self,
+        points: Tensor,
+        features: Tensor,
+        mask: Tensor,
+        mixing: Float[Tensor, "k r"] | None = None,
+        chosen: Int[Tensor, " c"] | None = None,
+        read: Callable[[Pairs, Tensor], Tensor] | None = None,
     ) -> Float[Tensor, "*batch f r"]:
-        """Φ with output = Σ_fk θ_fk Φ_fk + what the last kernel has no part in, θ its weights (`Kernel.linear`).
+        """Φ_fk = ∂E/∂θ_fk, θ the last kernel's weights (`Kernel.linear`), of E = `read`(pairs, outputs), (*batch,).
 
-        Φ_fk = Σ_pairs φ_f(pair) ∂output/∂K_k(pair), φ the kernel's `functions`, is exact where the last block is
-        linear in its kernel and `out` is 1. `mixing` combines the outputs k of the kernel into fewer.
+        Φ_fk = Σ_pairs φ_f(pair) ∂E/∂K_k(pair), φ the kernel's `functions`; by default E is the sum of `forward`'s
+        outputs, in which case E = Σ_fk θ_fk Φ_fk + what the last kernel has no part in, if the last block is linear in
+        its kernel. `mixing` combines the outputs k of the kernel into fewer, `chosen` are the functions f wanted.
         """
-        pairs, x, _ = self._before(points, features, mask)
-        last = self.blocks[-1].conv
-        functions = last.kernel.functions(pairs)
+        pairs, x, kernels = self._before(points, features, mask)
+        functions = self.blocks[-1].conv.kernel.functions(pairs)
 
         def total(kernel: Tensor) -> Tensor:
-            return pairs.pool(self.outputs(pairs, x, kernel)).sum()
+            values = self.outputs(pairs, x, kernel)
+            return (pairs.pool(values) if read is None else read(pairs, values)).sum()
 
-        shares = torch.func.grad(total)(functions.new_zeros(*functions.shape[:-1], last.kernel_dim))
+        shares = torch.func.grad(total)(kernels[-1])
         shares = shares if mixing is None else shares @ mixing
+        functions = functions if chosen is None else functions[..., chosen]
         batch = points.ndim - 2
         return torch.einsum("...pf,...pk->...fk", functions.flatten(batch, -2), shares.flatten(batch, -2))
 

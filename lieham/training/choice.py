@@ -31,20 +31,24 @@ class Choice(NamedTuple):
     left: float
 
 
-def choose(problem: Problem, order: Float[Tensor, " columns"], slack: float = SLACK) -> Choice:
+def lots(order: Float[Tensor, " functions"], each: int) -> list[float]:
+    """The orders up to which functions of `each` so many columns are taken, lot by lot, to `MOST_COLUMNS`."""
+    levels = order.unique()
+    levels = levels[sorted({0, *range(len(levels) - 1, 0, -3)})].tolist()
+    return levels[:1] + [x for x in levels[1:] if each * int((order <= x).sum()) <= MOST_COLUMNS]
+
+
+def choose(problem: Problem, order: Float[Tensor, " columns"], lots: list[float], slack: float = SLACK) -> Choice:
     """The ridge and the columns, the simplest of those that predict windows left out as well as any.
 
-    Columns are added in their `order`, some at a time, until what is left out is predicted to `SOLVED` and two more
+    Columns are added in their `order`, lot by lot, until what is left out is predicted to `SOLVED` and two more
     lots have not helped. The score is the geometric mean of the error over windows left out; the fewest columns within
     `slack` of the least one win, and with them the strongest ridge within it. With one window nothing can be left
     out: all columns, and the ridge in the middle.
     """
     if len(problem.A) < 2:
         return Choice(RIDGES[len(RIDGES) // 2], torch.ones_like(order, dtype=torch.bool), inf)
-    levels = order.unique()
-    levels = levels[sorted({0, *range(len(levels) - 1, 0, -3)})]
-    choices = [order <= level for level in levels]
-    choices = choices[:1] + [x for x in choices[1:] if x.sum() <= MOST_COLUMNS]
+    choices = [order <= level for level in lots]
     whole = problem.y.square().mean(1).clamp(min=TINY).log().mean()
     scores: list[Tensor] = []
     for columns in choices:

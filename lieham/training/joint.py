@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
 from math import inf
 
 import torch
 
 from lieham.errors import InputError
 from lieham.models import HLieConv
-from lieham.state import Trajectory
-from lieham.training.choice import RIDGES
-from lieham.training.equations import Problem, _forces, _mixing, copy
-from lieham.training.linear import LinearStage, _clear, _pose, _thinned, _value, _weights
+from lieham.state import PhaseState, Trajectory
+from lieham.training.basis import Basis, copy, kernel, mixing_of
+from lieham.training.choice import RIDGES, choose, lots
+from lieham.training.equations import Problem, slopes_of
+from lieham.training.linear import LinearStage, thinned, value_of
+from lieham.training.posing import clear, order_of, weights_of
 from lieham.training.stages import Loss
 from lieham.training.states import Fitted, StatesLoss, check_length, cumulative, directions_of
 
@@ -46,8 +47,8 @@ class StatesStage(LinearStage):
     def __init__(self, model: torch.nn.Module, windows: Trajectory, loss: StatesLoss, wanted: bool):
         check_length(windows.n_steps + 1)
         super().__init__(model, windows, loss, wanted)
-        self.windows = _thinned(windows)
-        if not self.total:
+        self.windows = thinned(windows)
+        if not (self.total and isinstance(model, HLieConv)):
             raise InputError(
                 "observed must be exact for this model, since noise and positions alone are learned from by models "
                 "that are linear in their last kernel: HLieConv with gated blocks and a lift that is exact"
@@ -55,11 +56,11 @@ class StatesStage(LinearStage):
 
     def _solve(self, loss: Loss) -> float:
         """Write the solution into the model; returns its loss."""
-        weights, value = _weights(self._model), inf
+        weights, value = weights_of(self._model), inf
         at = self.loss.unmodelled(self.windows)
         for _ in range(STEPS):
             old, before = [x.detach().clone() for x in weights], value
-            problem, _ = _pose(self._model, partial(assemble, self._model, self.windows, self.loss, at), SLACK)
+            problem = _posed(self._model, self.windows, self.loss, at)
             value = self._descend(problem, loss, WORSE * before)
             if value == inf:
                 copy(weights, old)
@@ -71,22 +72,40 @@ class StatesStage(LinearStage):
 
     def _descend(self, problem: Problem, loss: Loss, most: float) -> float:
         """Write the solution; its loss, infinite where it is above `most` with all of the ridges tried."""
-        _clear(self._model)
+        clear(self._model)
         problem.decompose(problem.ridge)
         for ridge in (problem.ridge * STRONGER**k for k in range(TRIES)):
             problem.ridge = min(ridge, RIDGES[0])
-            problem.write(problem.solve(problem.right), _weights(self._model)[:-1])
-            value = _value(loss)
+            problem.write(problem.solution(), weights_of(self._model)[:-1])
+            value = value_of(loss)
             if value < most:
                 return value
         return inf
 
 
-def assemble(model: HLieConv, windows: Trajectory, loss: StatesLoss, at: Fitted) -> Problem:
+@torch.no_grad()
+def _posed(model: HLieConv, windows: Trajectory, loss: StatesLoss, at: Fitted) -> Problem:
+    """The equations with functions and ridge chosen; the model is left as it was."""
+    weights = weights_of(model)
+    old = [w.clone() for w in weights]
+    clear(model)
+    try:
+        mixing = mixing_of(model, windows)
+        order = kernel(model).order(model.potential.network.lift).to(mixing.device)
+        tried = lots(order, mixing.shape[1])
+        basis = Basis((order <= tried[-1]).nonzero().flatten(), mixing)
+        problem = assemble(model, windows, loss, at, basis)
+    finally:
+        copy(weights, old)
+    choice = choose(problem, order_of(model, basis), tried, SLACK)
+    problem.ridge, problem.columns = choice.ridge, choice.columns
+    return problem
+
+
+def assemble(model: HLieConv, windows: Trajectory, loss: StatesLoss, at: Fitted, basis: Basis) -> Problem:
     """The equations for θ, the states of every window eliminated; `model` has θ = 0."""
-    mixing = _mixing(model, windows)
     rest = model.field(windows.bodies.over_time()).force(windows.times[:, :-1], at.middle)
-    forces = _forces(model, at.middle, windows.bodies, mixing)
+    forces = -slopes_of(model, PhaseState(at.middle, torch.zeros_like(at.middle)), windows.bodies, basis, 0)
     forces = torch.cat([forces, (at.force - rest).double()[..., None]], -1)
     real = windows.bodies.mask[:, None, :, None, None].double()
     h = windows.times.double().diff(dim=-1)[..., None, None]
@@ -105,4 +124,4 @@ def assemble(model: HLieConv, windows: Trajectory, loss: StatesLoss, at: Fitted)
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))
     count = max(1, int(windows.bodies.mask.sum()) * windows.dim * (len(share) * int(seen.sum()) // len(seen) * 2 - 2))
     A, y = rows[..., :-1] / scale, rows[..., -1]
-    return Problem(A, y, scale, mixing.double(), count, torch.ones_like(scale, dtype=torch.bool))
+    return Problem(A, y, scale, basis, count, torch.ones_like(scale, dtype=torch.bool))

@@ -9,11 +9,17 @@ from math import inf, log
 import torch
 
 from lieham.errors import IntegrationError
-from lieham.models import HLieConv
+from lieham.hamiltonian import Hamiltonian, SeparableHamiltonian
+from lieham.models import LieConvModel
 from lieham.state import Trajectory
-from lieham.training.choice import FOLDS, RIDGES, SLACK, SOLVED, Choice, choose
-from lieham.training.equations import Problem, assemble, copy, resolution
+from lieham.training.basis import copy
+from lieham.training.choice import FOLDS, RIDGES, SOLVED
+from lieham.training.encounters import join
+from lieham.training.energies import energies
+from lieham.training.equations import Problem
 from lieham.training.loss import ShootingLoss
+from lieham.training.paths import known, resolution
+from lieham.training.posing import clear, order_of, pose, weights_of
 from lieham.training.stages import Loss, Stage
 from lieham.typing import Tensor
 
@@ -23,6 +29,8 @@ GAIN = 4.0
 MOST_BODIES = 8
 MOST_ROWS = 40_000
 """About how many equations are taken; of more windows, some, evenly spaced."""
+LIFT_ROWS = 10_000
+"""About how many are taken to see whether angles help: their functions are many, and the choice needs no more."""
 RESOLVED = 0.1
 """Error of the interpolation, in units of the change of q from point to point, up to which a window is taken."""
 
@@ -30,13 +38,14 @@ RESOLVED = 0.1
 class LinearStage(Stage):
     """Ridge regression for the last kernel's weights θ, then Gauss-Newton steps on the loss itself; one step in all.
 
-    Where V = Σ θ_fk Φ_fk(q) (`LieResNet.basis`), so are the forces F = −∂V/∂q along the observed path, and
-    p_{k+1} − p_k = ∫ F dt and q_{k+1} − q_k − h p_k/m = ∫ (t_{k+1} − t) F/m dt are linear equations for θ. Between
-    the observed points the path is the polynomial through positions and velocities of the window (`hermite`), so the
-    integrals, by Gauss-Legendre, hold for functions of any width. Windows that show too little of their path for that
-    (`RESOLVED`), as in a close encounter, are left out. No integration of the model, no gradient. Functions
-    and ridge are chosen by `FOLDS`-fold cross-validation (`choose`). Then δθ = −(RᵀR + λ)⁻¹ ∂L/∂θ with that problem's
-    R while the loss L falls, which takes out what path and quadrature got wrong.
+    Where H = K + Σ θ_fk Φ_fk(q, p), K = Σ|p|²/2m (`LieResNet.basis`), with F = −Σ θ ∂Φ/∂q along the observed path
+    p_{k+1} − p_k = ∫ F dt and q_{k+1} − q_k − h p_k/m = ∫ (t_{k+1} − t) F/m + Σ θ ∂Φ/∂p dt are linear equations for θ;
+    where H is not linear in θ, they are so about the last θ. Between the observed points the path is the polynomial
+    through the window's positions and velocities (`hermite`), so the integrals, by Gauss-Legendre, hold for functions
+    of any width; where p is not m q̇, the solution itself tells the velocities (`Equations.sharpened`). Functions and
+    ridge are chosen by `FOLDS`-fold cross-validation (`choose`). Windows that show too little of their path for that
+    (`RESOLVED`), as in a close encounter, give their energies instead where p = m q̇ (`join`). Then
+    δθ = −(RᵀR + λ)⁻¹ ∂L/∂θ with that problem's R while the loss L falls, which takes out what path and quadrature got wrong. No gradient descent, and no integration but for L.
     Where the loss then is below `TrainConfig.tolerance`, no further stage begins; otherwise Adam begins from the
     weights before, since from a solution with large weights that cancel its steps lead away.
 
@@ -48,11 +57,19 @@ class LinearStage(Stage):
     every = 1
     hands_on = False
 
-    def __init__(self, model: torch.nn.Module, windows: Trajectory, loss: ShootingLoss, wanted: bool):
-        self._model, self._all, self.loss, self._solved = model, windows, loss, model
-        self.windows = _thinned(_resolved(windows, loss))
-        linear = isinstance(model, HLieConv) and model.potential.network.blocks[-1].linear_in_kernel
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        windows: Trajectory,
+        loss: ShootingLoss,
+        wanted: bool,
+        may_stop: Callable[[], None] = lambda: None,
+    ):
+        self._model, self._all, self.loss, self._solved, self._may_stop = model, windows, loss, model, may_stop
+        linear = isinstance(model, LieConvModel) and model.potential.network.blocks[-1].linear_in_kernel
         self.total = int(wanted and linear and model.exact and windows.n_steps > 1)
+        resolved, self.unresolved = told(model, windows, loss)
+        self.windows = thinned(resolved)
         self._posed: Problem | None = None
 
     def choose_lift(self) -> None:
@@ -61,39 +78,46 @@ class LinearStage(Stage):
         It has to be asked before other stages take hold of the model's weights. Not tried where pairs are enough, and
         for more than `MOST_BODIES`: edges see all triples.
         """
-        self._posed, pairs = self._problem(self._model)
+        self._posed, pairs = pose(self._model, self.windows, self.loss)
         if pairs.left < SOLVED or pairs.left == inf or not 3 <= self.windows.q.shape[-2] <= MOST_BODIES:
             return
+        self._may_stop()
         other = deepcopy(self._model)
         other.see_angles()
         other.calibrate(self._all)
-        posed, edges = self._problem(other)
+        few = thinned(self.windows, LIFT_ROWS)
+        posed, edges = pose(other, few, self.loss)
         if edges.left < pairs.left - log(GAIN):
             self._model.see_angles()
             self._model.calibrate(self._all)
-            self._posed = posed
-
-    def _problem(self, model: HLieConv) -> tuple[Problem, Choice]:
-        """The equations of this model's θ, with functions and ridge chosen."""
-        return _pose(model, lambda: assemble(model, self.windows, self.loss))
+            self._posed = posed if len(few) == len(self.windows) else None
+            self.notes = {"lift": "edge"}
 
     def step(self, loss: Loss) -> float:
-        before, old = _value(loss), [x.detach().clone() for x in _weights(self._model)]
-        own = loss if len(self.windows) == len(self._all) else lambda: self.loss(self._model, self.windows)
-        start = before if own is loss else _value(own)
+        before, old = value_of(loss), [x.detach().clone() for x in weights_of(self._model)]
+        own = loss if len(self.windows) == len(self._all) else self._own
+        start = before if own is loss else value_of(own)
         try:
             if self._solve(own) < start:
                 self._solved = deepcopy(self._model)
         finally:  # an interrupted step is undone too
-            copy(_weights(self._model), old)
+            copy(weights_of(self._model), old)
         return before
+
+    def _own(self) -> Tensor:
+        """The loss of the windows that are taken."""
+        self._may_stop()
+        return self.loss(self._model, self.windows)
 
     def _solve(self, loss: Loss) -> float:
         """Write the solution into the model; returns its loss."""
-        problem = self._posed or self._problem(self._model)[0]
+        problem = self._posed or pose(self._model, self.windows, self.loss)[0]
         self._posed = None
-        _clear(self._model)
+        clear(self._model)
         problem.decompose(problem.ridge)
+        if len(self.unresolved) >= FOLDS and isinstance(self._model, SeparableHamiltonian):
+            found = energies(self._model, self.unresolved, problem.basis, problem.scale)
+            join(problem, found, order_of(self._model, problem.basis))
         return self._descend(problem, loss)
 
     def _descend(self, problem: Problem, loss: Loss) -> float:
@@ -102,24 +126,25 @@ class LinearStage(Stage):
         Of the ridges from the chosen one up, the one with the least loss counts: where bodies meet more closely than
         at any node, functions that few pairs have seen can be wild, which the integrated windows show.
         """
-        weights = _weights(self._model)[:-1]
+        weights = weights_of(self._model)[:-1]
         tried = []
-        for ridge in [x for x in RIDGES if x >= problem.ridge]:
+        for ridge in [x for x in RIDGES if x >= problem.ridge and (x == problem.ridge or problem.energies is None)]:
             problem.ridge = ridge
-            problem.write(problem.solve(problem.right), weights)
-            tried.append((_value(loss), ridge))
+            z = problem.solution()
+            problem.write(z, weights)
+            tried.append((value_of(loss) + problem.beside(z)[0], ridge))
         best, problem.ridge = min(tried)
         if best == torch.inf:
             return best
-        z = problem.solve(problem.right)
+        z = problem.solution()
         problem.write(z, weights)
         for _ in range(CORRECTIONS):
             self._model.zero_grad(set_to_none=True)
             loss().backward()
-            slope = problem.read([w.grad for w in weights])
-            trial = z - problem.solve(0.5 * slope + problem.ridge * z)
+            slope = 0.5 * problem.read([w.grad for w in weights]) + problem.beside(z)[1]
+            trial = z - problem.solve(slope + problem.ridge * z)
             problem.write(trial, weights)
-            value = _value(loss)
+            value = value_of(loss) + problem.beside(trial)[0]
             if not value < best:
                 problem.write(z, weights)
                 break
@@ -137,38 +162,8 @@ class LinearStage(Stage):
         """Nothing: it is one step, and begins from the data alone."""
 
 
-def _weights(model: HLieConv) -> tuple[Tensor, ...]:
-    """The last kernel's weights θ, and the bias of its outputs, which stays 0."""
-    kernel = model.potential.network.blocks[-1].conv.kernel
-    return *kernel.linear(), kernel.mlp[-1].bias
-
-
 @torch.no_grad()
-def _clear(model: HLieConv) -> None:
-    """Put those weights to 0."""
-    for x in _weights(model):
-        x.zero_()
-
-
-@torch.no_grad()
-def _pose(model: HLieConv, equations: Callable[[], Problem], slack: float = SLACK) -> tuple[Problem, Choice]:
-    """The equations of the model's θ, with the functions and the ridge chosen; the model is left as it was."""
-    weights = _weights(model)
-    old = [x.clone() for x in weights]
-    _clear(model)
-    try:
-        problem = equations()
-    finally:
-        copy(weights, old)
-    network = model.potential.network
-    order = network.blocks[-1].conv.kernel.order(network.lift).repeat_interleave(problem.mixing.shape[1])
-    choice = choose(problem, order.to(problem.A.device), slack)
-    problem.ridge, problem.columns = choice.ridge, choice.columns
-    return problem, choice
-
-
-@torch.no_grad()
-def _value(loss: Loss) -> float:
+def value_of(loss: Loss) -> float:
     """The loss, infinite where the flow diverges."""
     try:
         return loss().nan_to_num(torch.inf).item()
@@ -176,20 +171,18 @@ def _value(loss: Loss) -> float:
         return torch.inf
 
 
-def _resolved(windows: Trajectory, loss: ShootingLoss) -> Trajectory:
-    """The windows whose points tell the path between them; all, where hardly any do."""
-    rows = (resolution(windows) <= RESOLVED * loss.scale_q).nonzero().flatten()
-    return windows if len(rows) < 2 * FOLDS or len(rows) == len(windows) else _take(windows, rows)
+def told(model: Hamiltonian, windows: Trajectory, loss: ShootingLoss) -> tuple[Trajectory, Trajectory]:
+    """The windows whose points tell the path between them, and the others; all and none, where hardly any do."""
+    good = resolution(windows, known(model, windows)) <= RESOLVED * loss.scale_q
+    if good.sum() < 2 * FOLDS:
+        good = torch.ones_like(good)
+    return windows[good], windows[~good]
 
 
-def _take(windows: Trajectory, rows: Tensor) -> Trajectory:
-    return Trajectory(windows.times[rows], windows.q[rows], windows.p[rows], windows.bodies.map(lambda x: x[rows]))
-
-
-def _thinned(windows: Trajectory) -> Trajectory:
-    """All windows, or as many, evenly spaced, as give about `MOST_ROWS` equations."""
+def thinned(windows: Trajectory, rows: int = MOST_ROWS) -> Trajectory:
+    """All windows, or as many, evenly spaced, as give about so many equations."""
     each = 2 * windows.n_steps * windows.q.shape[-1] * windows.q.shape[-2]
-    most = max(2 * FOLDS, MOST_ROWS // each)
+    most = max(2 * FOLDS, rows // each)
     if len(windows) <= most:
         return windows
-    return _take(windows, torch.linspace(0, len(windows) - 1, most, device=windows.q.device).long())
+    return windows[torch.linspace(0, len(windows) - 1, most, device=windows.q.device).long()]

@@ -1,0 +1,90 @@
+"""The default without each of its parts, by replacing what the part is while a model is made and trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from math import inf
+from unittest.mock import patch
+
+import torch
+from torch import nn
+
+from lieham import HLieConv
+from lieham.lift.radial import POWERS, rationals
+from lieham.training.choice import Choice, choose
+from lieham.training.equations import Problem
+from lieham.typing import Tensor
+from systems import System
+
+RIDGE = 1e-11
+"""The ridge where none is chosen."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Settings of the model and of the training, and what stands in place of attributes, by their full names."""
+
+    model: dict = field(default_factory=dict)
+    training: dict = field(default_factory=dict)
+    instead: dict = field(default_factory=dict)
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """While it lasts, the library does without the part."""
+        with ExitStack() as stack:
+            for name, value in self.instead.items():
+                stack.enter_context(patch(name, value))
+            yield
+
+    def make(self, law: System, features: int, seed: int) -> nn.Module:
+        """The default model without the part."""
+        return HLieConv(law.symmetry, features, seed=seed, **self.model)
+
+
+def every_function(problem: Problem, order: Tensor, lots: list[float]) -> Choice:
+    """All functions and one ridge; what is left of windows left out as measured, so that a lift can be chosen."""
+    return choose(problem, order, lots)._replace(ridge=RIDGE, columns=torch.ones_like(order, dtype=torch.bool))
+
+
+def _radial(replaced: Callable[..., Tensor], **more: object) -> dict:
+    return {f"lieham.lift.{module}.rationals": replaced for module in ("point", "edge")} | more
+
+
+def _softened(squared: Tensor, lengths: Tensor, powers: tuple[float, ...] = (0.5,)) -> Tensor:
+    return rationals(squared, lengths, powers)
+
+
+def _nothing(squared: Tensor, lengths: Tensor, powers: tuple[float, ...] = POWERS) -> Tensor:
+    return 0.0 * rationals(squared, lengths, powers)  # not zeros: a gradient by every weight is asked for
+
+
+SOFTENED = _radial(_softened, **{f"lieham.lift.{module}.POWERS": (0.5,) for module in ("point", "edge")})
+FEW = {f"lieham.lift.{lift}.__init__.__defaults__": (None, None, 4) for lift in ("CosetLift", "EdgeLift")}
+PARTS = {
+    "default": Part(),
+    "no linear stage": Part(training={"linear": False}),
+    "no linear stage, no L-BFGS": Part(training={"linear": False, "refine": 0}),
+    "no linear stage, no Adam": Part(training={"linear": False, "steps": 0}),
+    "no L-BFGS": Part(training={"refine": 0}),
+    "no Adam": Part(training={"steps": 0}),
+    "no corrections": Part(instead={"lieham.training.linear.CORRECTIONS": 0}),
+    "all functions, one ridge": Part(
+        instead={"lieham.training.linear.choose": every_function, "lieham.training.linear.RIDGES": (RIDGE,)}
+    ),
+    "softened inverse lengths": Part(instead=SOFTENED),
+    "4 scales": Part(instead=FEW),
+    "no radial functions": Part(instead=_radial(_nothing)),
+    "PaperBlock": Part(model={"block": "paper"}),
+    "units of 1": Part(
+        instead={"lieham.models.hamiltonian_lieconv.LieConvPotential.calibrate": lambda potential, data: None}
+    ),
+    "all windows": Part(instead={"lieham.training.linear.RESOLVED": inf}),
+    "pairs alone": Part(model={"lift": "coset"}),
+    "float32": Part(model={"dtype": torch.float32}),
+    "width 16": Part(model={"width": 16}),
+    "width 128": Part(model={"width": 128}),
+    "2 blocks": Part(model={"blocks": 2}),
+}
+"""The default, and what it is without each of its parts."""
