@@ -41,10 +41,7 @@ def choose(problem: Problem, order: Float[Tensor, " columns"]) -> Choice:
     """
     if len(problem.A) < 2:
         return Choice(RIDGES[len(RIDGES) // 2], torch.ones_like(order, dtype=torch.bool), inf)
-    levels = order.unique()
-    levels = levels[sorted({0, *range(len(levels) - 1, 0, -3)})]
-    choices = [order <= level for level in levels]
-    choices = choices[:1] + [x for x in choices[1:] if x.sum() <= MOST_COLUMNS]
+    choices = levels(order)
     whole = problem.y.square().mean(1).clamp(min=TINY).log().mean()
     scores: list[Tensor] = []
     for columns in choices:
@@ -57,6 +54,13 @@ def choose(problem: Problem, order: Float[Tensor, " columns"]) -> Choice:
     good = good <= least + SLACK
     level = int(good.any(1).nonzero()[0])
     return Choice(RIDGES[int(good[level].nonzero()[0])], choices[level], (least - whole).item())
+
+
+def levels(order: Float[Tensor, " columns"]) -> list[Bool[Tensor, " columns"]]:
+    """The columns to choose from: those up to a place in the `order`, from the fewest on, up to `MOST_COLUMNS`."""
+    places = order.unique()
+    choices = [order <= place for place in places[sorted({0, *range(len(places) - 1, 0, -3)})]]
+    return choices[:1] + [x for x in choices[1:] if x.sum() <= MOST_COLUMNS]
 
 
 def _scores(problem: Problem, columns: Tensor) -> Float[Tensor, " ridges"]:

@@ -9,6 +9,7 @@ import torch
 
 from lieham.models import HLieConv
 from lieham.state import Bodies, Trajectory
+from lieham.training.energies import Energies
 from lieham.training.loss import ShootingLoss
 from lieham.typing import Bool, Float, Tensor
 
@@ -33,10 +34,14 @@ class Problem:
     columns: Bool[Tensor, " columns"]
     """Those in use; the weights of the others are 0."""
     ridge: float = 0.0
+    energies: Energies | None = None
+    """What is solved for beside the paths."""
 
     def decompose(self, ridge: float) -> None:
         """The singular values of A's columns in use, for `solve`."""
         triangle = reduce(self.A[..., self.columns], self.y)
+        if self.energies is not None:
+            triangle = torch.cat([triangle, self.energies.of(self.columns).weighted()])
         self.ridge = ridge
         _, self.S, self.V = torch.linalg.svd(triangle[:, :-1], full_matrices=False)
         self.right = (triangle[:, :-1].mT @ triangle[:, -1]) / self.count
@@ -44,6 +49,14 @@ class Problem:
     def solve(self, right: Float[Tensor, " columns"]) -> Float[Tensor, " columns"]:
         """(AᵀA/count + ridge)⁻¹ right."""
         return self.V.mT @ ((self.V @ right) / (self.S.square() / self.count + self.ridge))
+
+    def beside(self, z: Float[Tensor, " columns"]) -> tuple[float, Float[Tensor, " columns"]]:
+        """What the energies add to the loss, and half of its derivative."""
+        if self.energies is None:
+            return 0.0, torch.zeros_like(z)
+        rows = self.energies.of(self.columns).weighted()
+        error = rows[:, :-1] @ z - rows[:, -1]
+        return (error.square().sum() / self.count).item(), rows[:, :-1].mT @ error / self.count
 
     @torch.no_grad()
     def write(self, z: Tensor, weights: tuple[Tensor, ...]) -> None:

@@ -11,6 +11,8 @@ from lieham.errors import IntegrationError
 from lieham.models import HLieConv
 from lieham.state import Trajectory
 from lieham.training.choice import FOLDS, RIDGES, SOLVED, Choice, choose
+from lieham.training.encounters import join
+from lieham.training.energies import energies
 from lieham.training.equations import Problem, assemble, copy, resolution
 from lieham.training.loss import ShootingLoss
 from lieham.training.stages import Loss, Stage
@@ -49,7 +51,8 @@ class LinearStage(Stage):
 
     def __init__(self, model: torch.nn.Module, windows: Trajectory, loss: ShootingLoss, wanted: bool):
         self._model, self._all, self.loss, self._solved = model, windows, loss, model
-        self.windows = _thinned(_resolved(windows, loss))
+        resolved, self.unresolved = told(windows, loss)
+        self.windows = _thinned(resolved)
         linear = isinstance(model, HLieConv) and model.potential.network.blocks[-1].linear_in_kernel
         self.total = int(wanted and linear and model.exact and windows.n_steps > 1)
         self._posed: Problem | None = None
@@ -89,6 +92,11 @@ class LinearStage(Stage):
         self._posed = None
         _clear(self._model)
         problem.decompose(problem.ridge)
+        if len(self.unresolved) >= FOLDS:
+            known = torch.zeros_like(problem.scale)
+            known[problem.columns] = problem.solve(problem.right)
+            join(problem, energies(self._model, self.unresolved, problem.mixing, problem.scale), _order(self._model, problem), known)
+            problem.decompose(problem.ridge)
         return self._descend(problem, loss)
 
     def _descend(self, problem: Problem, loss: Loss) -> float:
@@ -99,10 +107,11 @@ class LinearStage(Stage):
         """
         weights = _weights(self._model)[:-1]
         tried = []
-        for ridge in [x for x in RIDGES if x >= problem.ridge]:
+        for ridge in [x for x in RIDGES if x >= problem.ridge and (x == problem.ridge or problem.energies is None)]:
             problem.ridge = ridge
-            problem.write(problem.solve(problem.right), weights)
-            tried.append((_value(loss), ridge))
+            z = problem.solve(problem.right)
+            problem.write(z, weights)
+            tried.append((_value(loss) + problem.beside(z)[0], ridge))
         best, problem.ridge = min(tried)
         if best == torch.inf:
             return best
@@ -111,10 +120,10 @@ class LinearStage(Stage):
         for _ in range(CORRECTIONS):
             self._model.zero_grad(set_to_none=True)
             loss().backward()
-            slope = problem.read([w.grad for w in weights])
-            trial = z - problem.solve(0.5 * slope + problem.ridge * z)
+            slope = 0.5 * problem.read([w.grad for w in weights]) + problem.beside(z)[1]
+            trial = z - problem.solve(slope + problem.ridge * z)
             problem.write(trial, weights)
-            value = _value(loss)
+            value = _value(loss) + problem.beside(trial)[0]
             if not value < best:
                 problem.write(z, weights)
                 break
@@ -155,11 +164,16 @@ def _pose(model: HLieConv, windows: Trajectory, loss: ShootingLoss) -> tuple[Pro
         problem = assemble(model, windows, loss)
     finally:
         copy(weights, old)
-    network = model.potential.network
-    order = network.blocks[-1].conv.kernel.order(network.lift).repeat_interleave(problem.mixing.shape[1])
-    choice = choose(problem, order.to(problem.A.device))
+    choice = choose(problem, _order(model, problem))
     problem.ridge, problem.columns = choice.ridge, choice.columns
     return problem, choice
+
+
+def _order(model: HLieConv, problem: Problem) -> Tensor:
+    """How late each column is to be tried."""
+    network = model.potential.network
+    order = network.blocks[-1].conv.kernel.order(network.lift).repeat_interleave(problem.mixing.shape[1])
+    return order.to(problem.A.device)
 
 
 @torch.no_grad()
@@ -171,14 +185,12 @@ def _value(loss: Loss) -> float:
         return torch.inf
 
 
-def _resolved(windows: Trajectory, loss: ShootingLoss) -> Trajectory:
-    """The windows whose points tell the path between them; all, where hardly any do."""
-    rows = (resolution(windows) <= RESOLVED * loss.scale_q).nonzero().flatten()
-    return windows if len(rows) < 2 * FOLDS or len(rows) == len(windows) else _take(windows, rows)
-
-
-def _take(windows: Trajectory, rows: Tensor) -> Trajectory:
-    return Trajectory(windows.times[rows], windows.q[rows], windows.p[rows], windows.bodies.map(lambda x: x[rows]))
+def told(windows: Trajectory, loss: ShootingLoss) -> tuple[Trajectory, Trajectory]:
+    """The windows whose points tell the path between them, and the others; all and none, where hardly any do."""
+    good = resolution(windows) <= RESOLVED * loss.scale_q
+    if good.sum() < 2 * FOLDS:
+        good = torch.ones_like(good)
+    return windows[good], windows[~good]
 
 
 def _thinned(windows: Trajectory) -> Trajectory:
@@ -187,4 +199,4 @@ def _thinned(windows: Trajectory) -> Trajectory:
     most = max(2 * FOLDS, MOST_ROWS // each)
     if len(windows) <= most:
         return windows
-    return _take(windows, torch.linspace(0, len(windows) - 1, most, device=windows.q.device).long())
+    return windows[torch.linspace(0, len(windows) - 1, most, device=windows.q.device).long()]

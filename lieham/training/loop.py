@@ -18,7 +18,7 @@ from lieham.lift import Lift
 from lieham.models.io import load_weights
 from lieham.progress import Progress
 from lieham.state import Trajectory
-from lieham.training.linear import LinearStage
+from lieham.training.linear import LinearStage, told
 from lieham.training.loss import ShootingLoss
 from lieham.training.stages import AdamStage, RefineStage, Stage
 from lieham.typing import Tensor
@@ -61,6 +61,7 @@ class Trainer:
             method = "rkn4" if isinstance(model, SeparableHamiltonian) else "rk4"
         self.loss = ShootingLoss(config.segment, method, config.substeps).to(train.q.device, train.q.dtype)
         self.loss.measure(self.fixed)
+        self.judged = told(self.fixed if self.validation is None else self.validation, self.loss)[0]
         open_lift = getattr(model, "lift_is_open", False)
         model.calibrate(self.fixed)
         linear = LinearStage(model, self.fixed, self.loss, config.linear)
@@ -99,7 +100,7 @@ class Trainer:
 
     def _validate(self, stage: Stage, loss: float) -> dict:
         with torch.no_grad():
-            score = self.loss(stage.model, self.fixed if self.validation is None else self.validation).item()
+            score = self.loss(stage.model, self.judged).item()
         self.stale += 1
         if score < self.history.best:
             self.history.best, self.stale = score, 0
