@@ -27,14 +27,16 @@ class Candidate:
     energy: float
 
 
-def join(problem: Problem, found: Energies, order: Float[Tensor, " columns"], known: Float[Tensor, " columns"]) -> None:
+def join(problem: Problem, found: Energies, order: Float[Tensor, " columns"]) -> None:
     """Choose columns and ridge by what they predict of energies left out, and add `found`, weighted, to the problem.
 
     Every `FOLDS`-th window of either kind is left out. Of the choices that predict paths left out within `SLACK` of
     the best one, the simplest within `MARGIN` of the least error of energies counts, relative to their changes, in the
     geometric mean: what is simplest by the paths may be too simple where bodies meet, since no path that was seen
-    goes there. `known` are the weights that the paths alone gave.
+    goes there. The problem is decomposed, before and after.
     """
+    known = torch.zeros_like(problem.scale)
+    known[problem.columns] = problem.solve(problem.right)
     out = [torch.arange(len(x.A), device=x.A.device) % FOLDS == FOLDS - 1 for x in (problem, found)]
     triangle = reduce(problem.A[~out[0]], problem.y[~out[0]])
     held, kept = (Energies(*(x[rows] for x in found.parts)) for rows in (out[1], ~out[1]))
@@ -53,11 +55,12 @@ def join(problem: Problem, found: Energies, order: Float[Tensor, " columns"], kn
     tried = [x for x in tried if x.path <= least + SLACK]
     least = min(x.energy for x in tried)
     best = next(x for x in tried if x.energy <= least + MARGIN)
-    problem.ridge, problem.columns = best.ridge, best.columns
+    problem.columns = best.columns
     here = torch.cat([best.columns, best.columns.new_ones(1)])
     triangle = reduce(problem.A, problem.y)[:, here]
     _, weight = robust(triangle, found.of(best.columns), problem.count, best.ridge, known[best.columns])
     problem.energies = replace(found, weight=weight)
+    problem.decompose(best.ridge)
 
 
 def robust(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from math import inf, log
 
@@ -24,6 +25,8 @@ GAIN = 4.0
 MOST_BODIES = 8
 MOST_ROWS = 40_000
 """About how many equations are taken; of more windows, some, evenly spaced."""
+LIFT_ROWS = 10_000
+"""About how many are taken to see whether angles help: their functions are many, and the choice needs no more."""
 RESOLVED = 0.1
 """Error of the interpolation, in units of the change of q from point to point, up to which a window is taken."""
 
@@ -34,10 +37,10 @@ class LinearStage(Stage):
     Where V = Σ θ_fk Φ_fk(q) (`LieResNet.basis`), so are the forces F = −∂V/∂q along the observed path, and
     p_{k+1} − p_k = ∫ F dt and q_{k+1} − q_k − h p_k/m = ∫ (t_{k+1} − t) F/m dt are linear equations for θ. Between
     the observed points the path is the polynomial through positions and velocities of the window (`hermite`), so the
-    integrals, by Gauss-Legendre, hold for functions of any width. Windows that show too little of their path for that
-    (`RESOLVED`), as in a close encounter, are left out. No integration of the model, no gradient. Functions
-    and ridge are chosen by `FOLDS`-fold cross-validation (`choose`). Then δθ = −(RᵀR + λ)⁻¹ ∂L/∂θ with that problem's
-    R while the loss L falls, which takes out what path and quadrature got wrong.
+    integrals, by Gauss-Legendre, hold for functions of any width. No integration of the model, no gradient. Functions
+    and ridge are chosen by `FOLDS`-fold cross-validation (`choose`). Windows that show too little of their path for
+    that (`RESOLVED`), as in a close encounter, give their energies instead (`join`). Then δθ = −(RᵀR + λ)⁻¹ ∂L/∂θ with
+    that problem's R while the loss L falls, which takes out what path and quadrature got wrong.
     Where the loss then is below `TrainConfig.tolerance`, no further stage begins; otherwise Adam begins from the
     weights before, since from a solution with large weights that cancel its steps lead away.
 
@@ -49,8 +52,15 @@ class LinearStage(Stage):
     every = 1
     hands_on = False
 
-    def __init__(self, model: torch.nn.Module, windows: Trajectory, loss: ShootingLoss, wanted: bool):
-        self._model, self._all, self.loss, self._solved = model, windows, loss, model
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        windows: Trajectory,
+        loss: ShootingLoss,
+        wanted: bool,
+        may_stop: Callable[[], None] = lambda: None,
+    ):
+        self._model, self._all, self.loss, self._solved, self._may_stop = model, windows, loss, model, may_stop
         resolved, self.unresolved = told(windows, loss)
         self.windows = _thinned(resolved)
         linear = isinstance(model, HLieConv) and model.potential.network.blocks[-1].linear_in_kernel
@@ -66,18 +76,21 @@ class LinearStage(Stage):
         self._posed, pairs = _pose(self._model, self.windows, self.loss)
         if pairs.left < SOLVED or pairs.left == inf or not 3 <= self.windows.q.shape[-2] <= MOST_BODIES:
             return
+        self._may_stop()
         other = deepcopy(self._model)
         other.see_angles()
         other.calibrate(self._all)
-        posed, edges = _pose(other, self.windows, self.loss)
+        few = _thinned(self.windows, LIFT_ROWS)
+        posed, edges = _pose(other, few, self.loss)
         if edges.left < pairs.left - log(GAIN):
             self._model.see_angles()
             self._model.calibrate(self._all)
-            self._posed = posed
+            self._posed = posed if len(few) == len(self.windows) else None
+            self.notes = {"lift": "edge"}
 
     def step(self, loss: Loss) -> float:
         before, old = _value(loss), [x.detach().clone() for x in _weights(self._model)]
-        own = loss if len(self.windows) == len(self._all) else lambda: self.loss(self._model, self.windows)
+        own = loss if len(self.windows) == len(self._all) else self._own
         start = before if own is loss else _value(own)
         try:
             if self._solve(own) < start:
@@ -86,6 +99,11 @@ class LinearStage(Stage):
             copy(_weights(self._model), old)
         return before
 
+    def _own(self) -> Tensor:
+        """The loss of the windows that are taken."""
+        self._may_stop()
+        return self.loss(self._model, self.windows)
+
     def _solve(self, loss: Loss) -> float:
         """Write the solution into the model; returns its loss."""
         problem = self._posed or _pose(self._model, self.windows, self.loss)[0]
@@ -93,10 +111,8 @@ class LinearStage(Stage):
         _clear(self._model)
         problem.decompose(problem.ridge)
         if len(self.unresolved) >= FOLDS:
-            known = torch.zeros_like(problem.scale)
-            known[problem.columns] = problem.solve(problem.right)
-            join(problem, energies(self._model, self.unresolved, problem.mixing, problem.scale), _order(self._model, problem), known)
-            problem.decompose(problem.ridge)
+            found = energies(self._model, self.unresolved, problem.mixing, problem.scale)
+            join(problem, found, _order(self._model, problem))
         return self._descend(problem, loss)
 
     def _descend(self, problem: Problem, loss: Loss) -> float:
@@ -193,10 +209,10 @@ def told(windows: Trajectory, loss: ShootingLoss) -> tuple[Trajectory, Trajector
     return windows[good], windows[~good]
 
 
-def _thinned(windows: Trajectory) -> Trajectory:
-    """All windows, or as many, evenly spaced, as give about `MOST_ROWS` equations."""
+def _thinned(windows: Trajectory, rows: int = MOST_ROWS) -> Trajectory:
+    """All windows, or as many, evenly spaced, as give about so many equations."""
     each = 2 * windows.n_steps * windows.q.shape[-1] * windows.q.shape[-2]
-    most = max(2 * FOLDS, MOST_ROWS // each)
+    most = max(2 * FOLDS, rows // each)
     if len(windows) <= most:
         return windows
     return windows[torch.linspace(0, len(windows) - 1, most, device=windows.q.device).long()]

@@ -26,7 +26,10 @@ from lieham.typing import Tensor
 
 @dataclass
 class History:
-    """What a run has seen: one row a validation, with `stage`, `step`, `loss`, `validation` and `seconds`."""
+    """What a run has seen: one row a validation, with `stage`, `step`, `loss`, `validation` and `seconds`.
+
+    Where `fit` took another lift, since pairs of bodies do not hold the law, the first row has it under `lift`.
+    """
 
     rows: list[dict] = field(default_factory=list)
     best: float = float("inf")
@@ -51,7 +54,7 @@ class Trainer:
         config: TrainConfig,
         stop: Callable[[], bool] = lambda: False,
     ):
-        self.model, self.config, self.stop = model, config, stop
+        self.model, self.config, self.stop, self._started = model, config, stop, time.perf_counter()
         self.generator = torch.Generator().manual_seed(config.seed)
         self.windows = Windows(train, config.window)
         self.fixed = self._draw(self.windows, config.refine_windows, config.seed + 1)
@@ -64,14 +67,14 @@ class Trainer:
         self.judged = told(self.fixed if self.validation is None else self.validation, self.loss)[0]
         open_lift = getattr(model, "lift_is_open", False)
         model.calibrate(self.fixed)
-        linear = LinearStage(model, self.fixed, self.loss, config.linear)
+        linear = LinearStage(model, self.fixed, self.loss, config.linear, self._maybe_stop)
         if linear.total and open_lift:
             linear.choose_lift()
         self.stages: list[Stage] = [linear] * linear.total + [AdamStage(model, config), RefineStage(model, config)]
         self.history = History()
         self.stage, self.done, self.stale = 0, 0, 0
         self.best_weights = copy.deepcopy(model.state_dict())
-        self._elapsed, self._started = 0.0, time.perf_counter()
+        self._elapsed = time.perf_counter() - self._started
 
     def run(self, progress: Progress | None = None) -> Iterator[dict]:
         """Train to the end; yields after each validation, where a checkpoint may be taken."""
@@ -106,6 +109,7 @@ class Trainer:
             self.history.best, self.stale = score, 0
             self.best_weights = copy.deepcopy(stage.model.state_dict())
         row = {"stage": stage.name, "step": self.done, "loss": loss, "validation": score, "seconds": self.seconds}
+        row |= stage.notes
         self.history.rows.append(row)
         return row
 
