@@ -66,18 +66,19 @@ def join(problem: Problem, found: Energies, order: Float[Tensor, " columns"]) ->
 def robust(
     triangle: Float[Tensor, "m c1"], rows: Energies, count: int, ridge: float, z: Float[Tensor, " c"]
 ) -> tuple[Float[Tensor, " c"], Float[Tensor, "w k"]]:
-    """z that minimises |path|²/σ² + Σ log(1 + r²/s²) + ridge, r the relative errors of energies, and their weights.
+    """z that minimises |path|²/σ² + Σ |r|/s + ridge, r the relative errors of energies, and their weights.
 
-    By least squares in which each energy has the weight of Cauchy's law, σ²/(s² + r²), σ² the mean square that the
-    paths leave and s the median of |r| over 0.67, both as the weights before left them: few encounters are so close
-    that no law of this kind holds what the data show, or so fast that the data themselves are coarse.
+    By least squares in which each energy has the weight σ²/(s max(s, |r|)), σ² the mean square that the paths leave
+    and s the median of |r| over 0.67, both as the weights before left them (Huber 1964). Some encounters are so close
+    that no law of this kind holds what the data show, or so fast that the data themselves are coarse; but where all
+    can be held, all are, as the sum of the errors is convex.
     """
     weight = rows.weight
     for _ in range(ROUNDS):
         error = rows.misfit(z)
         noise = (triangle[:, :-1] @ z - triangle[:, -1]).square().sum() / count
-        spread = (1.5 * error.abs().median()).square()
-        weight = noise.clamp(min=TINY) / (spread + error.square()).clamp(min=TINY)
+        spread = 1.5 * error.abs().median()
+        weight = noise.clamp(min=TINY) / (spread * error.abs().clamp(min=spread)).clamp(min=TINY)
         stacked = torch.linalg.qr(torch.cat([triangle, replace(rows, weight=weight).weighted()]), mode="r").R
         U, S, V = torch.linalg.svd(stacked[:, :-1], full_matrices=False)
         z = V.mT @ (S / (S.square() + ridge * count) * (U.mT @ stacked[:, -1]))
