@@ -50,6 +50,7 @@ def outside(group: Group) -> list[torch.Tensor]:
         found.append(mirror)
     return found
 
+
 INTEGRATORS = [make_integrator(name) for name in METHODS]
 """Every registered integrator with its default settings."""
 
