@@ -28,7 +28,7 @@ def fast_pairs(n=400, points=9, seed=0):
     start = PhaseState(q, torch.stack([turn, -turn], 1))
     bodies = Bodies.of(torch.ones(n, 2, dtype=torch.float64))
     times = 0.06 * torch.arange(points, dtype=torch.float64)
-    path = integrate(law.field(bodies), start, times, "yoshida6", substeps=400)
+    path = integrate(law.field(bodies), start, times, "yoshida6", substeps=200)
     return law, Trajectory.of(times, path.q, path.p, bodies)
 
 
@@ -42,7 +42,7 @@ def test_energies_hold_for_the_model_that_made_the_data():
     model = HLieConv("SE(2)", width=8, lift="coset")
     model.calibrate(data)
     with torch.no_grad():
-        path = integrate(model.field(data.bodies), data.state(0), data.times, "yoshida6", substeps=50)
+        path = integrate(model.field(data.bodies), data.state(0), data.times, "yoshida6", substeps=8)
         own = Trajectory.of(data.times[0], path.q, path.p, data.bodies)
         theta = torch.cat([w.clone() for w in model.potential.network.blocks[-1].conv.kernel.linear()], 1).mT
         stage._clear(model)

@@ -36,7 +36,7 @@ def join(problem: Problem, found: Energies, order: Float[Tensor, " columns"]) ->
     goes there. The problem is decomposed, before and after.
     """
     known = torch.zeros_like(problem.scale)
-    known[problem.columns] = problem.solve(problem.right)
+    known[problem.columns] = problem.solution()
     out = [torch.arange(len(x.A), device=x.A.device) % FOLDS == FOLDS - 1 for x in (problem, found)]
     triangle = reduce(problem.A[~out[0]], problem.y[~out[0]])
     held, kept = (Energies(*(x[rows] for x in found.parts)) for rows in (out[1], ~out[1]))
@@ -73,11 +73,12 @@ def robust(
     that no law of this kind holds what the data show, or so fast that the data themselves are coarse; but where all
     can be held, all are, as the sum of the errors is convex.
     """
-    weight = rows.weight
+    weight, noise, spread = rows.weight, z.new_full((), torch.inf), z.new_full((), torch.inf)
     for _ in range(ROUNDS):
         error = rows.misfit(z)
-        noise = (triangle[:, :-1] @ z - triangle[:, -1]).square().sum() / count
-        spread = 1.5 * error.abs().median()
+        # Only ever less: a weight that grows with what it does to the paths would throw them away.
+        noise = torch.minimum(noise, (triangle[:, :-1] @ z - triangle[:, -1]).square().sum() / count)
+        spread = torch.minimum(spread, 1.5 * error.abs().median())
         weight = noise.clamp(min=TINY) / (spread * error.abs().clamp(min=spread)).clamp(min=TINY)
         stacked = torch.linalg.qr(torch.cat([triangle, replace(rows, weight=weight).weighted()]), mode="r").R
         U, S, V = torch.linalg.svd(stacked[:, :-1], full_matrices=False)

@@ -43,8 +43,12 @@ class Problem:
         if self.energies is not None:
             triangle = torch.cat([triangle, self.energies.of(self.columns).weighted()])
         self.ridge = ridge
-        _, self.S, self.V = torch.linalg.svd(triangle[:, :-1], full_matrices=False)
-        self.right = (triangle[:, :-1].mT @ triangle[:, -1]) / self.count
+        U, self.S, self.V = torch.linalg.svd(triangle[:, :-1], full_matrices=False)
+        self.shares = U.mT @ triangle[:, -1]
+
+    def solution(self) -> Float[Tensor, " columns"]:
+        """(AᵀA/count + ridge)⁻¹ Aᵀy/count, to round-off: without the product Aᵀy, whose own a small ridge magnifies."""
+        return self.V.mT @ (self.S * self.shares / (self.S.square() + self.ridge * self.count))
 
     def solve(self, right: Float[Tensor, " columns"]) -> Float[Tensor, " columns"]:
         """(AᵀA/count + ridge)⁻¹ right."""

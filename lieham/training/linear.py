@@ -125,13 +125,13 @@ class LinearStage(Stage):
         tried = []
         for ridge in [x for x in RIDGES if x >= problem.ridge and (x == problem.ridge or problem.energies is None)]:
             problem.ridge = ridge
-            z = problem.solve(problem.right)
+            z = problem.solution()
             problem.write(z, weights)
             tried.append((_value(loss) + problem.beside(z)[0], ridge))
         best, problem.ridge = min(tried)
         if best == torch.inf:
             return best
-        z = problem.solve(problem.right)
+        z = problem.solution()
         problem.write(z, weights)
         for _ in range(CORRECTIONS):
             self._model.zero_grad(set_to_none=True)
