@@ -22,7 +22,9 @@ class Bending(System):
 
     name = "bending"
 
-    def __init__(self, n_bodies: int = 4, dim: int = 2, *, k: float = 1.0, strength: float = 3.0, sigma: float = 1.0):
+    def __init__(
+        self, n_bodies: int = 4, dim: int = 2, *, k: float = 1.0, strength: float = 3.0, sigma: float = 1.0
+    ):
         super().__init__(n_bodies, dim)
         for name, value, least in (("k", k, 0), ("strength", strength, -inf), ("sigma", sigma, 0)):
             if not least < value < inf:

@@ -94,7 +94,9 @@ class MagneticSprings(Springs):
         z = torch.cat([state.q.flatten(-2), state.p.flatten(-2)], -1).double()
         field, batch = self.field(bodies.to(dtype=z.dtype)), state.q.shape[:-2]
         basis = torch.eye(2 * n * d, dtype=z.dtype).expand(*batch, -1, -1).movedim(-1, 0)
-        columns = [torch.cat([x.flatten(-2) for x in field(times.new_zeros(()), _state(e, n, d))], -1) for e in basis]
+        columns = [
+            torch.cat([x.flatten(-2) for x in field(times.new_zeros(()), _state(e, n, d))], -1) for e in basis
+        ]
         M, path = torch.stack(columns, -1), [z]
         grid = times.double().expand(*batch, -1)
         step = power = None

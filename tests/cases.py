@@ -50,7 +50,6 @@ def outside(group: Group) -> list[torch.Tensor]:
         found.append(mirror)
     return found
 
-
 INTEGRATORS = [make_integrator(name) for name in METHODS]
 """Every registered integrator with its default settings."""
 

@@ -207,7 +207,6 @@ def test_gradients_through_a_network_and_torch_func():
 
 def test_the_graph_holds_one_evaluation():
     """Whatever the number of iterations: memory does not grow with them."""
-
     def nodes(hw: float) -> int:
         q, p = (x.requires_grad_() for x in start(2, 1, 1))
         z = make_integrator("gauss4").step(Oscillators(hw), PhaseState(q, p), torch.zeros((), dtype=q.dtype), 1.0)
