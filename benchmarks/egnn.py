@@ -4,61 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import lru_cache
 
 import torch
 
+from benchmarks.charged import CLOSE, FIRST, LAST, LAWS, SUBSTEPS, simulate
 from benchmarks.figures import finite
 from benchmarks.models import models
 from benchmarks.published import EGNN
 from benchmarks.sizes import Given, Size
-from benchmarks.tables import grouped, markdown, middle, number, seconds
+from benchmarks.tables import grouped, markdown, middle, number, seconds, spread
 from lieham import fit
 from lieham.data import Dataset
 from lieham.integrate import Field, make_integrator
-from lieham.state import PhaseState, Trajectory
+from lieham.state import Trajectory
 from lieham.typing import Float, Tensor
 from systems import ChargedParticles
 
-STEP, STEPS_A_FRAME = 1e-3, 100
-FIRST, LAST = 30, 40
-CLIP = 0.1 / STEP
-"""Largest component of a force in the published data."""
-CLOSE = 0.1
-"""Distance below which a pair meets: where the force is clipped."""
-SUBSTEPS = 100
-"""Steps of Yoshida-4 between two frames."""
-FLOORS = ("free flight", "true law, not clipped")
+WINDOWS = 4
+"""Windows for each training trajectory: of 41 frames there are 10 that do not overlap."""
+FREE = "free flight"
 
 SIZES = {
     "tiny": Size((20,), models=("lieham",), laws=("charged-particles",), share=0.004, n_test=6),
     "quick": Size((1_000,), models=("lieham",), laws=("charged-particles",), share=0.02, n_test=500),
     "full": Size((3_000,), (0, 1, 2), ("lieham",), ("charged-particles",), share=0.02, n_test=2_000),
 }
-
-
-@lru_cache(maxsize=2)
-@torch.no_grad()
-def simulate(n: int, seed: int, until: int = LAST) -> tuple[Trajectory, Float[Tensor, " n"]]:
-    """Frames 0 to `until` of `n` systems, 0.1 apart, and the least distance of two bodies after `FIRST`.
-
-    Leapfrog with clipped forces, as the data of Satorras et al. 2021 (arXiv 2102.09844) are made: the momenta of a
-    frame are those half a step before its positions.
-    """
-    law = ChargedParticles()
-    (q, p), bodies = law.sample(n, torch.Generator().manual_seed(seed))
-    force, (i, j) = law.force(bodies), torch.triu_indices(law.n_bodies, law.n_bodies, 1)
-    p, closest, frames = p + STEP * force(q).clamp(-CLIP, CLIP), q.new_full((n,), torch.inf), []
-    for step in range(1, (until + 1) * STEPS_A_FRAME + 1):
-        q = q + STEP * p
-        if step % STEPS_A_FRAME == 0:
-            frames.append(PhaseState(q, p))
-        if step > (FIRST + 1) * STEPS_A_FRAME:
-            closest = torch.minimum(closest, (q[:, i] - q[:, j]).norm(dim=-1).amin(-1))
-        p = p + STEP * force(q).clamp(-CLIP, CLIP)
-    times = STEP * STEPS_A_FRAME * torch.arange(1, until + 2, dtype=q.dtype)
-    q, p = (torch.stack(x, 1) for x in zip(*frames, strict=True))
-    return Trajectory.of(times, q, p, bodies), closest
 
 
 def run(given: Given) -> None:
@@ -69,7 +39,7 @@ def run(given: Given) -> None:
     for _, name, n, seed in given.runs():
         entry = models()[name]
         model, config = entry.make(law, 1, seed), entry.training(n, seed)
-        config = type(config)(**asdict(config) | {"steps": 1, "refine": 0, "refine_windows": n})
+        config = type(config)(**asdict(config) | {"steps": 1, "refine": 0, "refine_windows": WINDOWS * n})
 
         def trained(model=model, config=config, n=n, seed=seed) -> dict:
             history = fit(model, Dataset(train=simulate(n, 2 + seed)[0]), config=config)
@@ -79,17 +49,17 @@ def run(given: Given) -> None:
         settings = own | {"benchmark": "egnn", "training": asdict(config), "protocol": protocol}
         result = given.records.once(settings, lambda own=own, train=trained: own | {"failed": None} | train())
         given.say(f"{name}, n_train={n}, seed={seed}: position MSE {number(result['mse_mean'])}")
-    for name in FLOORS:
+    for name in (FREE, *LAWS):
         own = {"law": law.name, "model": name, "n_train": 0, "seed": 0, "seconds": 0.0, "failed": None}
         settings = own | {"benchmark": "egnn", "protocol": protocol}
-        given.records.once(settings, lambda own=own, name=name: own | _floor(name, law, test, closest))
+        given.records.once(settings, lambda own=own, name=name: own | _floor(name, test, closest))
 
 
-def score(field: Field, test: Trajectory, closest: Tensor) -> dict:
+def score(field: Field, test: Trajectory, closest: Tensor, substeps: int = SUBSTEPS) -> dict:
     """Position MSE at the last frame from the first: over all systems, and over those without an encounter."""
     window = test.window(FIRST, LAST - FIRST + 1)
     with torch.no_grad():
-        path = make_integrator("yoshida4", substeps=SUBSTEPS).integrate(field, window.state(0), window.times)
+        path = make_integrator("yoshida4", substeps=substeps).integrate(field, window.state(0), window.times)
     return _figures((path.q[:, -1] - window.q[:, -1]).square().mean((-1, -2)), closest)
 
 
@@ -101,20 +71,21 @@ def _figures(error: Float[Tensor, " n"], closest: Tensor) -> dict:
     return figures | medians | {"encounters": 1 - free.double().mean().item()}
 
 
-def _floor(name: str, law: ChargedParticles, test: Trajectory, closest: Tensor) -> dict:
-    if name == FLOORS[1]:
-        return score(law.field(test.bodies), test, closest)
+def _floor(name: str, test: Trajectory, closest: Tensor) -> dict:
+    if name in LAWS:
+        field, substeps = LAWS[name]
+        return score(field(test.bodies), test, closest, substeps)
     span = test.times[0, LAST] - test.times[0, FIRST]
     flown = test.q[:, FIRST] + span * test.p[:, FIRST]
     return _figures((flown - test.q[:, LAST]).square().mean((-1, -2)), closest)
 
 
 def table(results: Sequence[dict]) -> str:
-    """A row for each model; published means below."""
+    """A row for each model, with quartiles over seeds; published means below."""
     head = ["model", "n_train", "seeds", "seconds", "mean", "median", "no encounter: mean", "median"]
     rows = []
     for (_, model, n), runs in sorted(grouped(results).items(), key=lambda x: -x[0][2]):
         names = ("mse_mean", "mse_median", "free_mean", "free_median")
-        figures = [number(middle(runs, x)["median"]) for x in names]
+        figures = [spread(middle(runs, x)) for x in names]
         rows.append([model, str(n or "-"), str(len(runs)), seconds(runs), *figures])
     return markdown(head, rows + [[f"{x} (published)", "3000", "-", "-", number(e), *"---"] for x, e in EGNN.items()])

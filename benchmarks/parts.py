@@ -71,7 +71,7 @@ PARTS = {
     "no Adam": Part(training={"steps": 0}),
     "no corrections": Part(instead={"lieham.training.linear.CORRECTIONS": 0}),
     "all functions, one ridge": Part(
-        instead={"lieham.training.linear.choose": every_function, "lieham.training.linear.RIDGES": (RIDGE,)}
+        instead={"lieham.training.posing.choose": every_function, "lieham.training.linear.RIDGES": (RIDGE,)}
     ),
     "softened inverse lengths": Part(instead=SOFTENED),
     "4 scales": Part(instead=FEW),

@@ -22,6 +22,12 @@ def reporting(progress: Progress | None, label: str) -> Iterator[Progress]:
             yield report
 
 
+def announce(line: str) -> None:
+    """Say something where a bar is shown by default: on standard error, if it is a terminal."""
+    if sys.stderr.isatty():
+        sys.stderr.write(line + "\n")
+
+
 def _silent(done: int, total: int) -> None:
     """Nobody is watching."""
 

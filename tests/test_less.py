@@ -13,8 +13,9 @@ from lieham.errors import InputError, Interrupted
 from lieham.integrate import make_integrator
 from lieham.polynomials import derivative, polynomial
 from lieham.training import TrainConfig, Trainer
+from lieham.training.basis import Basis, mixing_of
 from lieham.training.joint import assemble
-from lieham.training.linear import _weights
+from lieham.training.posing import weights_of
 from lieham.training.states import StatesLoss, cumulative
 from systems import Gravity, Springs
 from systems.floors import free_flight, window_mse
@@ -106,12 +107,13 @@ def test_equations_hold_for_the_model_that_made_the_data(observed):
         at = loss.fit(model, replace(own, p=1.01 * own.p))
         if observed == "positions":
             assert at.residual.abs().max() < 1e-8, "the states were found from positions alone"
-        at, weights = loss.fit(model, own), _weights(model)
+        at, weights = loss.fit(model, own), weights_of(model)
         theta = torch.cat([w.clone() for w in weights[:-1]], 1).mT
         for w in weights:
             w.zero_()
-        problem = assemble(model, own, loss, at)
-    z = (theta @ problem.mixing).flatten() * problem.scale
+        basis = Basis(torch.arange(len(theta)), mixing_of(model, own))
+        problem = assemble(model, own, loss, at, basis)
+    z = (theta @ basis.mixing).flatten() * problem.scale
     residual = (problem.A @ z - problem.y).square().mean()
     assert residual < 1e-12 * problem.y.square().mean()
     assert (problem.A @ (1.1 * z) - problem.y).square().mean() > 1e-3 * problem.y.square().mean()

@@ -14,8 +14,10 @@ from lieham.integrate import make_integrator
 from lieham.models import load_model
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.training import TrainConfig, Trainer, fit
-from lieham.training.equations import Basis, Slopes, assemble, hermite, known, lagrange, mixing_of, resolution
-from lieham.training.linear import Equations
+from lieham.training.basis import Basis, mixing_of
+from lieham.training.equations import assemble
+from lieham.training.paths import Slopes, hermite, known, resolution
+from lieham.training.posing import Equations
 from systems import Bending, Coulomb, MagneticSprings, Springs
 from systems.floors import free_flight, window_mse
 
@@ -73,17 +75,6 @@ def test_hermite_is_exact_for_polynomials_of_degree_nine():
     g = (powers * times[..., None] ** (powers - 1).clamp(min=0)) @ coefficients
     got = torch.einsum("bst,bt->bs", values, f) + torch.einsum("bst,bt->bs", slopes, g)
     torch.testing.assert_close(got, (at[..., None] ** powers) @ coefficients, rtol=1e-11, atol=1e-11)
-
-
-def test_lagrange_is_exact_for_polynomials_of_degree_four():
-    """Values at 5 uneven times determine a polynomial of degree 4; of t⁵ is left the product of (t − t_k)."""
-    times = torch.tensor([[0.0, 0.1, 0.25, 0.3, 0.45]], dtype=torch.float64)
-    at = torch.tensor([[0.05, 0.2, 0.4]], dtype=torch.float64)
-    weights = lagrange(times, at)
-    for degree in range(5):
-        torch.testing.assert_close((weights * times[:, None] ** degree).sum(-1), at**degree, rtol=1e-12, atol=1e-12)
-    left = at**5 - (weights * times[:, None] ** 5).sum(-1)
-    torch.testing.assert_close(left, (at[..., None] - times[:, None]).prod(-1), rtol=1e-6, atol=0)
 
 
 def test_equations_hold_for_the_model_that_made_the_data():

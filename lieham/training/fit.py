@@ -17,7 +17,7 @@ from lieham.forecasting import check_fits
 from lieham.hamiltonian import Hamiltonian
 from lieham.models import LieConvModel, save_model
 from lieham.models.io import settings_of
-from lieham.progress import Progress, reporting
+from lieham.progress import Progress, announce, reporting
 from lieham.training.interrupt import interruptible
 from lieham.training.loop import History, Trainer
 
@@ -62,6 +62,8 @@ def fit(
     train, val = (None if x is None else x.to(device, weight.dtype) for x in (data.train, data.val))
     with interruptible() as stop, reporting(progress, "training") as report:
         trainer = Trainer(model, train, val, config, stop)
+        if trainer.stages[0].notes:
+            announce("pairs of bodies do not hold this law: the model now has the lift edge, which sees angles")
         if run is None:
             for _ in trainer.run(report):
                 pass

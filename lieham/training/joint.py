@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 
 import torch
@@ -44,9 +45,16 @@ class StatesStage(LinearStage):
     name = "states"
     hands_on = True
 
-    def __init__(self, model: torch.nn.Module, windows: Trajectory, loss: StatesLoss, wanted: bool):
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        windows: Trajectory,
+        loss: StatesLoss,
+        wanted: bool,
+        may_stop: Callable[[], None] = lambda: None,
+    ):
         check_length(windows.n_steps + 1)
-        super().__init__(model, windows, loss, wanted)
+        super().__init__(model, windows, loss, wanted, may_stop)
         self.windows = thinned(windows)
         if not (self.total and isinstance(model, HLieConv)):
             raise InputError(

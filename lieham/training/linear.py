@@ -45,7 +45,8 @@ class LinearStage(Stage):
     of any width; where p is not m q̇, the solution itself tells the velocities (`Equations.sharpened`). Functions and
     ridge are chosen by `FOLDS`-fold cross-validation (`choose`). Windows that show too little of their path for that
     (`RESOLVED`), as in a close encounter, give their energies instead where p = m q̇ (`join`). Then
-    δθ = −(RᵀR + λ)⁻¹ ∂L/∂θ with that problem's R while the loss L falls, which takes out what path and quadrature got wrong. No gradient descent, and no integration but for L.
+    δθ = −(RᵀR + λ)⁻¹ ∂L/∂θ with that problem's R while the loss L falls, which takes out what path and quadrature got
+    wrong. No gradient descent, and no integration but for L.
     Where the loss then is below `TrainConfig.tolerance`, no further stage begins; otherwise Adam begins from the
     weights before, since from a solution with large weights that cancel its steps lead away.
 

@@ -19,7 +19,7 @@ from lieham.models.io import load_weights
 from lieham.progress import Progress
 from lieham.state import Trajectory
 from lieham.training.joint import StatesStage
-from lieham.training.linear import LinearStage
+from lieham.training.linear import LinearStage, told
 from lieham.training.loss import ShootingLoss
 from lieham.training.stages import AdamStage, RefineStage, Stage
 from lieham.training.states import StatesLoss
@@ -28,7 +28,10 @@ from lieham.typing import Tensor
 
 @dataclass
 class History:
-    """What a run has seen: one row a validation, with `stage`, `step`, `loss`, `validation` and `seconds`."""
+    """What a run has seen: one row a validation, with `stage`, `step`, `loss`, `validation` and `seconds`.
+
+    Where `fit` took another lift, since pairs of bodies do not hold the law, the first row has it under `lift`.
+    """
 
     rows: list[dict] = field(default_factory=list)
     best: float = float("inf")
@@ -53,7 +56,7 @@ class Trainer:
         config: TrainConfig,
         stop: Callable[[], bool] = lambda: False,
     ):
-        self.model, self.config, self.stop = model, config, stop
+        self.model, self.config, self.stop, self._started = model, config, stop, time.perf_counter()
         if config.products and train.q.dtype != torch.float32:
             raise InputError(f"products=bfloat16 must go with a model in float32, got {train.q.dtype}")
         self.generator = torch.Generator().manual_seed(config.seed)
@@ -69,16 +72,18 @@ class Trainer:
             loss = ShootingLoss(config.segment, method, config.substeps, config.compile)
         self.loss = loss.to(train.q.device, train.q.dtype)
         self.loss.measure(self.fixed)
+        judged = self.fixed if self.validation is None else self.validation
+        self.judged = judged if free else told(model, judged, self.loss)[0]
         open_lift = getattr(model, "lift_is_open", False)
         model.calibrate(self.fixed)
         self.stages = self._stages(StatesStage if free else LinearStage, open_lift)
         self.history = History()
         self.stage, self.done, self.stale = 0, 0, 0
         self.best_weights = copy.deepcopy(model.state_dict())
-        self._elapsed, self._started = 0.0, time.perf_counter()
+        self._elapsed = time.perf_counter() - self._started
 
     def _stages(self, kind: type[LinearStage], open_lift: bool) -> list[Stage]:
-        first = kind(self.model, self.fixed, self.loss, self.config.linear)
+        first = kind(self.model, self.fixed, self.loss, self.config.linear, self._maybe_stop)
         if kind is StatesStage:
             return [first]
         if first.total and open_lift:
@@ -112,12 +117,13 @@ class Trainer:
 
     def _validate(self, stage: Stage, loss: float) -> dict:
         with torch.no_grad():
-            score = self.loss(stage.model, self.fixed if self.validation is None else self.validation).item()
+            score = self.loss(stage.model, self.judged).item()
         self.stale += 1
         if score < self.history.best:
             self.history.best, self.stale = score, 0
             self.best_weights = copy.deepcopy(stage.model.state_dict())
         row = {"stage": stage.name, "step": self.done, "loss": loss, "validation": score, "seconds": self.seconds}
+        row |= stage.notes
         self.history.rows.append(row)
         return row
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import ceil
 
 import numpy as np
@@ -42,6 +42,8 @@ class Stage(ABC):
     """The next stage begins from the best weights so far; if False, from those before this stage."""
     fixed: bool = True
     """It minimises the loss of one fixed set of windows, not of windows drawn anew."""
+    notes: Mapping[str, str] = {}
+    """What the history is to say of it beside its losses."""
 
     @property
     @abstractmethod
