@@ -43,7 +43,8 @@ def run(given: Given) -> None:
 
         def trained(model=model, config=config, n=n, seed=seed) -> dict:
             history = fit(model, Dataset(train=simulate(n, 2 + seed)[0]), config=config)
-            return {"seconds": history.seconds} | score(model.field(test.bodies), test, closest)
+            with torch.no_grad():
+                return {"seconds": history.seconds} | score(model.field(test.bodies), test, closest)
 
         own = {"law": law.name, "model": name, "n_train": n, "seed": seed}
         settings = own | {"benchmark": "egnn", "training": asdict(config), "protocol": protocol}
@@ -58,8 +59,7 @@ def run(given: Given) -> None:
 def score(field: Field, test: Trajectory, closest: Tensor, substeps: int = SUBSTEPS) -> dict:
     """Position MSE at the last frame from the first: over all systems, and over those without an encounter."""
     window = test.window(FIRST, LAST - FIRST + 1)
-    with torch.no_grad():
-        path = make_integrator("yoshida4", substeps=substeps).integrate(field, window.state(0), window.times)
+    path = make_integrator("yoshida4", substeps=substeps).integrate(field, window.state(0), window.times)
     return _figures((path.q[:, -1] - window.q[:, -1]).square().mean((-1, -2)), closest)
 
 
