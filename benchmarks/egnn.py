@@ -22,6 +22,8 @@ from systems import ChargedParticles
 
 WINDOWS = 4
 """Windows for each training trajectory: of 41 frames there are 10 that do not overlap."""
+TEST_SEED = 101
+"""Of the systems that are scored; the library was developed on others."""
 FREE = "free flight"
 
 SIZES = {
@@ -34,8 +36,8 @@ SIZES = {
 def run(given: Given) -> None:
     """Train on all frames up to the last, score from frame 30 on; the floors too."""
     n_test = given.size.n_test
-    law, protocol = ChargedParticles(), {"n_test": n_test, "substeps": SUBSTEPS, "frames": [FIRST, LAST]}
-    test, closest = simulate(n_test, 1)
+    law, protocol = ChargedParticles(), {"n_test": n_test, "substeps": SUBSTEPS, "frames": [FIRST, LAST], "seed": TEST_SEED}
+    test, closest = simulate(n_test, TEST_SEED)
     for _, name, n, seed in given.runs():
         entry = models()[name]
         model, config = entry.make(law, 1, seed), entry.training(n, seed)

@@ -187,7 +187,7 @@ def test_a_switch_needs_no_value(arguments, as_json, done, capsys, monkeypatch):
 
 
 def test_every_switch_is_known():
-    assert {"--json", "--small", "--overwrite", "--resume", "--benchmark"} == SWITCHES
+    assert {"--json", "--small", "--overwrite", "--resume", "--benchmark", "--compile"} == SWITCHES
 
 
 def test_one_s_own_arrays(place, capsys):

@@ -348,7 +348,7 @@ def test_a_rollout_that_diverges_leaves_no_file(method, tmp_path):
     class Runaway(HLieConv):
         def field(self, bodies) -> Field:
             inner = super().field(bodies)
-            inner._gradient = lambda q: -1e3 * q**3
+            inner._gradient = lambda q, *bodies: -1e3 * q**3
             return inner
 
     runaway = Runaway("SE(2)", 1, width=8)

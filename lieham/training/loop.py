@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from math import isclose
 
@@ -139,7 +140,7 @@ class Trainer:
                 part.redraw(self.generator)
         few = len(self.windows) <= self.config.batch
         batch = self.windows.all() if few else self.windows.sample(self.config.batch, self.generator)
-        with torch.autocast(batch.q.device.type, torch.bfloat16, enabled=self.config.products == "bfloat16"):
+        with torch.autocast(batch.q.device.type, torch.bfloat16) if self.config.products else nullcontext():
             return self.loss(self.model, batch)
 
     def _fixed_loss(self) -> Tensor:
