@@ -36,7 +36,8 @@ SIZES = {
 def run(given: Given) -> None:
     """Train on all frames up to the last, score from frame 30 on; the floors too."""
     n_test = given.size.n_test
-    law, protocol = ChargedParticles(), {"n_test": n_test, "substeps": SUBSTEPS, "frames": [FIRST, LAST], "seed": TEST_SEED}
+    protocol = {"n_test": n_test, "substeps": SUBSTEPS, "frames": [FIRST, LAST], "seed": TEST_SEED}
+    law = ChargedParticles()
     test, closest = simulate(n_test, TEST_SEED)
     for _, name, n, seed in given.runs():
         entry = models()[name]
