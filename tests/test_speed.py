@@ -11,6 +11,7 @@ from cases import MODELS, SAMPLED, cloud, make_model, randomise
 
 import lieham
 from lieham.compiling import Compiled, compiled_gradient, gradient
+from lieham.errors import InputError
 from lieham.groups import make_group
 from lieham.lift import PointLift
 from lieham.nn import Superposition, superposes
@@ -199,3 +200,33 @@ def test_one_compiled_function_serves_equal_fields():
     assert first != make_model("SE(2) gated").at(cloud(2)[2])[0]
     assert gradient(first) is not gradient(second)
     assert isinstance(compiled_gradient(first), Compiled) and compiled_gradient(first) is compiled_gradient(second)
+
+
+def test_products_in_bfloat16():
+    """Adam's steps differ from float32's by bfloat16's round-off, 2^-9, and not by nothing; weights stay float32."""
+    data = Springs(4, 2).benchmark(20, 0, n_test=0)
+    found = {}
+    for products in ("", "bfloat16"):
+        model = lieham.HLieConv("SE(2)", 1, width=16, block="paper", dtype=torch.float32)
+        history = lieham.fit(model, data, steps=10, refine=0, evaluate_every=10, lr=1e-3, products=products)
+        found[products] = history.rows[-1]["loss"]
+        assert {x.dtype for x in model.parameters()} == {torch.float32}
+    assert 0 < abs(found["bfloat16"] - found[""]) < 0.05 * found[""]
+    with pytest.raises(InputError, match="float32"):
+        lieham.fit(lieham.HLieConv("SE(2)", 1), data, products="bfloat16")
+    with pytest.raises(InputError, match="products"):
+        lieham.fit(model, data, products="float8")
+
+
+@pytest.mark.slow
+def test_training_and_forecast_with_a_compiled_force():
+    """The same weights and states as without, to round-off that 10 steps of Adam magnify."""
+    data = Springs(4, 2).benchmark(20, 0, n_test=2)
+    weights, paths = [], []
+    for compile in (False, True):
+        model = lieham.HLieConv("SE(2)", 1, width=16)
+        lieham.fit(model, data, steps=10, refine=0, evaluate_every=10, linear=False, compile=compile)
+        weights.append(torch.cat([x.flatten() for x in model.parameters()]).detach())
+        paths.append(lieham.forecast(model, data.test, 10, compile=compile).trajectory.q)
+    for plain, fast in (weights, paths):
+        torch.testing.assert_close(fast, plain, rtol=1e-7, atol=1e-7)
