@@ -6,6 +6,7 @@ import argparse
 import ast
 import runpy
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, help="results; runs/benchmarks/NAME-SIZE.json by default")
     parser.add_argument("--seeds", type=int, nargs="+", default=(), help="instead of the size's own")
     parser.add_argument("--n_train", type=int, nargs="+", default=(), help="instead of the size's own")
+    parser.add_argument("--share", type=float, help="of the steps of every training, instead of the size's own")
     parser.add_argument("--only", nargs="+", default=(), metavar="MODEL|LAW", help="these models and laws alone")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--fresh", action="store_true", help="drop the results that the file holds")
@@ -80,7 +82,9 @@ def _run(name: str, given: argparse.Namespace) -> None:
     path = given.json or Path("runs", "benchmarks", f"{name}-{given.size}.json")
     records = Records(path, name, given.size, given.fresh)
     chosen = (tuple(x) for x in (given.seeds, given.n_train, given.only))
-    module.run(Given(records, module.SIZES[given.size], *chosen))
+    size = module.SIZES[given.size]
+    size = size if given.share is None else replace(size, share=given.share)
+    module.run(Given(records, size, *chosen))
     print(shown(records.content(records.asked)))
 
 

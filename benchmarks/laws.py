@@ -14,11 +14,11 @@ LAWS = tuple(name for name in SYSTEMS if name != "charged-particles")
 """Bare charges take minutes to solve: their encounters need up to 4,096 steps between two points."""
 
 QUICK = ("lieham", "second-order ODE", "EGNN force")
-"""The baselines that learn most in a tenth of the steps; the full size has all."""
+"""The baselines that learn most in few steps; the full size has all."""
 
 SIZES = {
     "tiny": Size((4,), (0,), QUICK[::2], ("springs", "gravity"), share=0.004, n_test=6, unseen=2, horizons=(3,)),
-    "quick": Size((100,), models=QUICK, laws=LAWS, share=0.1, n_test=200, unseen=10, horizons=(10, 99)),
+    "quick": Size((100,), models=QUICK, laws=LAWS, share=0.05, n_test=200, unseen=10, horizons=(10, 99)),
     "full": Size((100, 1_000), (0, 1, 2), laws=LAWS, unseen=50),
 }
 
