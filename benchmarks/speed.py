@@ -35,7 +35,7 @@ from benchmarks.timing import fastest, loss_of, stepped, unrolled, work_of
 PRODUCT = (1200, 96, 1536)
 """Rows, columns and inner size of the product that the paper's convolution makes for 200 systems of 6 bodies."""
 GOAL = 1.1e-7
-"""5-step MSE of the published best, from 96,000 trajectories."""
+"""5-step MSE of LieTransformer-T(2) from 96,000 trajectories, as published; LieConv-T(2) has 6.1e-8."""
 
 
 def main() -> None:
@@ -92,7 +92,7 @@ def training(paper: HLieConv, windows: Trajectory, given: argparse.Namespace) ->
 
 
 def rollout(paper: HLieConv, data: Trajectory, given: argparse.Namespace) -> None:
-    """Rollouts of the default model, trained until it is better than the published best, and of the paper's network."""
+    """Rollouts of the default model, trained until it is far below `GOAL`, and of the paper's network."""
     default = HLieConv("SE(2)", 1)
     history = fit(default, Springs().benchmark(100, 0, n_test=0))
     test = Springs().benchmark(0, n_test=500).test
