@@ -18,7 +18,7 @@ QUICK = ("lieham", "second-order ODE", "EGNN force")
 
 SIZES = {
     "tiny": Size((4,), (0,), QUICK[::2], ("springs", "gravity"), share=0.004, n_test=6, unseen=2, horizons=(3,)),
-    "quick": Size((100,), models=QUICK, laws=LAWS, share=0.05, n_test=200, unseen=10, horizons=(10, 99)),
+    "quick": Size((100,), models=QUICK, laws=LAWS, share=0.04, n_test=200, unseen=10, horizons=(10, 99)),
     "full": Size((100, 1_000), (0, 1, 2), laws=LAWS, unseen=50),
 }
 
