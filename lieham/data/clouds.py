@@ -1,0 +1,130 @@
+"""Clouds of points with something to predict of each: images on a grid, molecules of atoms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+
+from lieham.data.dataset import SPLITS
+from lieham.errors import InputError, expected
+from lieham.typing import Bool, Float, Int, Tensor
+
+
+@dataclass(frozen=True)
+class PointClouds:
+    """k clouds of n points in d dimensions, with c features a point and one target a cloud.
+
+    `points` (k, n, d), or (1, n, d) where all clouds share one grid; `features` (k, n, c); `mask` (k, n), or (1, n)
+    for a grid, True where a point is real; `targets` (k,): int64 for a class, floating for a number. Build it with
+    `PointClouds.of`, which validates.
+    """
+
+    points: Float[Tensor, "#k n d"]
+    features: Float[Tensor, "k n c"]
+    mask: Bool[Tensor, "#k n"]
+    targets: Tensor
+
+    @classmethod
+    def of(cls, points: Tensor, features: Tensor, targets: Tensor, mask: Tensor | None = None) -> PointClouds:
+        """Validate; no mask means that all points are real. Padded points and their features are put to 0.
+
+        Raises InputError on shapes that do not fit, on values that are not finite, and on a cloud without a point.
+        """
+        if features.ndim != 3:
+            raise expected("features", "of shape (clouds, n, c)", tuple(features.shape))
+        k, n = features.shape[:2]
+        if points.ndim != 3 or points.shape[0] not in (1, k) or points.shape[1] != n:
+            raise expected("points", f"of shape ({k}, {n}, d) or (1, {n}, d) like features", tuple(points.shape))
+        mask = points.new_ones(points.shape[:2], dtype=torch.bool) if mask is None else mask
+        if mask.shape != points.shape[:2] or mask.dtype != torch.bool:
+            raise expected("mask", f"bool of shape {tuple(points.shape[:2])} like points", _shape(mask))
+        if targets.shape != (k,):
+            raise expected("targets", f"of shape ({k},), one a cloud", tuple(targets.shape))
+        if not bool(mask.any(-1).all()):
+            raise expected("mask", "True for at least one point of each cloud", "a cloud without points")
+        points = torch.where(mask[..., None], points, torch.zeros_like(points))
+        features = torch.where(mask[..., None], features, torch.zeros_like(features))
+        for name, x in (("points", points), ("features", features), ("targets", targets)):
+            if not bool(torch.isfinite(x).all()):
+                raise InputError(f"{name} must be finite, got {int((~torch.isfinite(x)).sum())} values that are not")
+        return cls(points, features, mask, targets)
+
+    @property
+    def dim(self) -> int:
+        """Space dimension."""
+        return self.points.shape[-1]
+
+    @property
+    def on_grid(self) -> bool:
+        """All clouds share their points."""
+        return self.points.shape[0] == 1 != len(self)
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __getitem__(self, index: slice | Int[Tensor, " batch"]) -> PointClouds:
+        """Some of the clouds, without the columns that are padding in all of them."""
+        index = index if isinstance(index, slice) else index.to(self.features.device)
+        if self.points.shape[0] == 1:
+            return PointClouds(self.points, self.features[index], self.mask, self.targets[index])
+        mask = self.mask[index]
+        used = int(mask.any(0).nonzero().max()) + 1 if mask.any() else 0
+        points, features = self.points[index, :used], self.features[index, :used]
+        return PointClouds(points, features, mask[:, :used], self.targets[index])
+
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> PointClouds:
+        """Move to a device, and cast what is floating."""
+        targets = self.targets.to(device, dtype) if self.targets.is_floating_point() else self.targets.to(device)
+        points, features = self.points.to(device, dtype), self.features.to(device, dtype)
+        return PointClouds(points, features, self.mask.to(device), targets)
+
+
+Augmentation = Callable[[PointClouds, torch.Generator], PointClouds]
+"""A batch of clouds and a generator to a batch of moved clouds."""
+
+
+@dataclass(frozen=True)
+class CloudDataset:
+    """Clouds in splits; `attributes` hold the source, the units of the targets, and every setting that made them.
+
+    `augment` is applied to every training batch, never to the other splits. InputError when the splits differ in
+    dimension, in features or in the kind of their targets, and when all are absent.
+    """
+
+    train: PointClouds | None = None
+    val: PointClouds | None = None
+    test: PointClouds | None = None
+    attributes: dict = field(default_factory=dict)
+    augment: Augmentation | None = None
+
+    def __post_init__(self):
+        if not self.splits:
+            raise InputError("a dataset must have at least one split with clouds, got none")
+        first = next(iter(self.splits.values()))
+        for name, split in self.splits.items():
+            for what, value, wanted in (
+                ("d", split.dim, first.dim),
+                ("features", split.features.shape[-1], self.n_features),
+                ("targets", split.targets.dtype, first.targets.dtype),
+            ):
+                if value != wanted:
+                    raise expected(f"{what} of {name}", f"{wanted} like the other splits", value)
+
+    @property
+    def splits(self) -> dict[str, PointClouds]:
+        """The splits that are there, by name."""
+        return {name: x for name in SPLITS if (x := getattr(self, name)) is not None}
+
+    @property
+    def n_features(self) -> int:
+        """Features of a point."""
+        return next(iter(self.splits.values())).features.shape[-1]
+
+    def __repr__(self) -> str:
+        return f"CloudDataset({', '.join(f'{name}={len(x)}' for name, x in self.splits.items())})"
+
+
+def _shape(x: Tensor) -> str:
+    return f"{x.dtype} of shape {tuple(x.shape)}"
