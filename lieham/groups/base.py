@@ -87,6 +87,18 @@ class Group(ABC):
         found = [(x - y).square()] * distances + [x.square(), y.square()] * radii
         return torch.stack([v.sum(-1) for v in found], -1) if found else x[..., :0]
 
+    def distances(self, x: Float[Tensor, "*#batch d"], y: Float[Tensor, "*#batch d"]) -> tuple[Tensor, Tensor]:
+        """How far x is from y along the group, the least |log g| with g·y in the orbit's place of x, and across orbits.
+
+        The two parts of the paper's distance (Finzi et al. 2020, section 4.4), (*batch,) each; neither is changed by a
+        motion of both points. By default |x − y| and 0, for isometries; InputError for other groups, which need
+        their own.
+        """
+        if not bool(self.isometries.all()):
+            raise InputError(f"group must have a distance, as T, SO, SE, R* and their products do, got {self}")
+        apart = (x - y).square().sum(-1).sqrt()
+        return apart, torch.zeros_like(apart)
+
     @cached_property
     def _keeps(self) -> tuple[bool, bool]:
         """Whether no motion changes distances, and whether none changes radii."""

@@ -88,6 +88,12 @@ class DirectProduct(Group):
         sizes = [factor.space_dim for factor in self.factors]
         return zip(self.factors, x.split(sizes, -1), y.split(sizes, -1), strict=True)
 
+    def distances(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """√Σd² of those of the factors."""
+        parts = [factor.distances(u, v) for factor, u, v in self._apart(x, y)]
+        along, across = (torch.stack(found).square().sum(0).sqrt() for found in zip(*parts, strict=True))
+        return along, across
+
     def stabiliser_sample(self, *shape: int, generator: torch.Generator) -> Tensor:
         """Those of the factors, on the diagonal."""
         whole = torch.zeros(*shape, self.space_dim, self.space_dim, dtype=torch.float64, device=generator.device)

@@ -60,6 +60,11 @@ class SO2(Group):
         cross = x[..., 0] * y[..., 1] - x[..., 1] * y[..., 0]
         return torch.stack([(x * y).sum(-1), cross, x.square().sum(-1), y.square().sum(-1)], -1)
 
+    def distances(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """The angle between the two, and the difference of their radii."""
+        cross = x[..., 0] * y[..., 1] - x[..., 1] * y[..., 0]
+        return torch.atan2(cross, (x * y).sum(-1)).abs(), (x.norm(dim=-1) - y.norm(dim=-1)).abs()
+
 
 class SO3(Group):
     """SO(3) about the origin: a = w, the rotation vector; its charges are L = Σ q_i × p_i.
@@ -116,6 +121,11 @@ class SO3(Group):
         """(|x − y|², |x|², |y|²), the invariants of two vectors."""
         x, y = torch.broadcast_tensors(x, y)
         return torch.stack([(x - y).square().sum(-1), x.square().sum(-1), y.square().sum(-1)], -1)
+
+    def distances(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """The angle between the two, and the difference of their radii."""
+        cross = torch.linalg.cross(*torch.broadcast_tensors(x, y)).norm(dim=-1)
+        return torch.atan2(cross, (x * y).sum(-1)), (x.norm(dim=-1) - y.norm(dim=-1)).abs()
 
 
 def _quaternion(R: Tensor) -> Tensor:

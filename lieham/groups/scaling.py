@@ -18,6 +18,12 @@ def direction(z: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch k"]:
     return z * torch.where(size > 0, size, torch.ones_like(size)).rsqrt()
 
 
+def log_ratio(x: Float[Tensor, "*#batch d"], y: Float[Tensor, "*#batch d"]) -> Float[Tensor, "*batch"]:
+    """|log |x|/|y||; the origin, which no scaling moves, counts as a point 10⁻⁶ away from it."""
+    r, s = (z.square().sum(-1).clamp(min=1e-12) for z in (x, y))
+    return (r / s).log().abs() / 2
+
+
 class _Linear(Group):
     """What they share: freely acting linear maps, singular at the origin."""
 
@@ -52,6 +58,11 @@ class Scaling(_Linear):
         """The direction of (x, y) in R^2d."""
         return direction(torch.cat(torch.broadcast_tensors(x, y), -1))
 
+    def distances(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """|log |x|/|y||, and the distance of the directions x/|x| and y/|y|."""
+        across = (direction(x) - direction(y)).square().sum(-1).sqrt()
+        return log_ratio(x, y), across
+
 
 class RotationScaling(_Linear):
     """R* × SO(2) on the plane: a = (s, θ), x ↦ eˢ R(θ) x; charges D = Σ q·p and L."""
@@ -75,6 +86,11 @@ class RotationScaling(_Linear):
     def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
         """(x·y, x×y, |x|², |y|²) over their norm."""
         return direction(self.rotation.pair_coordinates(x, y))
+
+    def distances(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """√((log |x|/|y|)² + θ²), θ the angle between the two, and 0: all but the origin is one orbit."""
+        along = torch.hypot(log_ratio(x, y), self.rotation.distances(x, y)[0])
+        return along, torch.zeros_like(along)
 
 
 class Squeeze(_Linear):
@@ -102,6 +118,11 @@ class Squeeze(_Linear):
         products = x[..., 0] * x[..., 1], y[..., 0] * y[..., 1], x[..., 0] * y[..., 1], x[..., 1] * y[..., 0]
         return torch.stack(products, -1)
 
+    def distances(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """|r| and |s|, where x = (eˢ⁺ʳ y₁, eˢ⁻ʳ y₂)."""
+        ratio = (x / y).log()
+        return (ratio[..., 0] - ratio[..., 1]).abs() / 2, ratio.sum(-1).abs() / 2
+
 
 class SqueezeScaling(_Linear):
     """Squeezes with scalings, a = (s, r), x ↦ (eˢ⁺ʳ x₁, eˢ⁻ʳ x₂): all positive diagonal maps of the plane."""
@@ -126,6 +147,11 @@ class SqueezeScaling(_Linear):
     def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
         """Those of the squeezes over their norm."""
         return direction(self.squeeze.pair_coordinates(x, y))
+
+    def distances(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """√(s² + r²), where x = (eˢ⁺ʳ y₁, eˢ⁻ʳ y₂), and 0."""
+        along = torch.hypot(*self.squeeze.distances(x, y))
+        return along, torch.zeros_like(along)
 
 
 def rotation_scalings(dim: int) -> Group:

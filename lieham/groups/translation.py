@@ -39,6 +39,11 @@ class Trivial(Group):
         """(x, y): each point is its own orbit."""
         return torch.cat(torch.broadcast_tensors(x, y), -1)
 
+    def distances(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """0 and |x − y|."""
+        across = (x - y).square().sum(-1).sqrt()
+        return torch.zeros_like(across), across
+
 
 class Translation(Group):
     """T(d): g·x = x + b; exp and log are b itself. Its charges are the components of P = Σ p_i."""

@@ -6,8 +6,10 @@ import copy
 
 from lieham.errors import InputError, check_choice
 from lieham.groups import Group
-from lieham.lift.base import Lift, Pairs, cutoff
+from lieham.lift.base import Drawn, Lift, cutoff
 from lieham.lift.edge import EdgeLift
+from lieham.lift.near import NearPairs
+from lieham.lift.pairs import Pairs
 from lieham.lift.point import CosetLift, PointLift
 from lieham.lift.sampled import SampledLift
 
@@ -40,8 +42,10 @@ def make_lift(lift: str | Lift | dict | None, group: Group, **settings: object) 
 __all__ = [
     "LIFTS",
     "CosetLift",
+    "Drawn",
     "EdgeLift",
     "Lift",
+    "NearPairs",
     "Pairs",
     "PointLift",
     "SampledLift",

@@ -1,10 +1,9 @@
-"""The contract of a lift: from points to group elements, and to the pairs of them that a convolution sees."""
+"""The contract of a lift: from points to group elements, and to the pairs of them."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -12,61 +11,19 @@ from torch import nn
 
 from lieham.errors import InputError, expected
 from lieham.groups import Group
-from lieham.typing import Bool, Float, Int, Tensor
+from lieham.lift.pairs import Pairs, unordered
+from lieham.typing import Bool, Float, Tensor
 
 
-@dataclass(frozen=True)
-class Pairs(ABC):
-    """The pairs of lifted points that a LieConv is given, of m elements lifted from n points.
-
-    `coordinates` (*batch, *pairs, k), polynomial in the positions, and `embedding` (*batch, *pairs, e), what a
-    kernel network sees of them; `mask` (*batch, n), True where a point is real; `weight`, of a target and a source, 0
-    for padding. What stands here is for lifts with one element a point: m = n and `weight` (*batch, n, n).
-    """
-
-    coordinates: Float[Tensor, "*pairs k"]
-    embedding: Float[Tensor, "*pairs e"]
-    weight: Float[Tensor, "*weights"]
-    mask: Bool[Tensor, "*#batch n"]
+class Drawn(ABC):
+    """What holds a random draw, the same on every call until it is drawn anew."""
 
     @abstractmethod
-    def dense(self, kernel: Float[Tensor, "*pairs k"]) -> Float[Tensor, "*batch n n k"]:
-        """The kernel's outputs, computed on the stored pairs, for every target i and source j."""
-
-    def lift(self, features: Float[Tensor, "*#batch n c"]) -> Float[Tensor, "*#batch m e"]:
-        """The features of the points on the elements lifted from them."""
-        return features
-
-    def contract(self, kernel: Tensor, values: Float[Tensor, "*#batch m k c"]) -> Float[Tensor, "*batch m c"]:
-        """Σ_jk weight_ij kernel_ijk values_jkc."""
-        return (self.dense(kernel) * self.weight[..., None]).flatten(-2) @ values.flatten(-3, -2)
-
-    def pool(self, values: Float[Tensor, "*batch m c"]) -> Float[Tensor, "*batch c"]:
-        """The sum over real points of the mean over the elements of a point."""
-        return (values * self.mask[..., None]).sum(-2)
+    def redraw(self, generator: torch.Generator) -> None:
+        """Draw anew; `fit` does before every step on a random batch."""
 
 
-class OrderedPairs(Pairs):
-    """All n² pairs (i, j), a point with itself too: `coordinates` (*batch, n, n, k)."""
-
-    def dense(self, kernel: Tensor) -> Tensor:
-        return kernel
-
-
-@dataclass(frozen=True)
-class UnorderedPairs(Pairs):
-    """The n(n−1)/2 pairs i < j, for coordinates that do not tell i from j: `coordinates` (*batch, pairs, k).
-
-    `index` (n, n) is the place of each pair. A point is no neighbour of its own: `weight` is 0 on the diagonal.
-    """
-
-    index: Int[Tensor, "n n"]
-
-    def dense(self, kernel: Tensor) -> Tensor:
-        return kernel.index_select(-2, self.index.flatten()).unflatten(-2, self.index.shape)
-
-
-class Lift(nn.Module, ABC):
+class Lift(nn.Module, Drawn):
     """Positions to pairs. `exact`: no motion of the group changes the pairs but by round-off.
 
     Args:
@@ -111,6 +68,25 @@ class Lift(nn.Module, ABC):
     @abstractmethod
     def pairs(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Pairs:
         """The pairs of a cloud whose shape was checked."""
+
+    samples: int = 1
+    """Elements a point, one point's after the other's."""
+
+    def elements(self, x: Float[Tensor, "*batch n d"]) -> Float[Tensor, "*batch m e"]:
+        """The lifted points, a vector each: the point, and what else tells its element."""
+        return x
+
+    def invariants(self, u: Float[Tensor, "*#pairs e"], v: Float[Tensor, "*#pairs e"]) -> tuple[Tensor, Tensor]:
+        """Coordinates and embedding of pairs of elements, for neighbourhoods. InputError where they take more."""
+        raise InputError(f"lift must be point, coset or sampled where neighbours are chosen, got {self.kind}")
+
+    def distance(self, u: Float[Tensor, "*#pairs e"], v: Float[Tensor, "*#pairs e"], alpha: float) -> Tensor:
+        """α d_G + (1 − α) d_O, d_G along the group and d_O across its orbits (Finzi et al. 2020, section 4.4).
+
+        Where all points are one orbit, or each is its own, α changes but the unit.
+        """
+        along, across = self.group.distances(u, v)
+        return alpha * along + (1 - alpha) * across
 
     def forward(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Pairs:
         """The pairs of a cloud; pairs with a padded point have weight 0. InputError on another dimension."""
@@ -177,15 +153,3 @@ def _check_neighbourhood(group: Group, radius: float | None, fill: float | None)
         raise expected("fill", "in (0, 1]", fill)
     if (radius is not None or fill is not None) and not bool(group.isometries.all()):
         raise InputError(f"radius and fill must go with a group that keeps lengths, got {group}")
-
-
-@lru_cache(maxsize=32)
-def unordered(n: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Bodies i and j of the pairs i < j, the (n, n) index of each pair, and 1 − identity.
-
-    A body alone is paired with itself, at weight 0, since there must be something to index.
-    """
-    i, j = torch.triu_indices(n, n, min(1, n - 1), device=device)
-    index = torch.zeros(n, n, dtype=torch.long, device=device)
-    index[i, j] = index[j, i] = torch.arange(len(i), device=device)
-    return i, j, index, 1 - torch.eye(n, dtype=torch.float32, device=device)

@@ -10,7 +10,8 @@ import torch
 
 from lieham.errors import InputError, expected
 from lieham.groups import Group
-from lieham.lift.base import Lift, Pairs
+from lieham.lift.base import Lift
+from lieham.lift.pairs import Pairs
 from lieham.lift.radial import POWERS, measured_scales, rationals, scales
 from lieham.typing import Bool, Float, Int, Tensor
 
@@ -43,6 +44,10 @@ class EdgePairs(Pairs):
         arriving = values.index_select(-3, self.source.flatten()).unflatten(-3, self.source.shape)
         kernel = kernel * self.weight[..., None, :, None]
         return torch.einsum("...ijkx,...ikxc->...ijc", kernel, arriving).flatten(-3, -2)
+
+    @property
+    def sources(self) -> Tensor:
+        return (self.weight > 0).flatten(-2)
 
     def pool(self, values: Tensor) -> Tensor:
         """The weighted sum over edges: an edge that leaves the neighbourhood does so at weight 0."""

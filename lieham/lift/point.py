@@ -10,7 +10,8 @@ import torch
 
 from lieham.errors import InputError, expected
 from lieham.groups import Group
-from lieham.lift.base import Lift, OrderedPairs, Pairs, UnorderedPairs, unordered
+from lieham.lift.base import Lift
+from lieham.lift.pairs import OrderedPairs, Pairs, UnorderedPairs, unordered
 from lieham.lift.radial import POWERS, SomeRationals, measured_scales, rationals, scales
 from lieham.typing import Bool, Float, Tensor
 
@@ -69,13 +70,12 @@ class _OneElement(Lift):
     def pairs(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Pairs:
         weight = self.weight(x, mask)
         if not self.group.symmetric_pairs:
-            return OrderedPairs(*self._invariants(x.unsqueeze(-2), x.unsqueeze(-3)), weight, mask)
+            return OrderedPairs(*self.invariants(x.unsqueeze(-2), x.unsqueeze(-3)), weight, mask)
         i, j, index, others = unordered(x.shape[-2], x.device)
-        invariants = self._invariants(x.index_select(-2, i), x.index_select(-2, j))
+        invariants = self.invariants(x.index_select(-2, i), x.index_select(-2, j))
         return UnorderedPairs(*invariants, weight * others, mask, index)
 
-    def _invariants(self, x: Tensor, y: Tensor) -> tuple[Float[Tensor, "*pairs k"], Float[Tensor, "*pairs e"]]:
-        """Coordinates and embedding of pairs of points."""
+    def invariants(self, x: Tensor, y: Tensor) -> tuple[Float[Tensor, "*pairs k"], Float[Tensor, "*pairs e"]]:
         parts = []
         if self.others:
             plain = self.group.pair_coordinates(x, y)

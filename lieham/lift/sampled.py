@@ -9,7 +9,8 @@ import torch
 
 from lieham.errors import InputError, expected
 from lieham.groups import Group
-from lieham.lift.base import Lift, Pairs
+from lieham.lift.base import Lift
+from lieham.lift.pairs import Pairs
 from lieham.typing import Bool, Float, Tensor
 
 
@@ -28,6 +29,10 @@ class SampledPairs(Pairs):
 
     def pool(self, values: Tensor) -> Tensor:
         return super().pool(values.unflatten(-2, (-1, self.samples)).mean(-2))
+
+    @property
+    def sources(self) -> Tensor:
+        return self.mask.repeat_interleave(self.samples, -1)
 
 
 class SampledLift(Lift):
@@ -80,17 +85,37 @@ class SampledLift(Lift):
     def redraw(self, generator: torch.Generator) -> None:
         self.frames.copy_(self.group.stabiliser_sample(self.bodies, self.samples, generator=generator))
 
-    def pairs(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Pairs:
-        n, d = x.shape[-2:]
+    def elements(self, x: Float[Tensor, "*batch n d"]) -> Float[Tensor, "*batch m e"]:
+        """(x, h), h flattened."""
+        n = x.shape[-2]
         if n > self.bodies:
             raise expected("bodies", f"at least {n}, the points of the cloud", self.bodies)
-        h = self.frames[:n].to(x.dtype).flatten(0, 1)
-        at = x.repeat_interleave(self.samples, -2)
-        seen = torch.einsum("jab,...ia->...ijb", h, at)
-        own = torch.einsum("jab,...ja->...jb", h, at).unsqueeze(-3)
-        # The last column of a rotation follows from the others.
-        turn = torch.einsum("jab,iac->ijbc", h, h)[..., : d - 1].flatten(-2)
+        h = self.frames[:n].to(x.dtype).flatten(0, 1).flatten(-2)
+        return torch.cat([x.repeat_interleave(self.samples, -2), h.expand(*x.shape[:-2], -1, -1)], -1)
+
+    def _parts(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """Point and turn of elements."""
+        d = self.group.space_dim
+        return u[..., :d], u[..., d:].unflatten(-1, (d, d))
+
+    def invariants(self, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """N's coordinates of h_v⁻¹ x_u and h_v⁻¹ x_v, and h_v⁻¹ h_u, of which the last column follows from the others;
+        the embedding is the same."""
+        (x, g), (y, h) = self._parts(u), self._parts(v)
+        seen, own = (torch.einsum("...ab,...a->...b", h, z) for z in (x, y))
+        turn = torch.einsum("...ab,...ac->...bc", h, g)[..., : x.shape[-1] - 1].flatten(-2)
         free = self.group.free_coordinates(seen, own)
         coordinates = torch.cat([free, turn.expand(*free.shape[:-1], -1)], -1)
+        return coordinates, coordinates
+
+    def distance(self, u: Tensor, v: Tensor, alpha: float) -> Tensor:
+        """α |1 − h_v⁻¹ h_u|/√2 + (1 − α) |x_u − x_v|: turns against positions, the former 2 sin θ/2 in the plane."""
+        (x, g), (y, h) = self._parts(u), self._parts(v)
+        turn = (g - h).square().sum((-1, -2)).div(2).sqrt()
+        return alpha * turn + (1 - alpha) * (x - y).square().sum(-1).sqrt()
+
+    def pairs(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Pairs:
+        u = self.elements(x)
+        coordinates, embedding = self.invariants(u.unsqueeze(-2), u.unsqueeze(-3))
         weight = self.weight(x, mask).repeat_interleave(self.samples, -1).repeat_interleave(self.samples, -2)
-        return SampledPairs(coordinates, coordinates, weight / self.samples, mask, self.samples)
+        return SampledPairs(coordinates, embedding, weight / self.samples, mask, self.samples)

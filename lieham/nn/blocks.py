@@ -3,67 +3,87 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 from torch import nn
-from torch.nn.functional import silu
+from torch.nn.functional import pad, silu
 
 from lieham.lift import Lift, Pairs
 from lieham.nn.lieconv import LieConv
+from lieham.nn.norm import MaskedBatchNorm
 from lieham.typing import Float, Tensor
 
 
 class Block(nn.Module, ABC):
-    """x ← x + W_out f(pairs, x), width preserving; f is `inner`, the convolution, on `bottleneck` channels."""
+    """x ← kept(x) + W_out f(pairs, x); f is `inner`, the convolution, on a bottleneck of a quarter of the channels.
 
-    linear_in_kernel: ClassVar[bool] = False
+    `width` channels come and `wide` go, the further ones from 0; where the pairs subsample points, the convolution
+    gives values at those kept, and x is theirs. With `norm` batch normalisations stand where the paper has them.
+    """
+
+    linear_in_kernel: bool = False
     """The output is linear in the kernel's outputs, so that least squares can find the kernel's last weights."""
 
-    def __init__(self, width: int, lift: Lift, bottleneck: int, kernel_dim: int = 16):
+    def __init__(self, width: int, lift: Lift, kernel_dim: int = 16, wide: int | None = None, norm: bool = False):
         super().__init__()
-        self.inward = nn.Linear(width, bottleneck)
-        self.conv = LieConv(bottleneck, bottleneck, lift, kernel_dim=kernel_dim)
-        self.outward = nn.Linear(bottleneck, width)
+        wide = width if wide is None else wide
+        self.inward = nn.Linear(width, width // 4)
+        self.conv = LieConv(width // 4, wide // 4, lift, kernel_dim=kernel_dim)
+        self.outward = nn.Linear(wide // 4, wide)
+        self.more = wide - width
+        self.norms = nn.ModuleList(MaskedBatchNorm(c) for c in ((width, width // 4, wide // 4) if norm else ()))
 
     @abstractmethod
     def inner(
         self, pairs: Pairs, x: Float[Tensor, "*#batch n c"], kernel: Float[Tensor, "*pairs k"]
     ) -> Float[Tensor, "*batch n b"]:
-        """f, of `bottleneck` channels; `kernel` are the outputs of the convolution's kernel."""
+        """f; `kernel` are the outputs of the convolution's kernel."""
 
     def forward(
         self, pairs: Pairs, x: Float[Tensor, "*#batch n c"], kernel: Float[Tensor, "*pairs k"]
-    ) -> Float[Tensor, "*batch n c"]:
-        """The block's output, of the width of `x`."""
-        return x + self.outward(self.inner(pairs, x, kernel))
+    ) -> Float[Tensor, "*batch t o"]:
+        """The block's output."""
+        return self.kept(pairs, x) + self.outward(self.inner(pairs, x, kernel))
+
+    def kept(self, pairs: Pairs, x: Tensor) -> Tensor:
+        """What the convolution is added to."""
+        kept = pairs.kept(x)
+        return pad(kept, (0, self.more)) if self.more else kept
+
+    def normed(self, place: int, x: Tensor, mask: Tensor) -> Tensor:
+        """The values after a normalisation, if there is one."""
+        return self.norms[place](x, mask) if self.norms else x
 
 
 class PaperBlock(Block):
-    """x + W_out σ(LieConv(σ(W_in σ(x)))), σ = swish: the paper's bottleneck (its figure 5), without batch norm.
+    """kept(x) + W_out σ(LieConv(σ(W_in σ(x)))), σ = swish: the paper's bottleneck (its figure 5).
 
-    A normalisation over the batch would make the energy of one system depend on its batch mates.
+    Before each σ the batch is normalised, if at all. For dynamics it is not: in training the energy of one system would
+    depend on its batch mates.
     """
 
     def inner(self, pairs: Pairs, x: Tensor, kernel: Tensor) -> Tensor:
-        return silu(self.conv(pairs, silu(self.inward(silu(x))), kernel))
+        x = self.inward(silu(self.normed(0, x, pairs.sources)))
+        x = self.conv(pairs, silu(self.normed(1, x, pairs.sources)), kernel)
+        return silu(self.normed(2, x, pairs.targets))
 
 
 class GatedBlock(Block):
-    """x + W_out(h ⊙ W_gate x), h = LieConv(W_in x).
+    """kept(x) + W_out(h ⊙ W_gate kept(x)), h = LieConv(W_in x).
 
     The gate multiplies the convolution by the body's own features: pair laws are products (m_i m_j, k_i k_j), and
     a product is what a swish network learns slowest. One block makes the energies of pairs; in a second one both
-    factors depend on the surroundings, and many-body energies begin.
+    factors depend on the surroundings, and many-body energies begin. With `norm` x and h are normalised.
     """
 
-    linear_in_kernel: ClassVar[bool] = True
-
-    def __init__(self, width: int, lift: Lift, bottleneck: int, kernel_dim: int = 16):
-        super().__init__(width, lift, bottleneck, kernel_dim)
-        self.gate = nn.Linear(width, bottleneck)
+    def __init__(self, width: int, lift: Lift, kernel_dim: int = 16, wide: int | None = None, norm: bool = False):
+        super().__init__(width, lift, kernel_dim, wide, norm)
+        self.gate = nn.Linear(width, (width + self.more) // 4)
+        self.linear_in_kernel = not norm
 
     def inner(self, pairs: Pairs, x: Tensor, kernel: Tensor) -> Tensor:
-        return self.conv(pairs, self.inward(x), kernel) * self.gate(x)
+        x = self.normed(0, x, pairs.sources)
+        h = self.conv(pairs, self.normed(1, self.inward(x), pairs.sources), kernel)
+        return self.normed(2, h, pairs.targets) * self.gate(pairs.kept(x))
 
 
 BLOCKS: dict[str, type[Block]] = {"gated": GatedBlock, "paper": PaperBlock}

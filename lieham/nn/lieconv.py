@@ -73,9 +73,9 @@ class LieConv(nn.Module):
 
     The generalised PointConv trick (Wu, Qi, Fuxin 2019, arXiv 1811.07246; Finzi et al. 2020, section 4.5): the
     convolution's matrix is a sum of `kernel_dim` fixed matrices W_k weighted by the kernel network's outputs, so no
-    tensor of shape (n, n, c_in, c_out) is formed. The W_k are applied first: where f does not depend on
-    the positions (the first block), that product is shared by all times of a batch and by its derivatives.
-    A sum, not a mean: an energy is extensive, so what 6 bodies teach holds for 8.
+    tensor of shape (n, n, c_in, c_out) is formed. Over all pairs w is 1, a sum, since an energy is extensive, so what 6
+    bodies teach holds for 8; over chosen neighbours it is the mean (`NearPairs`). Which product goes first is for the
+    pairs to say (`Pairs.convolve`).
     """
 
     def __init__(self, c_in: int, c_out: int, lift: Lift, hidden: int = 32, kernel_dim: int = 16):
@@ -89,5 +89,5 @@ class LieConv(nn.Module):
         self, pairs: Pairs, values: Float[Tensor, "*#batch n c"], kernel: Float[Tensor, "*pairs k"]
     ) -> Float[Tensor, "*batch n c"]:
         """h; `kernel` are the outputs K of the kernel."""
-        mapped = self.linear(values).unflatten(-1, (self.kernel_dim, -1))
-        return pairs.contract(kernel, mapped) + self.bias
+        matrices = self.linear.weight.unflatten(0, (self.kernel_dim, -1))
+        return pairs.convolve(kernel, values, matrices) + self.bias

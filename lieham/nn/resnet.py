@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import nn
-from torch.nn.functional import linear
+from torch.nn.functional import linear, silu
 
 from lieham.lift import Lift, Pairs
 from lieham.nn.blocks import Block, GatedBlock
 from lieham.nn.lieconv import evaluated
+from lieham.nn.neighborhood import Neighbourhoods, Neighbours
+from lieham.nn.norm import MaskedBatchNorm
 from lieham.typing import Bool, Float, Int, Tensor
 
 KERNEL_DIM = 16
@@ -21,18 +24,47 @@ class LieResNet(nn.Module):
     """lift → embed → blocks → linear → sum over the points: (points, features, mask) → (*batch, out).
 
     It sees points, whatever they are: bodies, pixels, atoms. With an exact `lift` the output is invariant under
-    the lift's group for any weights, and under permutations of the points; padded points change nothing.
-    Finzi et al. 2020, arXiv 2002.12880, figure 5.
+    the lift's group for any weights, and padded points change nothing; where all pairs are seen, permutations of the
+    points neither. Finzi et al. 2020, arXiv 2002.12880, figure 5.
+
+    Args:
+        lift: from points to pairs.
+        features: channels of a point.
+        out: outputs.
+        width: channels after the embedding.
+        blocks: how many.
+        block: their class.
+        neighbours: random or nearest neighbourhoods, and subsampling; all pairs by default.
+        growth: channels after all blocks over those before them, each block having its share.
+        norm: batch normalisation in the blocks, and once more with a swish before the last linear map.
+        mean: mean over the points in place of the sum.
+        kernel_dim: outputs of a kernel.
     """
 
     def __init__(
-        self, lift: Lift, features: int, out: int = 1, width: int = 64, blocks: int = 1, block: type[Block] = GatedBlock
+        self,
+        lift: Lift,
+        features: int,
+        out: int = 1,
+        width: int = 64,
+        blocks: int = 1,
+        block: type[Block] = GatedBlock,
+        *,
+        neighbours: Neighbours | None = None,
+        growth: float = 1.0,
+        norm: bool = False,
+        mean: bool = False,
+        kernel_dim: int | None = None,
     ):
         super().__init__()
-        self.lift = lift
+        self.lift, self.mean = lift, mean
+        self.near = None if neighbours is None else Neighbourhoods(lift, blocks, neighbours)
+        widths = [4 * round(width * growth ** (k / blocks) / 4) if growth != 1 else width for k in range(blocks + 1)]
         self.embed = nn.Linear(lift.feature_dim(features), width)
-        self.blocks = nn.ModuleList(block(width, lift, width // 4, KERNEL_DIM * out) for _ in range(blocks))
-        self.readout = nn.Linear(width, out, bias=False)
+        kernel_dim = KERNEL_DIM * out if kernel_dim is None else kernel_dim
+        self.blocks = nn.ModuleList(block(a, lift, kernel_dim, b, norm) for a, b in pairwise(widths))
+        self.norm = MaskedBatchNorm(widths[-1]) if norm else None
+        self.readout = nn.Linear(widths[-1], out, bias=False)
 
     def forward(
         self,
@@ -41,7 +73,8 @@ class LieResNet(nn.Module):
         mask: Bool[Tensor, "*#batch n"],
     ) -> Float[Tensor, "*batch o"]:
         pairs, values = self.local(points, features, mask)
-        return pairs.pool(values)
+        total = pairs.pool(values)
+        return total / mask.sum(-1)[..., None] if self.mean else total
 
     def local(
         self,
@@ -50,8 +83,8 @@ class LieResNet(nn.Module):
         mask: Bool[Tensor, "*#batch n"],
     ) -> tuple[Pairs, Float[Tensor, "*batch m o"]]:
         """The pairs, and the outputs on every lifted point before they are summed."""
-        pairs, x, kernels = self._before(points, features, mask)
-        return pairs, self.outputs(pairs, x, kernels[-1])
+        pairs, x, kernel = self._before(points, features, mask)
+        return pairs, self.outputs(pairs, x, kernel)
 
     def basis(
         self,
@@ -68,30 +101,36 @@ class LieResNet(nn.Module):
         outputs, in which case E = Σ_fk θ_fk Φ_fk + what the last kernel has no part in, if the last block is linear in
         its kernel. `mixing` combines the outputs k of the kernel into fewer, `chosen` are the functions f wanted.
         """
-        pairs, x, kernels = self._before(points, features, mask)
+        pairs, x, last = self._before(points, features, mask)
         functions = self.blocks[-1].conv.kernel.functions(pairs)
 
         def total(kernel: Tensor) -> Tensor:
             values = self.outputs(pairs, x, kernel)
             return (pairs.pool(values) if read is None else read(pairs, values)).sum()
 
-        shares = torch.func.grad(total)(kernels[-1])
+        shares = torch.func.grad(total)(last)
         shares = shares if mixing is None else shares @ mixing
         functions = functions if chosen is None else functions[..., chosen]
         batch = points.ndim - 2
         return torch.einsum("...pf,...pk->...fk", functions.flatten(batch, -2), shares.flatten(batch, -2))
 
     def _before(self, points: Tensor, features: Tensor, mask: Tensor) -> tuple[Pairs, Tensor, Tensor]:
-        """The pairs, the channels of every lifted point before the last block, and the kernels of all blocks."""
-        pairs = self.lift(points, mask)
-        x = self.embed(pairs.lift(features))
-        kernels = evaluated([block.conv.kernel for block in self.blocks], pairs)
-        for block, kernel in zip(self.blocks[:-1], kernels, strict=False):
-            x = block(pairs, x, kernel)
-        return pairs, x, kernels
+        """The last block's pairs, the channels of every lifted point before that block, and its kernel."""
+        if self.near is None:
+            pairs = [self.lift(points, mask)] * len(self.blocks)
+            kernels = evaluated([block.conv.kernel for block in self.blocks], pairs[0])
+        else:
+            pairs = self.near(points, mask)
+            kernels = [block.conv.kernel(found) for block, found in zip(self.blocks, pairs, strict=True)]
+        x = self.embed(pairs[0].lift(features))
+        for block, found, kernel in zip(self.blocks[:-1], pairs, kernels, strict=False):
+            x = block(found, x, kernel)
+        return pairs[-1], x, kernels[-1]
 
     def outputs(self, pairs: Pairs, x: Tensor, kernel: Tensor) -> Float[Tensor, "*batch m o"]:
-        """readout(last block): its W_out and the readout are one matrix, so that `width` channels are not formed."""
+        """readout(last block); without a norm its W_out and the readout are one matrix, saving `width` channels."""
         last, read = self.blocks[-1], self.readout.weight
+        if self.norm is not None:
+            return self.readout(silu(self.norm(last(pairs, x, kernel), pairs.targets)))
         inner = last.inner(pairs, x, kernel)
-        return self.readout(x) + linear(inner, read @ last.outward.weight, read @ last.outward.bias)
+        return self.readout(last.kept(pairs, x)) + linear(inner, read @ last.outward.weight, read @ last.outward.bias)

@@ -1,0 +1,72 @@
+"""Pairs of a target and its chosen neighbours, where not all pairs are looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import linear
+
+from lieham.lift.pairs import Pairs
+from lieham.typing import Bool, Float, Int, Tensor
+
+
+@dataclass(frozen=True)
+class NearPairs(Pairs):
+    """The t targets, the first t of m sources, with K neighbours each: `coordinates` (*#batch, t, K, k).
+
+    `weight` (*#batch, t, K) is 1 over the number of a target's neighbours, so a convolution is a mean over them, the
+    Monte-Carlo estimate of an integral over the neighbourhood; 0 where there are fewer than K. `index` (*#batch, t, K)
+    are the neighbours' numbers, `mask` (*#batch, m) and `target_mask` (*#batch, t) say which elements are real,
+    `origin` (*#batch, m) from which point each source was lifted, `count` (*#batch,) of how many real points. All stand
+    without a batch where clouds share a grid.
+    """
+
+    index: Int[Tensor, "*#batch t K"]
+    target_mask: Bool[Tensor, "*#batch t"]
+    origin: Int[Tensor, "*#batch m"]
+    count: Float[Tensor, "*#batch"]
+
+    def dense(self, kernel: Tensor) -> Tensor:
+        raise NotImplementedError("neighbourhoods never form all pairs")
+
+    def lift(self, features: Float[Tensor, "*batch n c"]) -> Float[Tensor, "*batch m c"]:
+        return gathered(features, self.origin, 1)
+
+    def convolve(
+        self, kernel: Float[Tensor, "*#batch t K k"], values: Float[Tensor, "*batch m c"], matrices: Tensor
+    ) -> Float[Tensor, "*batch t o"]:
+        """The neighbours' values are contracted with the kernel first: (t, k, c) in place of (t, K, k, o)."""
+        kernel = (kernel * self.weight[..., None]).mT
+        if kernel.ndim > 3:
+            summed = (kernel @ gathered(values, self.index, 2)).flatten(-2)
+            return linear(summed, matrices.permute(1, 0, 2).flatten(1))
+        batch, c = values.shape[:-2], values.shape[-1]
+        rows = values.reshape(-1, *values.shape[-2:]).permute(1, 2, 0).flatten(1)
+        near = rows.index_select(0, self.index.flatten()).unflatten(0, self.index.shape)
+        summed = (kernel @ near).view(len(kernel), kernel.shape[1] * c, -1)
+        wide = matrices.permute(1, 0, 2).flatten(1).expand(len(kernel), -1, -1)
+        return (wide @ summed).permute(2, 0, 1).unflatten(0, batch)
+
+    def pool(self, values: Float[Tensor, "*batch t c"]) -> Float[Tensor, "*batch c"]:
+        """The mean over real targets, times the number of points."""
+        real = self.target_mask[..., None].to(values.dtype)
+        return (values * real).sum(-2) * (self.count / self.target_mask.sum(-1))[..., None]
+
+    def kept(self, values: Float[Tensor, "*batch m c"]) -> Float[Tensor, "*batch t c"]:
+        return values[..., : self.target_mask.shape[-1], :]
+
+    @property
+    def targets(self) -> Tensor:
+        return self.target_mask
+
+
+def gathered(
+    x: Float[Tensor, "*batch n c"], index: Int[Tensor, "*#batch *places"], places: int
+) -> Float[Tensor, "*batch *places c"]:
+    """x[..., index, :] by one `index_select`; the index has `places` axes, and the batch of x or none before them."""
+    if index.ndim == places:
+        return x.index_select(-2, index.flatten()).unflatten(-2, index.shape)
+    flat, n = index.flatten(0, -1 - places), x.shape[-2]
+    first = torch.arange(len(flat), device=x.device).view(-1, *[1] * places) * n
+    return x.flatten(0, -2).index_select(0, (flat + first).flatten()).view(*index.shape, x.shape[-1])
