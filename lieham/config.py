@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from typing import ClassVar, TypeVar
 
 from lieham.errors import InputError, check_choice, expected
 
@@ -46,6 +47,50 @@ class ModelConfig:
         for name, least in (("features", 0), ("width", 4), ("blocks", 1)):
             _at_least(self, name, least)
         check_choice("kind", self.kind, KINDS)
+        check_choice("dtype", self.dtype, DTYPES)
+
+
+@dataclass(frozen=True)
+class CloudModelConfig:
+    """What fixes the architecture of a classifier or a regressor.
+
+    Args:
+        group: the symmetry declared, such as SE(2), T(3), SO(2), R*SO(2), Trivial(2).
+        width: channels before the first block; convolutions run on a quarter of them.
+        blocks: number of LieConv blocks.
+        block: paper or gated.
+        lift: point, coset, edge or sampled; empty for point or coset, whichever the group allows.
+        most: neighbours of a point at most, random ones within a ball; 0 for all points.
+        fill: share of a cloud within the balls of the first block.
+        keep: share of the points left after all blocks.
+        nearest: the nearest neighbours in place of random ones.
+        alpha: weight of a distance along the group against that across its orbits.
+        growth: channels after all blocks over those before.
+        norm: batch normalisation.
+        mean: mean over the points in place of the sum.
+        kernel_dim: outputs of a kernel.
+        seed: of the initial weights.
+        dtype: of the weights, float32 or float64.
+    """
+
+    group: str
+    width: int = 32
+    blocks: int = 4
+    block: str = "paper"
+    lift: str | dict = ""
+    most: int = 0
+    fill: float = 1.0
+    keep: float = 1.0
+    nearest: bool = False
+    alpha: float = 0.5
+    growth: float = 1.0
+    norm: bool = True
+    mean: bool = True
+    kernel_dim: int = 16
+    seed: int = 0
+    dtype: str = "float32"
+
+    def __post_init__(self):
         check_choice("dtype", self.dtype, DTYPES)
 
 
@@ -121,18 +166,56 @@ class TrainConfig:
             check_choice("observed", self.observed, OBSERVED)
         if not self.tolerance >= 0:
             raise expected("tolerance", "at least 0", self.tolerance)
-        for name in ("lr", "clip"):
-            if not getattr(self, name) > 0:
-                raise expected(name, "positive", getattr(self, name))
-        if not 0 <= self.ema < 1:
-            raise expected("ema", "in [0, 1)", self.ema)
+        _check_adam(self)
         if self.segment and (self.window - 1) % self.segment:
             raise expected("segment", f"0 or a divisor of window - 1 = {self.window - 1}", self.segment)
         if self.steps + self.refine == 0:
             raise InputError("steps and refine must not both be 0: there would be nothing to do")
 
 
-def changed(config: ModelConfig | TrainConfig, settings: dict) -> ModelConfig | TrainConfig:
+@dataclass(frozen=True)
+class CloudTrainConfig:
+    """How a classifier or a regressor is fitted to clouds of points.
+
+    Args:
+        steps: Adam steps, with a cosine schedule from `lr` to 0.
+        batch: clouds in a step, drawn without replacement.
+        lr: Adam's first learning rate.
+        clip: bound on the norm of the gradient.
+        ema: decay of the exponential moving average of the weights that is validated and kept; 0 for none.
+        evaluate_every: steps between validations; a run folder is given a checkpoint at each.
+        patience: validations without improvement after which training ends; 0 for never.
+        seed: of the batches, of the neighbours and of the augmentation.
+        products: bfloat16 for matrix products in that precision (torch.autocast), on a GPU; empty for never.
+        device: cpu, cuda, ...; empty for the model's own.
+        tensorboard: also write TensorBoard events into the run folder (extra `tensorboard`).
+    """
+
+    steps: int = 1000
+    batch: int = 50
+    lr: float = 3e-3
+    clip: float = 1.0
+    ema: float = 0.95
+    evaluate_every: int = 100
+    patience: int = 0
+    seed: int = 0
+    products: str = ""
+    device: str = ""
+    tensorboard: bool = False
+
+    tolerance: ClassVar[float] = 0.0
+
+    def __post_init__(self):
+        for name, least in (("steps", 1), ("batch", 1), ("evaluate_every", 1), ("patience", 0)):
+            _at_least(self, name, least)
+        check_choice("products", self.products, ("", "bfloat16"))
+        _check_adam(self)
+
+
+Config = TypeVar("Config", "ModelConfig", "CloudModelConfig", "TrainConfig", "CloudTrainConfig")
+
+
+def changed(config: Config, settings: dict) -> Config:
     """The config with some settings replaced; InputError on a name it does not have."""
     known = [f.name for f in fields(config)]
     for name in settings:
@@ -144,3 +227,11 @@ def _at_least(config: object, name: str, least: int) -> None:
     value = getattr(config, name)
     if value < least:
         raise expected(name, f"at least {least}", value)
+
+
+def _check_adam(config: TrainConfig | CloudTrainConfig) -> None:
+    for name in ("lr", "clip"):
+        if not getattr(config, name) > 0:
+            raise expected(name, "positive", getattr(config, name))
+    if not 0 <= config.ema < 1:
+        raise expected("ema", "in [0, 1)", config.ema)

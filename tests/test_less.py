@@ -100,7 +100,7 @@ def test_equations_hold_for_the_model_that_made_the_data(observed):
     """Along its own flow the model's own weights solve them, others do not; so do wrong initial states."""
     data = windows(Springs(4, 2))
     model = HLieConv("SE(2)", 1, width=8, lift="coset")
-    loss = Trainer(model, data, None, TrainConfig(observed=observed)).loss
+    loss = Trainer(model, data, None, TrainConfig(observed=observed)).task.loss
     with torch.no_grad():
         path = loss._flow(model, data, data.state(0))
         own = replace(data, q=path.q, p=path.p)

@@ -90,7 +90,7 @@ def test_equations_hold_for_the_model_that_made_the_data():
         for w in kernel.linear():
             w.zero_()
         every = Basis(torch.arange(len(theta)), mixing_of(model, own))
-        problem = assemble(model, own, trainer.loss, every, known(model, own))
+        problem = assemble(model, own, trainer.task.loss, every, known(model, own))
     z = (theta @ every.mixing).flatten() * problem.scale
     residual = (problem.A @ z - problem.y).square().mean()
     assert residual < 1e-16 * problem.y.square().mean()
@@ -157,7 +157,7 @@ def test_the_path_is_sharpened_by_the_solution():
     model = VectorPotentialLieConv("SO(2)xT(1)", 1)
     trainer = Trainer(model, data, None, TrainConfig())
     with torch.no_grad():
-        whole = Equations(model, data, trainer.loss)
+        whole = Equations(model, data, trainer.task.loss)
         first = whole.posed(whole.lots[:1])[1].left
         last = whole.sharpened()[1].left
     assert last < first - log(1e4)

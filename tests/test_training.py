@@ -92,8 +92,8 @@ def test_fit_learns_springs(dtype, full_chunks):
     model = small_model(dtype, width=16)
     history = fit(model, data(), linear=False, steps=60, refine=30, evaluate_every=20, batch=20)
     trainer = Trainer(model, data().train.to(dtype=dtype), data().val.to(dtype=dtype), TrainConfig())
-    flight = free_flight(trainer.validation)
-    loss, windows = trainer.loss, trainer.validation
+    flight = free_flight(trainer.task.validation)
+    loss, windows = trainer.task.loss, trainer.task.validation
     drift = ((flight.q - windows.q) / loss.scale_q).square() + ((flight.p - windows.p) / loss.scale_p).square()
     assert history.best < 1e-3 * drift[:, 1:].mean().item()
     assert {x.dtype for x in model.state_dict().values()} == {dtype, torch.bool}
@@ -110,7 +110,7 @@ def test_the_weights_kept_are_the_best_on_validation():
     assert history.best == min(scores) < scores[-1]
     trainer = Trainer(model, data().train, data().val, config)
     with torch.no_grad():
-        assert trainer.loss(model, trainer.validation).item() == min(scores)
+        assert trainer.task.loss(model, trainer.task.validation).item() == min(scores)
 
 
 def test_patience_ends_a_stage_early():
@@ -134,7 +134,7 @@ def test_without_a_validation_split_the_training_loss_decides():
     history = fit(model, alone, config=QUICK)
     trainer = Trainer(model, alone.train, None, QUICK)
     with torch.no_grad():
-        assert trainer.loss(model, trainer.fixed).item() == history.best
+        assert trainer.task.loss(model, trainer.task.fixed).item() == history.best
 
 
 def test_training_draws_nothing_from_global_generators(tmp_path):
@@ -802,8 +802,8 @@ def test_absent_tensorboard_is_named_before_anything_is_done(tmp_path, monkeypat
 
 def test_windows_of_training_come_from_the_training_split_alone():
     trainer = new_trainer()
-    assert len(trainer.windows) == 20 * 3 and trainer.fixed.q.shape == (8, 3, 3, 2)
-    assert len(trainer.validation) == 4 * 3
+    assert len(trainer.task.windows) == 20 * 3 and trainer.task.fixed.q.shape == (8, 3, 3, 2)
+    assert len(trainer.task.validation) == 4 * 3
     rows = Windows(data().train, 3).all().q.flatten(1)
-    assert all(bool((rows == x).all(1).any()) for x in trainer.fixed.q.flatten(1))
+    assert all(bool((rows == x).all(1).any()) for x in trainer.task.fixed.q.flatten(1))
     assert asdict(trainer.config) == asdict(QUICK)

@@ -129,7 +129,7 @@ class CloudModel(nn.Module, ABC):
                 self.length.copy_(apart.square().mean().sqrt())
         self.network.lift.settle(points.unsqueeze(1), mask, self.length)
         if self.network.near is not None:
-            self.network.near.settle(points / self.length, mask)
+            self.network.near.settle(self.network.lift, points / self.length, mask)
         self._measure(data)
         self.calibrated.fill_(True)
 

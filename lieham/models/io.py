@@ -14,13 +14,15 @@ from lieham.files import must_exist, replacing
 from lieham.groups import Group
 from lieham.lift import LIFTS, Lift
 from lieham.models.hamiltonian_lieconv import HLieConv
+from lieham.models.heads import LieConvClassifier, LieConvRegressor
 from lieham.models.vector_potential import VectorPotentialLieConv
 from lieham.typing import Tensor
 
 FORMAT = "lieham.model/6"
 
-LieConvModel = HLieConv | VectorPotentialLieConv
-MODELS: dict[str, type[LieConvModel]] = {model.__name__: model for model in (HLieConv, VectorPotentialLieConv)}
+LieConvModel = HLieConv | VectorPotentialLieConv | LieConvClassifier | LieConvRegressor
+_ALL = (HLieConv, VectorPotentialLieConv, LieConvClassifier, LieConvRegressor)
+MODELS: dict[str, type[LieConvModel]] = {model.__name__: model for model in _ALL}
 """Every model that can be saved, by its name."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -68,7 +68,10 @@ class Neighbourhoods(Drawn, nn.Module):
 
     def __init__(self, lift: Lift, blocks: int, settings: Neighbours):
         super().__init__()
-        self.lift, self.blocks, self.settings = lift, blocks, settings
+        self.blocks, self.settings = blocks, settings
+        for name, size in (("coordinates", lift.coordinate_dim), ("embedding", lift.embedding_dim)):
+            self.register_buffer(f"{name}_mean", torch.zeros(blocks, size))
+            self.register_buffer(f"{name}_deviation", torch.ones(blocks, size))
         self.register_buffer("radius", torch.full((blocks,), float("inf"), dtype=torch.float64))
         self.register_buffer("seed", torch.zeros((), dtype=torch.long))
         self._grid: tuple[Tensor, Tensor, _Ordered] | None = None
@@ -76,23 +79,35 @@ class Neighbourhoods(Drawn, nn.Module):
     def redraw(self, generator: torch.Generator) -> None:
         self.seed.copy_(torch.randint(2**31, (), generator=generator))
 
-    def forward(self, points: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> list[NearPairs]:
+    def forward(
+        self, lift: Lift, points: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]
+    ) -> list[NearPairs]:
         """The pairs of every block; InputError on another dimension, and for a lift that takes more than pairs."""
-        if points.shape[-1] != self.lift.group.space_dim:
-            raise expected("points", f"of shape (*batch, n, {self.lift.group.space_dim})", tuple(points.shape))
+        return [self._standard(k, pairs) for k, pairs in enumerate(self._pairs(lift, points, mask))]
+
+    def _standard(self, k: int, pairs: NearPairs) -> NearPairs:
+        coordinates, embedding = (
+            (getattr(pairs, name) - getattr(self, f"{name}_mean")[k]) / getattr(self, f"{name}_deviation")[k]
+            for name in ("coordinates", "embedding")
+        )
+        return replace(pairs, coordinates=coordinates, embedding=embedding)
+
+    def _pairs(self, lift: Lift, points: Tensor, mask: Tensor) -> list[NearPairs]:
+        if points.shape[-1] != lift.group.space_dim:
+            raise expected("points", f"of shape (*batch, n, {lift.group.space_dim})", tuple(points.shape))
         batch = points.shape[:-2] if points.shape[:-2].numel() > 1 or mask.shape[:-1].numel() > 1 else ()
         mask = mask.expand(*batch, -1) if batch else mask.flatten()
-        elements = self.lift.elements(points.expand(*batch, *points.shape[-2:]) if batch else points.flatten(0, -3))
+        elements = lift.elements(points.expand(*batch, *points.shape[-2:]) if batch else points.flatten(0, -3))
         elements = elements if batch else elements[0]
-        own = self._ordered(elements, mask)
+        own = self._ordered(lift, elements, mask)
         order = own.order.view(*batch, -1)
-        u, origin, count = gathered(elements, order, 1), order // self.lift.samples, mask.sum(-1).to(points.dtype)
+        u, origin, count = gathered(elements, order, 1), order // lift.samples, mask.sum(-1).to(points.dtype)
         found = []
         for k in range(self.blocks):
             index, chosen = (x.view(*batch, *x.shape[1:]) for x in self._neighbours(own, k))
             before, after = (_first(own.sizes[k + j].view(batch)) for j in (0, 1))
             t = index.shape[-2]
-            coordinates, embedding = self.lift.invariants(u[..., :t, None, :], gathered(u, index, 2))
+            coordinates, embedding = lift.invariants(u[..., :t, None, :], gathered(u, index, 2))
             weight = chosen.to(points.dtype) / chosen.sum(-1, keepdim=True).clamp(min=1)
             pairs = NearPairs(coordinates, embedding, weight, before, index, after, origin, count)
             found.append(pairs)
@@ -100,9 +115,10 @@ class Neighbourhoods(Drawn, nn.Module):
         return found
 
     @torch.no_grad()
-    def settle(self, points: Float[Tensor, "batch n d"], mask: Bool[Tensor, "batch n"]) -> None:
-        """Measure the radius of every block's balls on training clouds, in the units of `forward`."""
-        own = self._order(self.lift.elements(points), mask)
+    def settle(self, lift: Lift, points: Float[Tensor, "batch n d"], mask: Bool[Tensor, "batch n"]) -> None:
+        """Measure on training clouds, in the units of `forward`, the radius of every block's balls, and mean and
+        deviation of what its kernel sees, which is standardised by them: within a small ball it hardly changes."""
+        own = self._order(lift, lift.elements(points), mask)
         for k in range(self.blocks):
             share = self.settings.fill * self.settings.keep ** (-k / self.blocks)
             if share < 1 - 1e-9 and not self.settings.nearest:
@@ -110,19 +126,25 @@ class Neighbourhoods(Drawn, nn.Module):
                 t, s = targets.shape[-1], sources.shape[-1]
                 ranked = own.distance[:, :t, :s][targets[:, :, None] & sources[:, None]].sort().values
                 self.radius[k] = ranked[round(share * (len(ranked) - 1))] * (1 + 1e-6)
+        for k, pairs in enumerate(self._pairs(lift, points, mask)):
+            for name in ("coordinates", "embedding"):
+                seen = getattr(pairs, name)[pairs.weight > 0]
+                deviation, mean = torch.std_mean(seen, 0, correction=0)
+                getattr(self, f"{name}_mean")[k] = mean
+                getattr(self, f"{name}_deviation")[k] = torch.where(deviation > 0, deviation, torch.ones_like(mean))
 
     @torch.no_grad()
-    def _ordered(self, elements: Tensor, mask: Tensor) -> _Ordered:
+    def _ordered(self, lift: Lift, elements: Tensor, mask: Tensor) -> _Ordered:
         """The elements in order; those of a grid from the last call, where it is the same grid."""
         if elements.ndim > 2:
-            return self._order(elements.flatten(0, -3), mask.flatten(0, -2))
+            return self._order(lift, elements.flatten(0, -3), mask.flatten(0, -2))
         if self._grid is None or not _same(self._grid, (elements, mask)):
-            self._grid = (elements.detach(), mask, self._order(elements[None], mask[None]))
+            self._grid = (elements.detach(), mask, self._order(lift, elements[None], mask[None]))
         return self._grid[2]
 
-    def _order(self, elements: Float[Tensor, "batch m e"], mask: Bool[Tensor, "batch n"]) -> _Ordered:
-        real = mask.repeat_interleave(self.lift.samples, -1)
-        distance = self.lift.distance(elements.unsqueeze(-2), elements.unsqueeze(-3), self.settings.alpha)
+    def _order(self, lift: Lift, elements: Float[Tensor, "batch m e"], mask: Bool[Tensor, "batch n"]) -> _Ordered:
+        real = mask.repeat_interleave(lift.samples, -1)
+        distance = lift.distance(elements.unsqueeze(-2), elements.unsqueeze(-3), self.settings.alpha)
         whole, kept = real.sum(-1), self.settings.keep ** (1 / self.blocks)
         sizes = [(whole * kept**k).ceil().clamp(min=1).long() for k in range(self.blocks + 1)]
         if self.settings.keep == 1:

@@ -120,7 +120,7 @@ class LieResNet(nn.Module):
             pairs = [self.lift(points, mask)] * len(self.blocks)
             kernels = evaluated([block.conv.kernel for block in self.blocks], pairs[0])
         else:
-            pairs = self.near(points, mask)
+            pairs = self.near(self.lift, points, mask)
             kernels = [block.conv.kernel(found) for block, found in zip(self.blocks, pairs, strict=True)]
         x = self.embed(pairs[0].lift(features))
         for block, found, kernel in zip(self.blocks[:-1], pairs, kernels, strict=False):

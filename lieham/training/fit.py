@@ -1,4 +1,4 @@
-"""`fit`: train a Hamiltonian on a dataset, in memory or in a run folder that can be interrupted and resumed."""
+"""`fit`: train a model on a dataset, in memory or in a run folder that can be interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from pathlib import Path
 import torch
 import yaml
 
-from lieham.config import TrainConfig, changed
-from lieham.data import Dataset
+from lieham.config import CloudTrainConfig, TrainConfig, changed
+from lieham.data import CloudDataset, Dataset
 from lieham.errors import FileError, InputError, Interrupted, expected
 from lieham.files import must_exist, replacing
 from lieham.forecasting import check_fits
-from lieham.hamiltonian import Hamiltonian
-from lieham.models import LieConvModel, save_model
+from lieham.models import CloudModel, LieConvModel, save_model
 from lieham.models.io import settings_of
 from lieham.progress import Progress, announce, reporting
 from lieham.training.interrupt import interruptible
@@ -24,9 +23,9 @@ from lieham.training.loop import History, Trainer
 
 def fit(
     model: LieConvModel,
-    data: Dataset,
+    data: Dataset | CloudDataset,
     *,
-    config: TrainConfig | None = None,
+    config: TrainConfig | CloudTrainConfig | None = None,
     run: str | Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
@@ -35,10 +34,12 @@ def fit(
     """Train `model` in place on `data.train`; it ends with the weights that were best on `data.val`.
 
     Args:
-        model: the Hamiltonian; trained in its own dtype, on its own device unless `device` says otherwise.
-        data: windows are drawn from `train`; without a `val` split the training loss decides which weights are best.
-            Its attribute `observed`, "positions" of files without momenta, stands for that setting where it is empty.
-        config: all settings; `settings` replace single ones, see `TrainConfig`.
+        model: a Hamiltonian, a classifier or a regressor; trained in its own dtype, on its own device unless `device`
+            says otherwise.
+        data: trajectories, of which windows are drawn, for a Hamiltonian, clouds for the others; without a `val` split
+            the training loss decides which weights are best. Of files without momenta the attribute `observed`,
+            "positions", stands for that setting where it is empty.
+        config: all settings; `settings` replace single ones, see `TrainConfig` and, for clouds, `CloudTrainConfig`.
         run: a folder for config.yaml, log.jsonl, checkpoint.pt and model.safetensors. Ctrl-C leaves it resumable.
         resume: continue the run in that folder. The weights come out bit for bit as without the interruption.
         progress: called as progress(done, total); by default a bar, where standard error is a terminal.
@@ -49,8 +50,7 @@ def fit(
     Example:
         >>> fit(model, data, steps=200, run="runs/springs")          # doctest: +SKIP
     """
-    config = changed(config or TrainConfig(), settings)
-    config = changed(config, {"observed": config.observed or data.attributes.get("observed", "exact")})
+    config = _config(data, config, settings)
     if resume and run is None:
         raise InputError("run must name the folder to resume, got None")
     if config.tensorboard:
@@ -61,7 +61,7 @@ def fit(
     model.to(device)
     train, val = (None if x is None else x.to(device, weight.dtype) for x in (data.train, data.val))
     with interruptible() as stop, reporting(progress, "training") as report:
-        trainer = Trainer(model, train, val, config, stop)
+        trainer = Trainer(model, train, val, config, stop, getattr(data, "augment", None))
         if trainer.stages[0].notes:
             announce("pairs of bodies do not hold this law: the model now has the lift edge, which sees angles")
         if run is None:
@@ -69,10 +69,22 @@ def fit(
                 pass
         else:
             _fit_in(RunFolder(Path(run)), trainer, model, data, resume, report)
+    model.eval()
     return trainer.history
 
 
-def _fit_in(folder: RunFolder, trainer: Trainer, model, data: Dataset, resume: bool, progress: Progress):
+def _config(data: Dataset | CloudDataset, config: TrainConfig | CloudTrainConfig | None, settings: dict):
+    """All settings, of the kind that the data take."""
+    kind = CloudTrainConfig if isinstance(data, CloudDataset) else TrainConfig
+    if config is not None and not isinstance(config, kind):
+        raise expected("config", f"a {kind.__name__} for a {type(data).__name__}", type(config).__name__)
+    config = changed(config or kind(), settings)
+    if kind is TrainConfig:
+        config = changed(config, {"observed": config.observed or data.attributes.get("observed", "exact")})
+    return config
+
+
+def _fit_in(folder: RunFolder, trainer: Trainer, model, data, resume: bool, progress: Progress):
     if resume:
         trainer.load_state_dict(folder.checkpoint(), str(folder.path / "checkpoint.pt"))
     else:
@@ -89,10 +101,17 @@ def _fit_in(folder: RunFolder, trainer: Trainer, model, data: Dataset, resume: b
     save_model(model, folder.path / "model.safetensors")
 
 
-def _check(model: Hamiltonian, data: Dataset) -> None:
+def _check(model: LieConvModel, data: Dataset | CloudDataset) -> None:
+    clouds = isinstance(data, CloudDataset)
     if data.train is None:
         raise InputError("data must have a train split, got none")
-    check_fits(model, data.train)
+    if clouds != isinstance(model, CloudModel):
+        wanted = "a LieConvClassifier or LieConvRegressor" if clouds else "a Hamiltonian"
+        raise expected("model", f"{wanted} for a {type(data).__name__}", type(model).__name__)
+    for split in data.splits.values() if clouds else ():
+        model.check(split)
+    if not clouds:
+        check_fits(model, data.train)
 
 
 def _device(name: str) -> torch.device:
@@ -121,7 +140,7 @@ class RunFolder:
     def __init__(self, path: Path):
         self.path = path
 
-    def create(self, model: LieConvModel, config: TrainConfig, data: Dataset) -> None:
+    def create(self, model: LieConvModel, config: TrainConfig | CloudTrainConfig, data: Dataset | CloudDataset):
         """Make the folder; FileError when a run is there already."""
         if self.path.is_file() or any((self.path / name).exists() for name in self.FILES):
             what = "is a file: " if self.path.is_file() else "holds a run: resume it, or "

@@ -7,29 +7,28 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
-from math import isclose
 
 import torch
+from torch import nn
 
-from lieham.config import TrainConfig
-from lieham.data import Windows
+from lieham.config import CloudTrainConfig, TrainConfig
+from lieham.data.clouds import Augmentation, PointClouds
 from lieham.errors import FileError, InputError, Interrupted
-from lieham.hamiltonian import Hamiltonian, SeparableHamiltonian
-from lieham.lift import Lift
+from lieham.lift import Drawn
 from lieham.models.io import load_weights
 from lieham.progress import Progress
 from lieham.state import Trajectory
-from lieham.training.joint import StatesStage
-from lieham.training.linear import LinearStage, told
-from lieham.training.loss import ShootingLoss
-from lieham.training.stages import AdamStage, RefineStage, Stage
-from lieham.training.states import StatesLoss
+from lieham.training.dynamics import DynamicsTask
+from lieham.training.stages import Stage
+from lieham.training.supervised import CloudTask
+from lieham.training.task import Task, differing
 from lieham.typing import Tensor
 
 
 @dataclass
 class History:
-    """What a run has seen: one row a validation, with `stage`, `step`, `loss`, `validation` and `seconds`.
+    """What a run has seen: one row a validation, with `stage`, `step`, `loss`, `validation` and `seconds`,
+    and of clouds `error` or `mae`.
 
     Where `fit` took another lift, since pairs of bodies do not hold the law, the first row has it under `lift`.
     """
@@ -44,52 +43,31 @@ class History:
 
 
 class Trainer:
-    """Fits a Hamiltonian to windows; its `state_dict` is all that the rest of the run depends on.
+    """Fits a model to data of its kind (`Task`); its `state_dict` is all that the rest of the run depends on.
 
     `stop` is asked before every evaluation of the loss; when it says True the step is undone and Interrupted raised.
     """
 
     def __init__(
         self,
-        model: Hamiltonian,
-        train: Trajectory,
-        validation: Trajectory | None,
-        config: TrainConfig,
+        model: nn.Module,
+        train: Trajectory | PointClouds,
+        validation: Trajectory | PointClouds | None,
+        config: TrainConfig | CloudTrainConfig,
         stop: Callable[[], bool] = lambda: False,
+        augment: Augmentation | None = None,
     ):
         self.model, self.config, self.stop, self._started = model, config, stop, time.perf_counter()
-        if config.products and train.q.dtype != torch.float32:
-            raise InputError(f"products=bfloat16 must go with a model in float32, got {train.q.dtype}")
         self.generator = torch.Generator().manual_seed(config.seed)
-        self.windows = Windows(train, config.window)
-        self.fixed = self._draw(self.windows, config.refine_windows, config.seed + 1)
-        self.validation = None if validation is None else self._draw(Windows(validation, config.window), 200, 2)
-        method = config.method
-        if method == "auto":
-            method = "rkn4" if isinstance(model, SeparableHamiltonian) else "rk4"
-        if free := config.observed in ("noisy", "positions"):
-            loss = StatesLoss(config.observed, method, config.substeps)
+        if isinstance(train, PointClouds):
+            self.task: Task = CloudTask(model, train, validation, config, augment)
         else:
-            loss = ShootingLoss(config.segment, method, config.substeps, config.compile)
-        self.loss = loss.to(train.q.device, train.q.dtype)
-        self.loss.measure(self.fixed)
-        judged = self.fixed if self.validation is None else self.validation
-        self.judged = judged if free else told(model, judged, self.loss)[0]
-        open_lift = getattr(model, "lift_is_open", False)
-        model.calibrate(self.fixed)
-        self.stages = self._stages(StatesStage if free else LinearStage, open_lift)
+            self.task = DynamicsTask(model, train, validation, config, self._maybe_stop)
+        self.stages = self.task.stages
         self.history = History()
         self.stage, self.done, self.stale = 0, 0, 0
         self.best_weights = copy.deepcopy(model.state_dict())
         self._elapsed = time.perf_counter() - self._started
-
-    def _stages(self, kind: type[LinearStage], open_lift: bool) -> list[Stage]:
-        first = kind(self.model, self.fixed, self.loss, self.config.linear, self._maybe_stop)
-        if kind is StatesStage:
-            return [first]
-        if first.total and open_lift:
-            first.choose_lift()
-        return [first] * first.total + [AdamStage(self.model, self.config), RefineStage(self.model, self.config)]
 
     def run(self, progress: Progress | None = None) -> Iterator[dict]:
         """Train to the end; yields after each validation, where a checkpoint may be taken."""
@@ -118,12 +96,13 @@ class Trainer:
 
     def _validate(self, stage: Stage, loss: float) -> dict:
         with torch.no_grad():
-            score = self.loss(stage.model, self.judged).item()
+            found = self.task.score(stage.model)
+        score = found["validation"]
         self.stale += 1
         if score < self.history.best:
             self.history.best, self.stale = score, 0
             self.best_weights = copy.deepcopy(stage.model.state_dict())
-        row = {"stage": stage.name, "step": self.done, "loss": loss, "validation": score, "seconds": self.seconds}
+        row = {"stage": stage.name, "step": self.done, "loss": loss, **found, "seconds": self.seconds}
         row |= stage.notes
         self.history.rows.append(row)
         return row
@@ -136,33 +115,26 @@ class Trainer:
     def _sampled_loss(self) -> Tensor:
         self._maybe_stop()
         for part in self.model.modules():
-            if isinstance(part, Lift):
+            if isinstance(part, Drawn):
                 part.redraw(self.generator)
-        few = len(self.windows) <= self.config.batch
-        batch = self.windows.all() if few else self.windows.sample(self.config.batch, self.generator)
-        with torch.autocast(batch.q.device.type, torch.bfloat16) if self.config.products else nullcontext():
-            return self.loss(self.model, batch)
+        device = next(self.model.parameters()).device.type
+        with torch.autocast(device, torch.bfloat16) if self.config.products else nullcontext():
+            return self.task.sampled_loss(self.model, self.generator)
 
     def _fixed_loss(self) -> Tensor:
         self._maybe_stop()
-        return self.loss(self.model, self.fixed)
+        return self.task.fixed_loss(self.model)
 
     def _maybe_stop(self) -> None:
         if self.stop():
             raise Interrupted("training was interrupted")
-
-    def _draw(self, windows: Windows, count: int, seed: int) -> Trajectory:
-        """All windows where they are few, else `count` of them, always the same."""
-        if len(windows) <= count:
-            return windows.all()
-        return windows.sample(count, torch.Generator().manual_seed(seed))
 
     def state_dict(self) -> dict:
         """Tensors, numbers and lists only, so that a checkpoint loads without executing code."""
         stage = self.stages[min(self.stage, len(self.stages) - 1)]
         return {
             "config": asdict(self.config),
-            "units": self.loss.state_dict(),
+            "units": self.task.units,
             "model": self.model.state_dict(),
             "best": self.best_weights,
             "score": self.history.best,
@@ -181,12 +153,10 @@ class Trainer:
         for name, value in asdict(self.config).items():
             if name not in ("device", "tensorboard") and state["config"].get(name) != value:
                 raise InputError(f"{name} must be as in {source}, {state['config'].get(name)}, got {value}")
-        for name, unit in state["units"].items():
-            here, there = getattr(self.loss, name).item(), unit.item()
-            if not isclose(here, there, rel_tol=1e-3):  # a GPU rounds otherwise
-                raise InputError(f"data must be those of {source}: their {name} is {there:g}, got {here:g}")
+        for name, here, there in differing(self.task.units, state["units"]):
+            raise InputError(f"data must be those of {source}: their {name} is {there:g}, got {here:g}")
         load_weights(self.model, state["model"], source)
-        self.best_weights = {k: v.to(self.fixed.q.device) for k, v in state["best"].items()}
+        self.best_weights = {k: v.to(next(self.model.parameters()).device) for k, v in state["best"].items()}
         self.stage, self.done, self.stale = state["place"]
         if self.stage < len(self.stages):
             self.stages[self.stage].load_state_dict(state["stage"])

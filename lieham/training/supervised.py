@@ -1,0 +1,53 @@
+"""Learning classes and numbers: batches of clouds, the model's own loss, and Adam."""
+
+from __future__ import annotations
+
+import torch
+
+from lieham.config import CloudTrainConfig
+from lieham.data.clouds import Augmentation, PointClouds
+from lieham.models import CloudModel
+from lieham.scoring import scores
+from lieham.training.stages import AdamStage
+from lieham.training.task import Task
+from lieham.typing import Tensor
+
+FEW = 1000
+"""Training clouds that judge the weights where no others are kept back for it."""
+
+
+class CloudTask(Task):
+    """Fits a classifier or a regressor to clouds; the model is given its units first.
+
+    Batches are drawn without replacement, each anew, and augmented if the data say how. The weights are judged in eval.
+    """
+
+    def __init__(
+        self,
+        model: CloudModel,
+        train: PointClouds,
+        validation: PointClouds | None,
+        config: CloudTrainConfig,
+        augment: Augmentation | None,
+    ):
+        self.train, self.config, self.augment = train, config, augment
+        self.judged = train[:FEW] if validation is None else validation
+        model.calibrate(train)
+        spread = train.targets.double()
+        self.units = {"length": model.length.clone(), "mean target": spread.mean(), "deviation": spread.std()}
+        self.stages = [AdamStage(model, config)]
+
+    def __len__(self) -> int:
+        return len(self.train)
+
+    def sampled_loss(self, model: CloudModel, generator: torch.Generator) -> Tensor:
+        batch = self.train[torch.randperm(len(self.train), generator=generator)[: self.config.batch]]
+        batch = batch if self.augment is None else self.augment(batch, generator)
+        return model.train().loss(batch)
+
+    def fixed_loss(self, model: CloudModel) -> Tensor:
+        return model.train().loss(self.train[: self.config.batch])
+
+    def score(self, model: CloudModel) -> dict[str, float]:
+        found = scores(model, self.judged, self.config.batch)
+        return {"validation": found.pop("loss")} | found
