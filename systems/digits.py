@@ -133,12 +133,14 @@ def _checked(table: np.ndarray, path: Path, scale: float) -> tuple[Images, Label
     if wrong.any():
         raise InputError(f"{path} must end each row with a label from 0 to 9, got {labels[wrong][0]:g}")
     if not ((images >= 0) & (images <= 1)).all():
-        raise InputError(f"{path} must hold intensities from 0 to {scale}, got {images.min() * scale:g} to {images.max() * scale:g}")
+        raise InputError(
+            f"{path} must hold intensities from 0 to {scale}, got {images.min() * scale:g} to {images.max() * scale:g}"
+        )
     return torch.from_numpy(images).unflatten(1, (SIZE, SIZE)), torch.from_numpy(labels).long()
 
 
 def _stratified(labels: Labels, generator: torch.Generator) -> Labels:
-    """A random order of which every stretch holds the classes in their shares, to less than one digit of each."""
+    """A random order; where classes are equally many, in rounds through all, so any stretch has them in their shares."""
     order = torch.randperm(len(labels), generator=generator)
     place = torch.empty(len(labels), dtype=torch.float64)
     for label in labels.unique():
