@@ -140,7 +140,7 @@ def _checked(table: np.ndarray, path: Path, scale: float) -> tuple[Images, Label
 
 
 def _stratified(labels: Labels, generator: torch.Generator) -> Labels:
-    """A random order; where classes are equally many, in rounds through all, so any stretch has them in their shares."""
+    """A random order; where classes are equally many, in rounds through all, so a stretch has each in its share."""
     order = torch.randperm(len(labels), generator=generator)
     place = torch.empty(len(labels), dtype=torch.float64)
     for label in labels.unique():

@@ -74,7 +74,7 @@ def rotated(images: Tensor, angle: Tensor) -> Float[Tensor, "k h h"]:
     if angle.shape != images.shape[:1]:
         raise expected("angle", f"of shape ({len(images)},), one an image", tuple(angle.shape))
     grid = pixel_grid(images.shape[-1], crop=False, dtype=images.dtype, device=images.device)
-    return _turned(images, grid, angle).unflatten(-1, images.shape[1:])
+    return _values(images, grid, angle).unflatten(-1, images.shape[1:])
 
 
 def rotations(clouds: PointClouds, generator: torch.Generator) -> PointClouds:
@@ -83,8 +83,12 @@ def rotations(clouds: PointClouds, generator: torch.Generator) -> PointClouds:
     Raises InputError for clouds that are not images.
     """
     angle = 2 * math.pi * torch.rand(len(clouds), generator=generator, dtype=torch.float64, device=generator.device)
-    images = as_images(clouds)
-    values = _turned(images, clouds.points[0], angle.to(images))
+    return turned(clouds, angle.to(clouds.features))
+
+
+def turned(clouds: PointClouds, angle: Float[Tensor, " k"]) -> PointClouds:
+    """Clouds of the images turned as by `rotated`, on the same grid; InputError for clouds that are not images."""
+    values = _values(as_images(clouds), clouds.points[0], angle)
     return replace(clouds, features=((values - MEAN) / DEVIATION)[..., None])
 
 
@@ -93,7 +97,7 @@ def _check_square(images: Tensor) -> None:
         raise expected("images", "square, of shape (images, h, h)", tuple(images.shape))
 
 
-def _turned(images: Tensor, points: Float[Tensor, "n 2"], angle: Float[Tensor, " k"]) -> Float[Tensor, "k n"]:
+def _values(images: Tensor, points: Float[Tensor, "n 2"], angle: Float[Tensor, " k"]) -> Float[Tensor, "k n"]:
     """Values of the turned images at points in pixels about the centre."""
     c, s = angle.cos(), angle.sin()
     back = torch.stack([torch.stack([c, s], -1), torch.stack([-s, c], -1)], -2)
