@@ -1,8 +1,8 @@
-"""Figures: trajectories, drift of charges, growth of errors. Each function writes one PNG, without global state."""
+"""Figures: trajectories, drift, errors, training, predictions. Each function writes one PNG, without global state."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from lieham.files import replacing
-from lieham.typing import Float, Tensor
+from lieham.typing import Float, Int, Tensor
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
 """Okabe and Ito's palette, which colour-blind readers can tell apart."""
@@ -107,10 +107,64 @@ def plot_errors(
     return _save(figure, path)
 
 
-def _figure(panels: int, width: float) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(width, 4.6), layout="constrained")
+def plot_confusion(confusion: Int[Tensor, "c c"], path: str | Path, labels: Sequence[str]) -> Path:
+    """How often each true class (row) was taken for each class (column): counts, and the share of the row as colour."""
+    figure, (axes,) = _figure(1, width=6)
+    counts = confusion.detach().cpu().numpy()
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in zip(*counts.nonzero(), strict=True):
+        colour = "white" if shares[row, column] > 0.5 else "black"
+        axes.text(column, row, counts[row, column], ha="center", va="center", fontsize=8, color=colour)
+    wrong = counts.sum() - counts.trace()
+    title = f"{wrong} of {counts.sum()} wrong: {100 * wrong / max(counts.sum(), 1):.2f} %"
+    ticks = range(len(labels))
+    axes.set(xticks=ticks, yticks=ticks, xticklabels=labels, yticklabels=labels, title=title)
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.grid(False)
+    figure.colorbar(image, label="share of the true class")
+    return _save(figure, path)
+
+
+def plot_digits(images: Float[Tensor, "k h w"], titles: Sequence[str], path: str | Path, columns: int = 8) -> Path:
+    """Images side by side, dark on white, row by row from the top, each under its title."""
+    rows = -(-len(images) // columns)
+    figure, panels = _figure(columns, width=1.1 * columns, rows=rows, height=1.35 * rows)
+    for axes in panels:
+        axes.set_axis_off()
+    for axes, image, title in zip(panels, _numpy(images), titles, strict=False):
+        axes.imshow(image, cmap="gray_r", vmin=0, vmax=1)
+        axes.set_title(title, fontsize=9)
+    return _save(figure, path)
+
+
+def plot_parity(true: Float[Tensor, " k"], predicted: Float[Tensor, " k"], path: str | Path, unit: str) -> Path:
+    """Predicted against true values, the line where they agree, and the mean absolute error in the title."""
+    figure, (axes,) = _figure(1, width=5.2)
+    x, y = _numpy(true), _numpy(predicted)
+    axes.axline((x[0], x[0]), slope=1, color="0.35", ls="--", lw=1)
+    axes.plot(x, y, ".", color=COLOURS[0], ms=3, alpha=0.4, mew=0)
+    axes.set(xlabel=f"true ({unit})", ylabel=f"predicted ({unit})", title=f"MAE {np.abs(x - y).mean():.3g} {unit}")
+    axes.set_aspect("equal", adjustable="datalim")
+    return _save(figure, path)
+
+
+def plot_curves(rows: Sequence[Mapping[str, object]], path: str | Path) -> Path:
+    """The training loss and the validation score of each row of a run's log.jsonl, on a log axis against the step."""
+    figure, (axes,) = _figure(1, width=7.5)
+    for name, colour in zip(("loss", "validation"), COLOURS, strict=False):
+        points = [(row["step"], row[name]) for row in rows if row.get(name) is not None]
+        axes.plot(*zip(*points, strict=True), ".-", color=colour, lw=1.2, ms=5, label=name)
+    axes.set(yscale="log", xlabel="step", title="training")
+    axes.legend(fontsize=8)
+    return _save(figure, path)
+
+
+def _figure(panels: int, width: float, rows: int = 1, height: float = 4.6) -> tuple[Figure, list[Axes]]:
+    """`rows` of `panels` each, row by row."""
+    figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = [figure.add_subplot(1, panels, k + 1) for k in range(panels)]
+    axes = [figure.add_subplot(rows, panels, k + 1) for k in range(rows * panels)]
     for one in axes:
         one.grid(True, color="0.9", lw=0.6)
         one.spines[["top", "right"]].set_visible(False)

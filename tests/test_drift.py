@@ -286,6 +286,10 @@ made = [
     plotting.plot_errors(times, {"model": drift + 1e-9}, sys.argv[2] + "/errors.png"),
     plotting.plot_trajectories(path, path + 0.1, sys.argv[2] + "/paths.png", times),
     plotting.plot_trajectories(path[..., :1], path[..., :1], sys.argv[2] + "/line.png", times),
+    plotting.plot_confusion(torch.tensor([[3, 1], [0, 0]]), sys.argv[2] + "/confusion.png", ["a", "b"]),
+    plotting.plot_digits(torch.rand(9, 4, 4), 9 * ["4, not 9"], sys.argv[2] + "/digits.png"),
+    plotting.plot_parity(times, times + 0.1, sys.argv[2] + "/parity.png", "eV"),
+    plotting.plot_curves([{"step": 0, "validation": 1.0}, {"step": 5, "loss": 0.5}], sys.argv[2] + "/curves.png"),
 ]
 assert all(x.read_bytes()[:8] == b"\\x89PNG\\r\\n\\x1a\\n" for x in made)
 assert "matplotlib.pyplot" not in sys.modules

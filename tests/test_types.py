@@ -31,6 +31,11 @@ for name in MODELS | SAMPLED:
     model.energy(PhaseState(q[:, None], p[:, None]), bodies.over_time())
 for law in SYSTEMS.values():
     law.generate(2, 1, 1, points=4)
+from systems import digits_floors, images
+clouds = images.as_clouds(torch.rand(4, 28, 28), torch.arange(4))
+images.as_images(images.rotations(clouds, torch.Generator()))
+digits = lieham.data.CloudDataset(clouds, clouds, clouds)
+digits_floors.nearest_neighbour_error(digits), digits_floors.linear_error(digits)
 data = systems.Springs(3).generate(6, 3, 3, points=8)
 model = lieham.HLieConv("SE(2)", 1, width=8)
 with tempfile.TemporaryDirectory() as folder:
