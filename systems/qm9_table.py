@@ -78,8 +78,10 @@ def _folder(source: str | Path | None) -> Path:
 
 
 def _cache_folder(cache: str | Path | None) -> Path:
-    chosen = cache or os.environ.get("LIEHAM_CACHE") or Path("~/.cache/lieham")
-    return Path(chosen).expanduser()
+    folder = Path(cache or os.environ.get("LIEHAM_CACHE") or "~/.cache/lieham").expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise FileError(f"cache must be a folder, got {folder}, which is a file")
+    return folder
 
 
 def _key(paths: list[Path]) -> str:

@@ -123,6 +123,8 @@ def test_the_cache_is_where_the_environment_says(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("LIEHAM_CACHE", str(tmp_path / "elsewhere"))
     read_table(folder)
     assert len(list((tmp_path / "elsewhere").iterdir())) == 1
+    with pytest.raises(FileError, match="cache must be a folder"):
+        read_table(folder, folder / PARTS[0])
 
 
 def test_a_conversion_that_fails_leaves_no_file(places, monkeypatch):
@@ -385,6 +387,10 @@ def test_floors_are_exact_for_what_they_can_say_and_not_for_more():
     # Least squares of 100 equations in float64: 1e-12 of numbers about 10.
     assert linear_on_counts(*halves(linear)) < 1e-10 < mean_predictor(*halves(linear))
     assert linear_on_counts(*halves([y * y for y in linear])) > 0.1
+    # Free atoms are linear in the counts, so what they take off is nothing to this floor.
+    curved = [math.sin(sum(z)) for z in charges]
+    other = [y + u for y, u in zip(curved, linear, strict=True)]
+    assert linear_on_counts(*halves(curved)) == pytest.approx(linear_on_counts(*halves(other)), abs=1e-10)
     assert mean_predictor(*halves([3.0] * 200)) == 0
     train, test = halves([float(i % 3 == 0) for i in range(200)])
     assert mean_predictor(train, test) == pytest.approx(float(test.targets.mean()))
