@@ -117,7 +117,7 @@ def _molecules(path: Path) -> Iterator[tuple[Tensor, Tensor, list[float]]]:
         for row in rows:
             try:
                 charges = torch.tensor([ELEMENTS[symbol] for symbol in _items(row[elements])])
-                # Not JSON: rows of linear molecules have numbers such as `0.`, which JSON does not know.
+                # Not JSON: five rows have numbers such as `0.`, which JSON does not know.
                 flat = torch.tensor([float(x) for x in _items(row[xyz])], dtype=torch.float32)
                 yield charges, flat.reshape(len(charges), 3), [float(row[i]) for i in columns]
             except (LookupError, ValueError, RuntimeError) as error:
