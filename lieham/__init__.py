@@ -9,13 +9,17 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Bodies": "state",
+    "CloudDataset": "data",
     "Conservation": "drift",
     "Dataset": "data",
     "Forecast": "forecasting",
     "GeneralHamiltonian": "hamiltonian",
     "HLieConv": "models",
     "Hamiltonian": "hamiltonian",
+    "LieConvClassifier": "models",
+    "LieConvRegressor": "models",
     "PhaseState": "state",
+    "PointClouds": "data",
     "SeparableHamiltonian": "hamiltonian",
     "Trajectory": "state",
     "VectorPotentialLieConv": "models",
@@ -27,8 +31,10 @@ _HOME = {
     "load_model": "models",
     "make_group": "groups",
     "momentum_map": "noether",
+    "predict": "scoring",
     "read": "data",
     "save_model": "models",
+    "scores": "scoring",
 }
 
 __all__ = [*sorted(_HOME), "__version__"]

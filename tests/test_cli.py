@@ -187,7 +187,7 @@ def test_a_switch_needs_no_value(arguments, as_json, done, capsys, monkeypatch):
 
 
 def test_every_switch_is_known():
-    assert {"--json", "--small", "--overwrite", "--resume", "--benchmark", "--compile"} == SWITCHES
+    assert {"--json", "--small", "--overwrite", "--resume", "--benchmark", "--compile", "--augment"} == SWITCHES
 
 
 def test_one_s_own_arrays(place, capsys):
@@ -285,13 +285,26 @@ finally:
 """
 
 
-@pytest.mark.parametrize("command", [["--help"], ["train", "--help"], ["--version"]], ids=" ".join)
+HELPED = {
+    word: command.split()
+    for word, command in {
+        "conservation": "--help",
+        "trajectories": "train --help",
+        "--train.steps": "train trajectories --help",
+        "--angles": "train digits --help",
+        "--target": "train qm9 --help",
+        "--split": "evaluate --help",
+        "lieham 0.": "--version",
+    }.items()
+}
+
+
+@pytest.mark.parametrize("command", list(HELPED.values()), ids=HELPED)
 def test_help_waits_for_no_torch(command):
     done = python(HELP, *command)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "imported: []"
-    words = {"--help": "conservation", "train": "--train.steps", "--version": "lieham 0."}
-    assert words[command[0]] in done.stdout
+    assert next(word for word, x in HELPED.items() if x == command) in done.stdout
 
 
 def test_a_process_exits_with_the_code_of_its_command(tmp_path):
@@ -474,7 +487,10 @@ def test_bad_files_are_named_and_never_run(kind, place, capsys):
             ["forecast", "springs.h5", "--out", "n.h5"],
             ("model must be a whole safetensors file", "springs.h5"),
         ),
-        (["conservation", "none"], ("file must be a forecast", "none", "does not exist", "lieham forecast")),
+        (["conservation", "none"], ("model must be an existing file or folder", "none")),
+        (["conservation", "r", "--file", "n.h5"], ("file must be a forecast", "n.h5", "does not exist", "forecast r")),
+        (["evaluate", "r"], ("run must hold a classifier or a regressor", "HLieConv", "lieham forecast")),
+        (["train", "digits", "--resume", "--run", "r"], ("run must hold a classifier", "HLieConv", "train --resume")),
         (["conservation", "r", "--file", "springs.h5"], ("file must be a forecast", "springs.h5", "train")),
         (["data", "describe", "none.h5"], ("data must be an existing", "none.h5")),
         (["demo", "--run", "r"], ("run must be a new folder", "got r", "not empty", "--overwrite")),

@@ -20,13 +20,17 @@ import systems
 
 LIEHAM = [
     "Bodies",
+    "CloudDataset",
     "Conservation",
     "Dataset",
     "Forecast",
     "GeneralHamiltonian",
     "HLieConv",
     "Hamiltonian",
+    "LieConvClassifier",
+    "LieConvRegressor",
     "PhaseState",
+    "PointClouds",
     "SeparableHamiltonian",
     "Trajectory",
     "VectorPotentialLieConv",
@@ -38,8 +42,10 @@ LIEHAM = [
     "load_model",
     "make_group",
     "momentum_map",
+    "predict",
     "read",
     "save_model",
+    "scores",
     "__version__",
 ]
 SYSTEMS = [

@@ -1,11 +1,13 @@
-"""The command line: `lieham demo | generate | train | forecast | conservation | audit | data`.
+"""The command line: `lieham demo | generate | train | forecast | conservation | audit | evaluate | data`.
 
 Nothing here imports torch before a command runs, so that `--help` answers at once.
 """
 
 from __future__ import annotations
 
+import json as json_format
 import sys
+from collections.abc import Callable
 
 from lieham.errors import Interrupted, LiehamError
 
@@ -17,14 +19,16 @@ def main(arguments: list[str] | None = None) -> int:
     from lieham import __version__
     from lieham.cli.commands import COMMANDS
 
-    if (sys.argv[1:] if arguments is None else arguments) == ["--version"]:
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments == ["--version"]:
         print(f"lieham {__version__}")
         return 0
     try:
-        arguments = switched_on(sys.argv[1:] if arguments is None else arguments)
-        code = auto_cli(COMMANDS, args=arguments, prog="lieham", description=__doc__.splitlines()[0])
+        full = switched_on(of_trajectories(arguments))
+        code = auto_cli(COMMANDS, args=full, prog="lieham", description=__doc__.splitlines()[0])
     except Interrupted as stopped:
-        again = f": lieham train --resume true --run {stopped.run}" if stopped.run else ""
+        kind = f" {arguments[1]}" if arguments[1:2] in (["digits"], ["qm9"]) else ""
+        again = f": lieham train{kind} --resume true --run {stopped.run}" if stopped.run else ""
         print(f"lieham: {stopped}{again}", file=sys.stderr)
         return 130
     except (LiehamError, OSError) as error:  # an OSError of the system names the file, or the disk that is full
@@ -36,6 +40,15 @@ def main(arguments: list[str] | None = None) -> int:
     return code or 0
 
 
+def of_trajectories(arguments: list[str]) -> list[str]:
+    """`train` without saying of what means `train trajectories`."""
+    from lieham.cli.commands import COMMANDS
+
+    if arguments[:1] != ["train"] or arguments[1:2] in [[x] for x in (*COMMANDS["train"], "-h", "--help")]:
+        return arguments
+    return ["train", "trajectories", *arguments[1:]]
+
+
 def switched_on(arguments: list[str]) -> list[str]:
     """`--json` alone means `--json true`, and so for every switch of a command."""
     from lieham.cli.commands import SWITCHES
@@ -45,3 +58,8 @@ def switched_on(arguments: list[str]) -> list[str]:
         alone = x in SWITCHES and arguments[k + 1 : k + 2] not in (["true"], ["false"])
         completed += [x, "true"] if alone else [x]
     return completed
+
+
+def show(figures: dict, json: bool, text: Callable[[dict], str]) -> None:
+    """Print figures as JSON or as `text` has them."""
+    print(json_format.dumps(figures, indent=2) if json else text(figures))

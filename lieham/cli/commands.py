@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json as json_format
-import sys
 from pathlib import Path
 
+from lieham.cli import show
+from lieham.cli.clouds import evaluate, train_digits, train_qm9
 from lieham.config import ModelConfig, TrainConfig
 from lieham.errors import FileError, InputError
 
@@ -40,7 +40,7 @@ def demo(
     torch.set_num_threads(threads)
 
     figures = run_demo(run, seed, small, overwrite)
-    _print(figures, json, table)
+    show(figures, json, table)
 
 
 def generate(
@@ -146,7 +146,7 @@ def forecast_command(
     from lieham.cli.learning import forecast_run
 
     figures = forecast_run(run, data, split, steps, count, method, substeps, out, overwrite, compile)
-    _print(figures, json, lambda x: "\n".join(f"{key:<12} {value}" for key, value in x.items()))
+    show(figures, json, lambda x: "\n".join(f"{key:<12} {value}" for key, value in x.items()))
 
 
 def conservation_command(run: Path, file: Path | None = None, plot: Path | None = None, json: bool = False):
@@ -163,7 +163,7 @@ def conservation_command(run: Path, file: Path | None = None, plot: Path | None 
     report = conservation_of_run(run, file)
     if plot is not None:
         report.plot(plot)
-    _print(report.summary(), json, lambda _: str(report))
+    show(report.summary(), json, lambda _: str(report))
 
 
 def audit_command(
@@ -191,7 +191,7 @@ def audit_command(
     from lieham.cli.learning import audited
 
     made = audited(target, group, kind, n_bodies, count, length, seed)
-    _print(made.as_dict(), json, lambda _: str(made))
+    show(made.as_dict(), json, lambda _: str(made))
     return 0 if made.sound else 1
 
 
@@ -206,15 +206,13 @@ def describe(file: Path, masses: str = "", json: bool = False):
     from lieham.data import describe as describe_data
     from lieham.data import format_description, read
 
-    _print(describe_data(read(file, masses=masses)), json, format_description)
+    show(describe_data(read(file, masses=masses)), json, format_description)
 
 
-def _print(figures: dict, json: bool, text) -> None:
-    shown = json_format.dumps(figures, indent=2) if json else text(figures)
-    print(shown, file=sys.stdout)
-
-
-_FUNCTIONS = (demo, generate, train, forecast_command, conservation_command, audit_command, describe)
+_FUNCTIONS = (
+    *(demo, generate, train, train_digits, train_qm9, forecast_command, conservation_command, audit_command),
+    *(evaluate, describe),
+)
 
 SWITCHES = {f"--{name}" for f in _FUNCTIONS for name, kind in f.__annotations__.items() if kind == "bool"}
 """Options that may stand without `true`."""
@@ -222,9 +220,15 @@ SWITCHES = {f"--{name}" for f in _FUNCTIONS for name, kind in f.__annotations__.
 COMMANDS = {
     "demo": demo,
     "generate": generate,
-    "train": train,
+    "train": {
+        "_help": "Learn from trajectories (meant where none of these is named), from digits, or from molecules.",
+        "trajectories": train,
+        "digits": train_digits,
+        "qm9": train_qm9,
+    },
     "forecast": forecast_command,
     "conservation": conservation_command,
     "audit": audit_command,
+    "evaluate": evaluate,
     "data": {"_help": "Look into a file of trajectories.", "describe": describe},
 }

@@ -16,7 +16,7 @@ from lieham.drift import Conservation, conservation
 from lieham.errors import FileError, InputError, check_choice, expected
 from lieham.forecasting import Forecast, forecast
 from lieham.integrate import make_integrator
-from lieham.models import MODELS, LieConvModel, load_model
+from lieham.models import MODELS, CloudModel, LieConvModel, load_model
 from lieham.training import History, RunFolder, fit
 
 
@@ -39,9 +39,20 @@ def start_run(run: Path, data: Path | None, model: ModelConfig, train: TrainConf
 def resume_run(run: Path, data: Path | None) -> History:
     """Continue an interrupted run with its own settings."""
     settings = RunFolder(run).config()
+    if (kind := settings["data"].get("data")) in ("digits", "qm9"):
+        raise InputError(f"run must hold a Hamiltonian, got {run}: `lieham train {kind} --resume true` goes on")
     dataset = _data_of(run, data)[1]
     model = build_model(changed(ModelConfig(), settings["model"]))
     return fit(model, dataset, config=changed(TrainConfig(), settings["train"]), run=run, resume=True)
+
+
+def load_hamiltonian(run: Path) -> LieConvModel:
+    """The model of a run; InputError naming the command for one of images or molecules."""
+    model = load_model(run)
+    if isinstance(model, CloudModel):
+        kind = type(model).__name__
+        raise InputError(f"run must hold a Hamiltonian, got {run} with {kind}: use `lieham evaluate {run}`")
+    return model
 
 
 def _data_of(run: Path, data: Path | None) -> tuple[Path, Dataset]:
@@ -69,7 +80,7 @@ def forecast_run(
     check_choice("split", split, ("train", "val", "test"))
     if count < 1:
         raise expected("count", "at least 1", count)
-    model = load_model(run)
+    model = load_hamiltonian(run)
     path, dataset = _data_of(run, data)
     initial = getattr(dataset, split)
     if initial is None:
@@ -82,10 +93,10 @@ def forecast_run(
 
 def conservation_of_run(run: Path, file: Path | None) -> Conservation:
     """The conservation report of a forecast on disk."""
+    model = load_hamiltonian(run)
     path = file or run / "forecast.h5"
     if not path.exists():
         raise FileError(f"file must be a forecast, got {path}, which does not exist: run `lieham forecast {run}` first")
-    model = load_model(run)
     trajectory, attributes = read_forecast(path)
     integrator = make_integrator(attributes["method"])
     return conservation(Forecast(trajectory, model, integrator, attributes))
@@ -95,7 +106,7 @@ def audited(target: str, group: str | None, kind: str, n_bodies: int, count: int
     """The audit of a trained model, or of a callable that is named as module:callable."""
     settings = {"n_bodies": n_bodies, "count": count, "seed": seed}
     if ":" not in target or Path(target).exists():
-        return audit(load_model(Path(target)), group, **settings)
+        return audit(load_hamiltonian(Path(target)), group, **settings)
     module, _, name = target.partition(":")
     sys.path.insert(0, "")
     try:

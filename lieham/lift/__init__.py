@@ -20,8 +20,8 @@ LIFTS: dict[str, type[Lift]] = {lift.kind: lift for lift in (PointLift, CosetLif
 def make_lift(lift: str | Lift | dict | None, group: Group, **settings: object) -> Lift:
     """The lift of this name for `group`; None or "" is PointLift or CosetLift, whichever the group allows.
 
-    `settings` are those of the lift: radius, fill, bases, samples. A Lift is copied, a dict is
-    `Lift.settings` of an earlier one.
+    `settings` are those of the lift: radius, fill, bases, samples. A Lift is copied, a dict holds settings, and the
+    name as `kind`, like `Lift.settings`.
     Raises InputError for an unknown name, a lift that is not of `group`, and settings that the lift does not have.
     """
     if isinstance(lift, Lift):
@@ -31,7 +31,7 @@ def make_lift(lift: str | Lift | dict | None, group: Group, **settings: object) 
             raise InputError(f"lift must be one of {group}, got {lift}")
         return copy.deepcopy(lift)
     if isinstance(lift, dict):
-        settings, lift = {k: v for k, v in lift.items() if k != "kind"}, lift["kind"]
+        settings, lift = {k: v for k, v in lift.items() if k != "kind"}, lift.get("kind")
     kind = check_choice("lift", lift or ("point" if group.acts_freely else "coset"), tuple(LIFTS))
     try:
         return LIFTS[kind](group, **settings)

@@ -142,12 +142,16 @@ class RunFolder:
 
     def create(self, model: LieConvModel, config: TrainConfig | CloudTrainConfig, data: Dataset | CloudDataset):
         """Make the folder; FileError when a run is there already."""
-        if self.path.is_file() or any((self.path / name).exists() for name in self.FILES):
-            what = "is a file: " if self.path.is_file() else "holds a run: resume it, or "
-            raise FileError(f"run must be a new folder, got {self.path}, which {what}take another name")
+        self.must_be_new()
         content = {"model": settings_of(model), "train": asdict(config), "data": _plain(data.attributes)}
         with replacing(self.path / "config.yaml") as temporary:
             temporary.write_text(yaml.safe_dump(content, sort_keys=False))
+
+    def must_be_new(self) -> None:
+        """FileError when a run, or a file, is there already."""
+        if self.path.is_file() or any((self.path / name).exists() for name in self.FILES):
+            what = "is a file: " if self.path.is_file() else "holds a run: resume it, or "
+            raise FileError(f"run must be a new folder, got {self.path}, which {what}take another name")
 
     def config(self) -> dict:
         """The content of config.yaml: the settings under `model`, `train` and `data`."""
@@ -187,6 +191,8 @@ class RunFolder:
 
 
 def _plain(attributes: dict) -> dict:
-    return {
-        key: value if isinstance(value, (bool, int, float, str)) else str(value) for key, value in attributes.items()
-    }
+    return {key: [*map(_value, x)] if isinstance(x, (list, tuple)) else _value(x) for key, x in attributes.items()}
+
+
+def _value(x: object) -> bool | int | float | str:
+    return x if isinstance(x, (bool, int, float, str)) else str(x)
