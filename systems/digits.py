@@ -124,7 +124,7 @@ def _read_amat(path: Path, least: int, rows: int | None) -> tuple[Images, Labels
     return _checked(table, path, scale=1)
 
 
-def _checked(table: np.ndarray, path: Path, scale: float) -> tuple[Images, Labels]:
+def _checked(table: np.ndarray, path: Path, scale: int) -> tuple[Images, Labels]:
     """Images and labels of a table with one digit a row, its label last."""
     if table.shape[1] != SIZE**2 + 1:
         raise InputError(f"{path} must hold {SIZE**2} intensities and a label in a row, got {table.shape[1]} numbers")
