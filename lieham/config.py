@@ -186,6 +186,8 @@ class CloudTrainConfig:
         evaluate_every: steps between validations; a run folder is given a checkpoint at each.
         patience: validations without improvement after which training ends; 0 for never.
         seed: of the batches, of the neighbours and of the augmentation.
+        redraw: draw random neighbours and sampled elements anew before each step, as the paper does; where the draw is
+            shared by a batch, the batch's statistics follow it, so False suits small neighbourhoods.
         products: bfloat16 for matrix products in that precision (torch.autocast), on a GPU; empty for never.
         device: cpu, cuda, ...; empty for the model's own.
         tensorboard: also write TensorBoard events into the run folder (extra `tensorboard`).
@@ -199,6 +201,7 @@ class CloudTrainConfig:
     evaluate_every: int = 100
     patience: int = 0
     seed: int = 0
+    redraw: bool = True
     products: str = ""
     device: str = ""
     tensorboard: bool = False
