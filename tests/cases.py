@@ -89,7 +89,8 @@ CLOUD_MODELS = {
 
 CLOUD_SAMPLED = {
     **{f"{group}, sampled": (group, {"lift": "sampled"}) for group in ("SE(2)", "SO(3)", "SE(3)")},
-    **{f"{group}, sampled, in balls": (group, _NEAR | {"lift": "sampled", "keep": 0.5}) for group in ("SE(2)", "SE(3)")},
+    **{f"{group}, sampled, in balls": (group, _NEAR | {"lift": "sampled"}) for group in ("SE(2)", "SE(3)")},
+    "SE(2), sampled, few are left": ("SE(2)", _NEAR | {"lift": "sampled", "keep": 0.5}),
 }
 """Those whose symmetry holds on average alone."""
 
@@ -164,7 +165,8 @@ def make_cloud_model(name: str, dtype: torch.dtype = torch.float64, **settings) 
     group, own = (CLOUD_MODELS | CLOUD_SAMPLED)[name]
     dim = make_group(group).space_dim
     kind = LieConvClassifier if dim == 2 else LieConvRegressor
-    model = randomise(kind(group, 2, width=16, blocks=2, kernel_dim=4, dtype=dtype, **own | settings), seed=3)
+    sizes = {"width": 16, "blocks": 2, "kernel_dim": 4}
+    model = randomise(kind(group, 2, dtype=dtype, **sizes | own | settings), seed=3, scale=0.4)
     model.calibrate(clouds(dim, k=8, seed=7, dtype=dtype))
     generator = torch.Generator().manual_seed(4)
     for norm in (part for part in model.modules() if isinstance(part, MaskedBatchNorm)):
