@@ -55,7 +55,6 @@ class CloudModelConfig:
     """What fixes the architecture of a classifier or a regressor.
 
     Args:
-        group: the symmetry declared, such as SE(2), T(3), SO(2), R*SO(2), Trivial(2).
         width: channels before the first block; convolutions run on a quarter of them.
         blocks: number of LieConv blocks.
         block: paper or gated.
@@ -67,13 +66,12 @@ class CloudModelConfig:
         alpha: weight of a distance along the group against that across its orbits.
         growth: channels after all blocks over those before.
         norm: batch normalisation.
-        mean: mean over the points in place of the sum.
+        mean: mean over the points in place of the sum; by default the sum where the target adds up over the points.
         kernel_dim: outputs of a kernel.
         seed: of the initial weights.
         dtype: of the weights, float32 or float64.
     """
 
-    group: str
     width: int = 32
     blocks: int = 4
     block: str = "paper"
@@ -85,7 +83,7 @@ class CloudModelConfig:
     alpha: float = 0.5
     growth: float = 1.0
     norm: bool = True
-    mean: bool = True
+    mean: bool | None = None
     kernel_dim: int = 16
     seed: int = 0
     dtype: str = "float32"
@@ -215,7 +213,7 @@ class CloudTrainConfig:
         _check_adam(self)
 
 
-Config = TypeVar("Config", "ModelConfig", "CloudModelConfig", "TrainConfig", "CloudTrainConfig")
+Config = TypeVar("Config", "ModelConfig", "TrainConfig", "CloudTrainConfig")
 
 
 def changed(config: Config, settings: dict) -> Config:
@@ -238,3 +236,10 @@ def _check_adam(config: TrainConfig | CloudTrainConfig) -> None:
             raise expected(name, "positive", getattr(config, name))
     if not 0 <= config.ema < 1:
         raise expected("ema", "in [0, 1)", config.ema)
+
+
+DIGITS_MODEL = CloudModelConfig(64, 3, most=32, fill=0.04, keep=0.05, growth=4.0, kernel_dim=8)
+DIGITS_TRAIN = CloudTrainConfig(steps=800, lr=1e-2, redraw=False)
+QM9_MODEL = CloudModelConfig(128, 3)
+QM9_TRAIN = CloudTrainConfig(steps=800, batch=64, lr=1e-2)
+"""What `lieham train digits` and `lieham train qm9` do unless told otherwise."""
