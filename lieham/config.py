@@ -184,6 +184,8 @@ class CloudTrainConfig:
         evaluate_every: steps between validations; a run folder is given a checkpoint at each.
         patience: validations without improvement after which training ends; 0 for never.
         seed: of the batches, of the neighbours and of the augmentation.
+        redraw: draw random neighbours and sampled elements anew before each step, as the paper does; where the draw is
+            shared by a batch, the batch's statistics follow it, so False suits small neighbourhoods.
         products: bfloat16 for matrix products in that precision (torch.autocast), on a GPU; empty for never.
         device: cpu, cuda, ...; empty for the model's own.
         tensorboard: also write TensorBoard events into the run folder (extra `tensorboard`).
@@ -197,6 +199,7 @@ class CloudTrainConfig:
     evaluate_every: int = 100
     patience: int = 0
     seed: int = 0
+    redraw: bool = True
     products: str = ""
     device: str = ""
     tensorboard: bool = False
@@ -235,8 +238,8 @@ def _check_adam(config: TrainConfig | CloudTrainConfig) -> None:
         raise expected("ema", "in [0, 1)", config.ema)
 
 
-DIGITS_MODEL = CloudModelConfig(64, 3, most=21, fill=0.03, keep=0.05, growth=4.0, kernel_dim=8)
-DIGITS_TRAIN = CloudTrainConfig(steps=400, lr=1e-2)
-QM9_MODEL = CloudModelConfig(64, 3)
-QM9_TRAIN = CloudTrainConfig()
+DIGITS_MODEL = CloudModelConfig(64, 3, most=32, fill=0.04, keep=0.05, growth=4.0, kernel_dim=8)
+DIGITS_TRAIN = CloudTrainConfig(steps=800, lr=1e-2, redraw=False)
+QM9_MODEL = CloudModelConfig(128, 3)
+QM9_TRAIN = CloudTrainConfig(steps=800, batch=64, lr=1e-2)
 """What `lieham train digits` and `lieham train qm9` do unless told otherwise."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import torch
 
+from lieham.data import PointClouds
 from lieham.groups import CustomGroup, Group, Translation, Trivial, make_group
 from lieham.integrate import INTEGRATORS as METHODS
 from lieham.integrate import make_integrator
-from lieham.models import HLieConv
+from lieham.models import CloudModel, HLieConv, LieConvClassifier, LieConvRegressor
+from lieham.nn import MaskedBatchNorm
 from lieham.noether import contains
 from lieham.state import Bodies, Trajectory
 from systems import Bending, Coulomb, Gravity, LennardJones, Morse, Planets, Springs, Yukawa
@@ -68,6 +70,30 @@ MODELS = {
 SAMPLED = {f"{group} sampled": (group, {"lift": "sampled"}) for group in ("SE(2)", "SO(3)", "SE(3)", "SE(2)xT(1)")}
 """Models whose symmetry holds on average alone."""
 
+_FREE = ("Trivial(2)", "T(2)", "T(1)xTrivial(1)", "SO(2)", "R*SO(2)", "R*(2)", "T(3)", "Trivial(3)")
+_NEAR = {"most": 4, "fill": 0.6}
+CLOUD_MODELS = {
+    **{f"{group}, all pairs": (group, {}) for group in (*_FREE, "SE(2)", "SO(3)", "SE(3)")},
+    **{f"{group}, in balls": (group, _NEAR | {"keep": 0.5}) for group in (*_FREE, "SE(2)", "SO(3)", "SE(3)")},
+    **{f"{group}, nearest": (group, {"most": 4, "nearest": True}) for group in ("T(2)", "SO(2)", "R*SO(2)", "SE(3)")},
+    "SO(2), in balls, along the group": ("SO(2)", _NEAR | {"alpha": 1.0}),
+    "SE(2), in balls, wider and wider": ("SE(2)", _NEAR | {"growth": 2.0, "keep": 0.4}),
+    "T(3), nearest, without a norm": ("T(3)", {"most": 4, "nearest": True, "keep": 0.5, "norm": False}),
+    "SE(3), a sum": ("SE(3)", {"mean": False}),
+    "T(3), in balls, a sum": ("T(3)", _NEAR | {"keep": 0.5, "mean": False}),
+    "T(2), in balls, gated": ("T(2)", _NEAR | {"block": "gated", "keep": 0.5, "growth": 2.0}),
+    "SE(3), gated, without a norm": ("SE(3)", {"block": "gated", "norm": False}),
+    **{f"{group}, edges": (group, {"lift": "edge"}) for group in ("SE(2)", "SE(3)")},
+}
+"""Classifiers (in the plane) and regressors (in space) of every group with an exact lift, over all pairs and not."""
+
+CLOUD_SAMPLED = {
+    **{f"{group}, sampled": (group, {"lift": "sampled"}) for group in ("SE(2)", "SO(3)", "SE(3)")},
+    **{f"{group}, sampled, in balls": (group, _NEAR | {"lift": "sampled"}) for group in ("SE(2)", "SE(3)")},
+    "SE(2), sampled, few are left": ("SE(2)", _NEAR | {"lift": "sampled", "keep": 0.5}),
+}
+"""Those whose symmetry holds on average alone."""
+
 SYSTEMS = {
     "springs 2-D": Springs(6, 2),
     "springs 3-D": Springs(6, 3),
@@ -121,3 +147,29 @@ def cloud(dim: int, n: int = 5, batch: int = 3, seed: int = 0, dtype: torch.dtyp
     mass = 1 + 2 * torch.rand(batch, n, generator=generator, dtype=torch.float64).to(dtype)
     features = torch.randn(batch, n, 2, generator=generator, dtype=torch.float64).to(dtype)
     return q, p, Bodies.of(mass, features)
+
+
+def clouds(dim: int, k: int = 4, n: int = 9, seed: int = 0, dtype: torch.dtype = torch.float64) -> PointClouds:
+    """Ragged clouds of n, n − 2, n, n − 2, ... points with two features, and a class or, in space, a number of each."""
+    generator = torch.Generator().manual_seed(seed)
+    points = torch.randn(k, n, dim, generator=generator, dtype=torch.float64).to(dtype)
+    features = torch.randn(k, n, 2, generator=generator, dtype=torch.float64).to(dtype)
+    mask = torch.arange(n) < n - 2 * (torch.arange(k) % 2)[:, None]
+    targets = torch.arange(k) % 3 if dim == 2 else torch.randn(k, generator=generator, dtype=torch.float64).to(dtype)
+    return PointClouds.of(points, features, targets, mask)
+
+
+def make_cloud_model(name: str, dtype: torch.dtype = torch.float64, **settings) -> CloudModel:
+    """The model of that name in CLOUD_MODELS or CLOUD_SAMPLED, in eval, calibrated on `clouds`: random weights, and
+    norms that have seen other clouds."""
+    group, own = (CLOUD_MODELS | CLOUD_SAMPLED)[name]
+    dim = make_group(group).space_dim
+    kind = LieConvClassifier if dim == 2 else LieConvRegressor
+    sizes = {"width": 16, "blocks": 2, "kernel_dim": 4}
+    model = randomise(kind(group, 2, dtype=dtype, **sizes | own | settings), seed=3, scale=0.4)
+    model.calibrate(clouds(dim, k=8, seed=7, dtype=dtype))
+    generator = torch.Generator().manual_seed(4)
+    for norm in (part for part in model.modules() if isinstance(part, MaskedBatchNorm)):
+        mean, variance = torch.rand(2, len(norm.mean), generator=generator, dtype=torch.float64)
+        norm.mean.copy_(2 * mean - 1), norm.variance.copy_(0.5 + variance)
+    return model.eval()

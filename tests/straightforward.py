@@ -9,9 +9,13 @@ import torch
 from torch.nn.functional import silu
 from torchdiffeq import odeint
 
+from lieham.lift import NearPairs
 from lieham.models.hamiltonian_lieconv import LieConvPotential
 from lieham.nn import LieConv
 from lieham.state import Bodies, Trajectory
+
+NearConvolution = Callable[[LieConv, NearPairs, torch.Tensor, torch.Tensor], torch.Tensor]
+"""A layer, the chosen pairs, its kernel's outputs (t, K, k) or (b, t, K, k), and values (b, m, c) to (b, t, c)."""
 
 Convolution = Callable[[LieConv, torch.Tensor, torch.Tensor], torch.Tensor]
 """A layer, its kernel's outputs (b, n, n, k) and values (b, n, c) to (b, n, c)."""
@@ -43,6 +47,29 @@ def potential(model: LieConvPotential, q: torch.Tensor, bodies: Bodies, convolve
         kernel = (net.skip(a) + net.wide(a) + net.mlp(a)) * (real[:, :, None] * real[:, None, :])[..., None]
         values = values + block.outward(silu(convolve(block.conv, kernel, silu(block.inward(silu(values))))))
     return model.energy * (network.readout(values)[..., 0] * real).sum(-1)
+
+
+def _each(pairs: NearPairs, kernel: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Weight (b, t, K), kernel (b, t, K, k) and the neighbours' values (b, t, K, c), each cloud with its own."""
+    b = len(values)
+    weight, kernel, index = (x.expand(b, *x.shape[-d:]) for x, d in ((pairs.weight, 2), (kernel, 3), (pairs.index, 2)))
+    place = index.flatten(1)[..., None].expand(-1, -1, values.shape[-1])
+    return weight, kernel, values.gather(1, place).unflatten(1, index.shape[1:])
+
+
+def near_literal(conv: LieConv, pairs: NearPairs, kernel: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """h_i = (1/K_i) Σ_j K(a_ij) f_j over the neighbours j of i, with a matrix (c_in, c_out) for each pair."""
+    weight, kernel, near = _each(pairs, kernel, values)
+    W = conv.linear.weight.unflatten(0, (conv.kernel_dim, -1))
+    matrices = torch.einsum("bijk,koc->bijoc", kernel, W)
+    return torch.einsum("bij,bijoc,bijc->bio", weight, matrices, near) + conv.bias
+
+
+def near_gathered(conv: LieConv, pairs: NearPairs, kernel: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """The same by the PointConv trick as the paper has it, the neighbours gathered cloud by cloud."""
+    weight, kernel, near = _each(pairs, kernel, values)
+    W = conv.linear.weight.unflatten(0, (conv.kernel_dim, -1)).permute(1, 2, 0).flatten(1)
+    return (near.mT @ (kernel * weight[..., None])).flatten(-2) @ W.T + conv.bias
 
 
 def loss(model, windows: Trajectory, scale_q, scale_p, convolve: Convolution) -> torch.Tensor:

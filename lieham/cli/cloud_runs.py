@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,12 +14,11 @@ from lieham.config import CloudModelConfig, CloudTrainConfig, changed
 from lieham.data import CloudDataset
 from lieham.errors import InputError, check_choice, expected
 from lieham.files import must_exist, write_json
-from lieham.groups import make_group
-from lieham.models import MODELS, CloudModel, LieConvClassifier, LieConvRegressor, load_model
+from lieham.models import MODELS, CloudModel, load_model, model_for
 from lieham.scoring import predict
 from lieham.training import RunFolder, fit
 from lieham.typing import Tensor
-from systems.digits import CLASSES, digits, rotmnist
+from systems.digits import digits, rotmnist
 from systems.molecules import molecules
 
 KINDS = ("digits", "qm9")
@@ -33,7 +32,8 @@ def start_run(
     if "folder" in settings:
         settings = settings | {"folder": str(Path(settings["folder"]).resolve())}
     data = dataset(settings | {"dtype": model.dtype})
-    return _trained(build_model(model, group, data), data, train, run, resume=False)
+    split_of(data, "train")
+    return _trained(model_for(data, group, model), data, train, run, resume=False)
 
 
 def resume_run(run: Path, kind: str) -> dict[str, object]:
@@ -80,21 +80,6 @@ def dataset(settings: dict) -> CloudDataset:
     else:
         data = digits(**common, seed=settings["seed"], **angles)
     return replace(data, attributes=data.attributes | settings)
-
-
-def build_model(config: CloudModelConfig, group: str, data: CloudDataset) -> CloudModel:
-    """The classifier or regressor that a config describes. InputError for a group of another space."""
-    declared, dim = make_group(group), split_of(data, "train").dim
-    if declared.space_dim != dim:
-        raise InputError(f"group must act on {dim} dimensions like the data, got {declared}")
-    settings = asdict(config) | {"dtype": getattr(torch, config.dtype)}
-    if config.mean is None:
-        settings["mean"] = not data.attributes.get("extensive", False)
-    if data.train.targets.is_floating_point():
-        return LieConvRegressor(group, data.n_features, **settings)
-    if not config.lift and declared.acts_freely:
-        settings["lift"] = {"kind": "point", "bases": 0}
-    return LieConvClassifier(group, data.n_features, CLASSES, **settings)
 
 
 def _config(run: Path) -> dict[str, dict]:

@@ -1,5 +1,6 @@
 """Models: Hamiltonians, classifiers and regressors that hold a network."""
 
+from lieham.models.choice import model_for
 from lieham.models.hamiltonian_lieconv import HLieConv, LieConvPotential
 from lieham.models.heads import CloudModel, LieConvClassifier, LieConvRegressor
 from lieham.models.io import MODELS, LieConvModel, load_model, load_weights, save_model
@@ -16,5 +17,6 @@ __all__ = [
     "VectorPotentialLieConv",
     "load_model",
     "load_weights",
+    "model_for",
     "save_model",
 ]

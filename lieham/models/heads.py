@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 import torch
 from torch import nn
@@ -166,8 +165,6 @@ class CloudModel(nn.Module, ABC):
 class LieConvClassifier(CloudModel):
     """Scores of `classes` for every cloud; loss: cross-entropy. Settings as in `CloudModel`."""
 
-    kind: ClassVar[str] = "classes"
-
     def __init__(self, group: str | Group, features: int = 1, classes: int = 10, **settings):
         if classes < 2:
             raise expected("classes", "at least 2", classes)
@@ -190,37 +187,49 @@ class LieConvClassifier(CloudModel):
 
 
 class LieConvRegressor(CloudModel):
-    """A number for every cloud, y = median + MAD · output, both of the training targets; loss: |ŷ − y|/MAD.
+    """A number for every cloud, ŷ = s·f̄ + median + MAD · output; loss: |ŷ − y|/MAD.
 
-    MAD is the mean absolute deviation from the median. `mean=False` sums over the points, for extensive targets.
+    f̄ are the features summed over the points, or their mean with `mean`, and s is what least squares makes of the
+    training targets with them: for molecules, the energies of atoms. Median and MAD, the mean absolute deviation from
+    it, are those of what is left, so the network begins from the linear model. `mean=False` is for extensive targets.
     Settings as in `CloudModel`.
     """
 
-    kind: ClassVar[str] = "numbers"
     outputs = 1
+    slope: Tensor
     median: Tensor
     mad: Tensor
 
     def __init__(self, group: str | Group, features: int = 1, **settings):
         super().__init__(group, features, **settings)
-        weight = next(self.parameters())
-        self.register_buffer("median", weight.new_zeros(()).double())
-        self.register_buffer("mad", weight.new_ones(()).double())
+        for name, size in (("slope", (features,)), ("median", ()), ("mad", ())):
+            self.register_buffer(name, torch.zeros(size, dtype=torch.float64, device=self.length.device))
+        self.mad.fill_(1.0)
+
+    def _pooled(self, clouds: PointClouds) -> Float[Tensor, "k c"]:
+        total = clouds.features.double().sum(-2)
+        return total / clouds.mask.sum(-1, keepdim=True) if self.network.mean else total
 
     def _measure(self, data: PointClouds) -> None:
-        targets = data.targets.to(self.median.dtype)
-        self.median.copy_(targets.median())
-        deviation = (targets - self.median).abs().mean()
+        pooled, targets = self._pooled(data), data.targets.double()
+        inverse = torch.linalg.pinv(pooled - pooled.mean(0), rtol=1e-6)
+        self.slope.copy_(inverse @ (targets - targets.mean()))
+        left = targets - pooled @ self.slope.double()
+        self.median.copy_(left.median())
+        deviation = (left - left.median()).abs().mean()
         self.mad.copy_(torch.where(deviation > 0, deviation, torch.ones_like(deviation)))
 
     def _check_targets(self, targets: Tensor) -> None:
         if not targets.is_floating_point():
             raise expected("targets", "floating numbers", f"{targets.dtype}")
 
+    def _linear(self, clouds: PointClouds) -> Float[Tensor, " k"]:
+        return self._pooled(clouds) @ self.slope.double() + self.median.double()
+
     def loss(self, clouds: PointClouds) -> Tensor:
-        wanted = ((clouds.targets - self.median) / self.mad).to(self.bias.dtype)
-        return (self(clouds)[..., 0] - wanted).abs().mean()
+        wanted = (clouds.targets.double() - self._linear(clouds)) / self.mad
+        return (self(clouds)[..., 0] - wanted.to(self.bias.dtype)).abs().mean()
 
     def predict(self, clouds: PointClouds) -> Float[Tensor, " k"]:
         """ŷ, in the units of the training targets."""
-        return self.median + self.mad * self(clouds)[..., 0].to(self.median.dtype)
+        return self._linear(clouds) + self.mad.double() * self(clouds)[..., 0].double()

@@ -13,6 +13,10 @@ from lieham.lift.near import gathered
 from lieham.nn.subsample import JITTER, farthest_first, uniform
 from lieham.typing import Bool, Float, Int, Tensor
 
+BOUND = 10.0
+"""Deviations that a function may be seen off its mean: a narrow one, of a radius, may be 0 in thousands of pairs and 1
+in the next, which would be 10⁴ of them."""
+
 
 @dataclass(frozen=True)
 class Neighbours:
@@ -90,7 +94,7 @@ class Neighbourhoods(Drawn, nn.Module):
             (getattr(pairs, name) - getattr(self, f"{name}_mean")[k]) / getattr(self, f"{name}_deviation")[k]
             for name in ("coordinates", "embedding")
         )
-        return replace(pairs, coordinates=coordinates, embedding=embedding)
+        return replace(pairs, coordinates=coordinates, embedding=embedding.clamp(-BOUND, BOUND))
 
     def _pairs(self, lift: Lift, points: Tensor, mask: Tensor) -> list[NearPairs]:
         if points.shape[-1] != lift.group.space_dim:
@@ -131,7 +135,8 @@ class Neighbourhoods(Drawn, nn.Module):
                 seen = getattr(pairs, name)[pairs.weight > 0]
                 deviation, mean = torch.std_mean(seen, 0, correction=0)
                 getattr(self, f"{name}_mean")[k] = mean
-                getattr(self, f"{name}_deviation")[k] = torch.where(deviation > 0, deviation, torch.ones_like(mean))
+                varies = deviation > torch.finfo(mean.dtype).eps ** 0.5 * mean.abs()  # not by round-off alone
+                getattr(self, f"{name}_deviation")[k] = torch.where(varies, deviation, torch.ones_like(mean))
 
     @torch.no_grad()
     def _ordered(self, lift: Lift, elements: Tensor, mask: Tensor) -> _Ordered:
@@ -148,13 +153,14 @@ class Neighbourhoods(Drawn, nn.Module):
         whole, kept = real.sum(-1), self.settings.keep ** (1 / self.blocks)
         sizes = [(whole * kept**k).ceil().clamp(min=1).long() for k in range(self.blocks + 1)]
         if self.settings.keep == 1:
-            order = (~real).long().argsort(-1, stable=True)
+            order = (~real).long().argsort(dim=-1, stable=True)
             sizes = [whole] * (self.blocks + 1)
         else:
             first = farthest_first(distance, real, int(sizes[1].max()))
             number = torch.arange(real.shape[-1], device=real.device)
             place = number + len(number) * (1 + (~real).long())
             order = place.scatter(-1, first, number[: first.shape[-1]].expand_as(first)).argsort(-1)
+        order = order[:, : int(whole.max())]
         rows = torch.arange(len(order), device=real.device)[:, None, None]
         return _Ordered(order, distance[rows, order[:, :, None], order[:, None]], sizes)
 

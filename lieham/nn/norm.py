@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn.functional import batch_norm
 
 from lieham.typing import Bool, Float, Tensor
 
 
 class MaskedBatchNorm(nn.Module):
-    """(x − μ)/√(σ² + ε) γ + β, channel by channel, μ and σ² over the real points of a batch: (*batch, n, c) → same.
+    """(x − μ)/√(σ² + ε) γ + β, channel by channel, μ and σ² over the real points of a batch: (*batch, n, c) → same,
+    and 0 where a point is padding.
 
     In eval μ and σ² are the running averages of training, so a cloud's output does not depend on its batch mates
     (Ioffe and Szegedy 2015, arXiv 1502.03167).
@@ -26,18 +28,13 @@ class MaskedBatchNorm(nn.Module):
         self.register_buffer("variance", torch.ones(channels))
 
     def forward(self, x: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*#batch n"]) -> Tensor:
-        mean, variance = self._measured(x, mask) if self.training else (self.mean, self.variance)
-        scale = self.weight * (variance + self.epsilon).rsqrt()
-        return x * scale + (self.bias - mean * scale)
+        if bool(mask.all()):
+            return self._normed(x.flatten(0, -2)).view_as(x)
+        real = mask.expand(x.shape[:-1])
+        return torch.zeros_like(x).masked_scatter(real[..., None], self._normed(x[real]))
 
-    def _measured(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance of this batch; the running averages follow."""
-        real = mask[..., None].to(x.dtype).expand(*x.shape[:-1], 1)
-        count = real.sum()
-        over = tuple(range(x.ndim - 1))
-        mean = (x * real).sum(over) / count
-        variance = ((x - mean).square() * real).sum(over) / count
-        with torch.no_grad():
-            self.mean.lerp_(mean, self.momentum)
-            self.variance.lerp_(variance * (count / (count - 1).clamp(min=1)), self.momentum)
-        return mean, variance
+    def _normed(self, rows: Float[Tensor, "r c"]) -> Float[Tensor, "r c"]:
+        """Of real points alone; a single one has no variance, and is judged by the running averages."""
+        training = self.training and len(rows) > 1
+        affine = (self.weight, self.bias, training, self.momentum, self.epsilon)
+        return batch_norm(rows, self.mean, self.variance, *affine)

@@ -37,7 +37,7 @@ def uniform(number: Int[Tensor, "*shape"], seed: int | Int[Tensor, ""]) -> Float
 
     The finaliser of SplitMix64 (Steele, Lea, Flood 2014), in arithmetic that wraps around.
     """
-    z = number + (seed + 1) * -7046029254386353131
+    z = number + torch.as_tensor(seed + 1, device=number.device) * -7046029254386353131
     z = (z ^ _shifted(z, 30)) * -4658895280553007687
     z = (z ^ _shifted(z, 27)) * -7723592293110705685
     return _shifted(z ^ _shifted(z, 31), 11).double() * 2.0**-53

@@ -115,7 +115,7 @@ class Trainer:
     def _sampled_loss(self) -> Tensor:
         self._maybe_stop()
         for part in self.model.modules():
-            if isinstance(part, Drawn):
+            if self.task.redraws and isinstance(part, Drawn):
                 part.redraw(self.generator)
         device = next(self.model.parameters()).device.type
         with torch.autocast(device, torch.bfloat16) if self.config.products else nullcontext():

@@ -30,7 +30,7 @@ class CloudTask(Task):
         config: CloudTrainConfig,
         augment: Augmentation | None,
     ):
-        self.train, self.config, self.augment = train, config, augment
+        self.train, self.config, self.augment, self.redraws = train, config, augment, config.redraw
         self.judged = train[:FEW] if validation is None else validation
         model.calibrate(train)
         spread = train.targets.double()

@@ -18,6 +18,8 @@ class Task(ABC):
     stages: list[Stage]
     units: dict[str, Tensor]
     """Numbers that the data determine: a resumed run must find the same."""
+    redraws: bool = True
+    """What a model draws at random is drawn anew before each random batch."""
 
     @abstractmethod
     def __len__(self) -> int:

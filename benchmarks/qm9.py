@@ -1,0 +1,109 @@
+"""QM9: mean absolute error of HOMO and U0 against the number of training molecules, by group, at equal budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+from benchmarks.figures import over_seeds
+from benchmarks.sizes import Given
+from benchmarks.tables import markdown
+from lieham import fit
+from lieham.config import QM9_MODEL, QM9_TRAIN
+from lieham.models import model_for
+from lieham.scoring import scores
+from systems.molecules import molecules
+from systems.molecules_floors import linear_on_counts, mean_predictor
+
+MODELS = {
+    "Trivial": ("Trivial(3)", ""),
+    "T(3)": ("T(3)", ""),
+    "T(3) turned": ("T(3)", "rotations"),
+    "SE(3)": ("SE(3)", ""),
+}
+"""Group and augmentation; the lift of SE(3) is the exact one on distances."""
+
+FLOORS = {"median of training": mean_predictor, "linear on atom counts": linear_on_counts}
+
+
+@dataclass(frozen=True)
+class Size:
+    """Training molecules, targets, seeds, and the share of the steps."""
+
+    n_train: tuple[int, ...] = (1_000, 5_000, 10_000)
+    seeds: tuple[int, ...] = (0,)
+    targets: tuple[str, ...] = ("homo", "u0")
+    models: tuple[str, ...] = ("Trivial", "T(3)", "SE(3)")
+    share: float = 1.0
+    n_test: int = 10_000
+
+
+SIZES = {
+    "tiny": Size((100,), targets=("homo",), models=("SE(3)",), share=0.003, n_test=50),
+    "quick": Size((1_000,), targets=("homo",), share=0.2, n_test=2_000),
+    "full": Size(),
+}
+
+
+def run(given: Given) -> None:
+    """Train every group on every number of molecules; the test molecules are the same for all."""
+    size = given.size
+    names = [x for x in (*MODELS, *FLOORS) if x in given.only] or [*FLOORS, *size.models]
+    targets = [x for x in size.targets if x in given.only] or size.targets
+    for seed in given.seeds or size.seeds:
+        for target in targets:
+            for n in given.n_train or size.n_train:
+                for name in names:
+                    given.say(line(measure(given, name, target, n, seed)))
+
+
+def measure(given: Given, name: str, target: str, n_train: int, seed: int) -> dict:
+    """The test error of one model, from the file if it is there."""
+    own = {"model": name, "target": target, "n_train": n_train, "seed": seed}
+    training = replace(QM9_TRAIN, steps=max(1, round(QM9_TRAIN.steps * given.size.share)), seed=seed)
+    group, augment = MODELS.get(name, ("", ""))
+    config = replace(QM9_MODEL, seed=seed)
+    data = {"target": target, "n_train": n_train, "n_val": 1_000, "n_test": given.size.n_test, "augment": augment}
+    settings = own | {"benchmark": "qm9", "data": data}
+    settings |= {"network": [group, asdict(config)], "training": asdict(training)} if group else {}
+
+    def train_and_score() -> dict:
+        found = molecules(**data)
+        unit = found.attributes["unit"]
+        if not group:
+            return own | {"mae": FLOORS[name](found.train, found.test), "unit": unit, "seconds": 0.0, "parameters": 0}
+        model = model_for(found, group, config)
+        history = fit(model, found, config=training)
+        size = {"parameters": sum(p.numel() for p in model.parameters()), "unit": unit}
+        return own | size | {"mae": scores(model, found.test)["mae"], "seconds": history.seconds}
+
+    return given.records.once(settings, train_and_score)
+
+
+def line(result: dict) -> str:
+    """What is said after a run."""
+    return (
+        f"{result['target']}, {result['model']}, {result['n_train']} molecules, seed {result['seed']}: "
+        f"MAE {shown(result['mae'], result['unit'])}, {result['seconds']:.0f} s"
+    )
+
+
+def shown(mae: float, unit: str) -> str:
+    """In meV where the unit is eV."""
+    return f"{1000 * mae:.0f} meV" if unit == "eV" else f"{mae:.3g} {unit}"
+
+
+def table(results: Sequence[dict]) -> str:
+    """A row for each target and model, a column for each number of molecules: the median over seeds."""
+    sizes = sorted({x["n_train"] for x in results})
+    head = ["target", "model", "parameters", "seconds", *(f"{n:,}" for n in sizes)]
+    groups: dict[tuple, list[dict]] = {}
+    for x in results:
+        groups.setdefault((x["target"], x["model"]), []).append(x)
+    rows = []
+    for (target, model), runs in groups.items():
+        own = [[x["mae"] for x in runs if x["n_train"] == n] for n in sizes]
+        cells = [shown(over_seeds(v)["median"], runs[0]["unit"]) if v else "-" for v in own]
+        seconds = over_seeds([x["seconds"] for x in runs])["median"]
+        rows.append([target, model, f"{runs[0]['parameters']:,}", f"{seconds:.0f}", *cells])
+    return markdown(head, rows)

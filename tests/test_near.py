@@ -1,0 +1,154 @@
+"""Fast against slow on clouds: the convolution over neighbours, batch normalisation, and how large a tensor becomes."""
+
+from __future__ import annotations
+
+import pytest
+import straightforward
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from lieham.data import PointClouds
+from lieham.groups import make_group
+from lieham.lift import NearPairs, make_lift
+from lieham.models import LieConvClassifier
+from lieham.nn import LieConv, MaskedBatchNorm, Neighbourhoods, Neighbours
+from systems.images import as_clouds
+
+convolutions = pytest.mark.parametrize("convolve", [straightforward.near_literal, straightforward.near_gathered])
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=seeded(seed), dtype=torch.float64)
+
+
+def neighbours(most: int, keep: float, grid: bool, mask: torch.Tensor | None = None) -> tuple[LieConv, NearPairs]:
+    """A convolution of T(2) and its pairs, of three clouds of 12 points or of one grid."""
+    lift = make_lift(None, make_group("T(2)"))
+    x = normal(1 if grid else 3, 12, 2)
+    mask = torch.ones(x.shape[:-1], dtype=torch.bool) if mask is None else mask
+    near = Neighbourhoods(lift, 1, Neighbours(most, fill=0.8, keep=keep)).double()
+    near.settle(lift, x, mask)
+    conv = LieConv(5, 7, lift, kernel_dim=3).double()
+    with torch.no_grad():
+        for k, weight in enumerate(conv.parameters()):
+            weight.copy_(normal(*weight.shape, seed=k))
+    return conv, near(lift, x, mask)[0]
+
+
+@convolutions
+@pytest.mark.parametrize("keep", [1.0, 0.4])
+@pytest.mark.parametrize("most", [1, 5, 12])
+@pytest.mark.parametrize("grid", [True, False])
+def test_a_convolution_over_neighbours_equals_the_straightforward_one(grid, most, keep, convolve):
+    """Values, and the gradients of values, kernel and weights; of ragged clouds too."""
+    mask = None if grid else torch.arange(12) < torch.tensor([12, 7, 1])[:, None]
+    conv, pairs = neighbours(most, keep, grid, mask)
+    assert pairs.index.ndim == (2 if grid else 3)
+    values = normal(3, pairs.index.max() + 1 if grid else pairs.mask.shape[-1], 5, seed=9)
+    found = []
+    for f in (conv, lambda pairs, v, kernel: convolve(conv, pairs, kernel, v)):
+        v, kernel = values.clone().requires_grad_(), conv.kernel(pairs).detach().requires_grad_()
+        out = f(pairs, v, kernel)
+        given = [v, kernel, conv.linear.weight, conv.bias]
+        found.append([out, *torch.autograd.grad((out * out.detach().cos()).sum(), given)])
+    for fast, plain in zip(*found, strict=True):
+        torch.testing.assert_close(fast, plain, rtol=1e-12, atol=1e-12 * plain.abs().max().item())
+
+
+@pytest.mark.parametrize("grid", [True, False])
+def test_with_all_neighbours_it_is_the_dense_convolution_over_n(grid):
+    """A point with itself too, as Trivial's dense pairs have it; fewer neighbours are not all of them."""
+    lift = make_lift(None, make_group("Trivial(2)"))
+    conv = LieConv(5, 7, lift, kernel_dim=3).double()
+    x, values = normal(1 if grid else 3, 12, 2), normal(3, 12, 5, seed=9)
+    mask = torch.ones(x.shape[:-1], dtype=torch.bool)
+    dense = lift(x, mask)
+    want = conv(dense, values / 12, conv.kernel(dense))
+
+    def near(most: int) -> torch.Tensor:
+        pairs = Neighbourhoods(lift, 1, Neighbours(most)).double()(lift, x, mask)[0]
+        return conv(pairs, values, conv.kernel(pairs))
+
+    torch.testing.assert_close(near(50), want, rtol=1e-12, atol=1e-12)
+    assert (near(11) - want).abs().max() > 1e-3
+
+
+# Normalisation
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_masked_norm_is_torchs_on_the_real_points(training):
+    x, mask = normal(4, 6, 3), torch.rand(4, 6, generator=seeded(1)) < 0.6
+    own, theirs = MaskedBatchNorm(3).double().train(training), torch.nn.BatchNorm1d(3).double().train(training)
+    with torch.no_grad():
+        for k, (a, b) in enumerate(((own.weight, theirs.weight), (own.bias, theirs.bias))):
+            a.copy_(normal(3, seed=k)), b.copy_(a)
+        own.mean.copy_(normal(3, seed=5)), theirs.running_mean.copy_(own.mean)
+        own.variance.copy_(normal(3, seed=6).exp()), theirs.running_var.copy_(own.variance)
+    for _ in range(2):
+        torch.testing.assert_close(own(x, mask)[mask], theirs(x[mask]), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(own.mean, theirs.running_mean, rtol=1e-13, atol=1e-13)
+    torch.testing.assert_close(own.variance, theirs.running_var, rtol=1e-13, atol=1e-13)
+    garbage = torch.where(mask[..., None], x, torch.full_like(x, 1e9))
+    assert torch.equal(own(garbage, mask)[mask], own(x, mask)[mask])
+    everybody = torch.ones_like(mask)
+    assert (own(garbage, everybody)[mask] - own(x, mask)[mask]).abs().max() > 0.1 or not training
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_gradients_of_a_norm(training):
+    mask = torch.tensor([[True, True, False], [True, False, False]])
+    norm = MaskedBatchNorm(2).double().train(training)
+    weight = normal(2, 3, 2, seed=1)
+    x = normal(2, 3, 2).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: (norm(x, mask) * weight)[mask], x)
+    (slope,) = torch.autograd.grad((norm(x, mask) * weight).sum(), x)
+    assert not slope[~mask].any() and slope[mask].any()
+
+
+def test_a_mask_of_a_grid_serves_all_clouds():
+    x, mask = normal(4, 6, 3), torch.tensor([True] * 4 + [False] * 2)
+    a, b = (MaskedBatchNorm(3).double() for _ in range(2))
+    assert torch.equal(a(x, mask), b(x, mask.expand(4, -1))) and torch.equal(a.mean, b.mean)
+
+
+# Sizes
+
+
+class Largest(TorchDispatchMode):
+    """Remembers how many numbers the largest tensor had that an operation made."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        made = [x.numel() for x in tree_leaves(out) if isinstance(x, torch.Tensor)] if not func.is_view else []
+        self.numbers = max(self.numbers, *made, 0)
+        return out
+
+
+def largest(size: int, most: int, grid: bool, k: int = 2) -> int:
+    """The largest tensor of a training step on `k` images of size² points, their neighbourhoods found anew."""
+    x = as_clouds(torch.rand(k, size, size, generator=seeded()), torch.arange(k), size, crop=False)
+    model = LieConvClassifier("T(2)", 1, width=16, blocks=2, kernel_dim=4, most=most, keep=0.5 if most else 1.0)
+    model.calibrate(x)
+    x = x if grid else PointClouds.of(x.points.expand(k, -1, -1) + 0.1, x.features, x.targets)
+    if most:
+        model.network.near._grid = None
+    with Largest() as seen:
+        model.loss(x).backward()
+    return seen.numbers
+
+
+@pytest.mark.parametrize("grid", [True, False])
+def test_no_tensor_holds_channels_of_all_pairs(grid):
+    """Of a cloud of n points n² differences in two directions, from which neighbours are chosen; else no more than
+    n · most of the 62 functions that a kernel sees. All pairs have n² of those: the negative control."""
+    n, most, clouds = 24**2, 8, 1 if grid else 2
+    assert largest(24, most, grid) <= clouds * max(2 * n**2, 62 * n * most)
+    assert largest(24, 0, grid) >= clouds * 62 * n**2
