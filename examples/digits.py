@@ -14,14 +14,13 @@ from pathlib import Path
 import torch
 
 import lieham
+from lieham.config import DIGITS_MODEL, DIGITS_TRAIN
+from lieham.models import model_for
 from lieham.plotting import plot_confusion, plot_digits
 from lieham.scoring import confusion
 from systems.digits import digits
 from systems.digits_floors import nearest_neighbour_error
 from systems.images import as_images
-
-SETTINGS = {"blocks": 3, "most": 21, "fill": 0.03, "keep": 0.05, "growth": 4, "kernel_dim": 8}
-LIFT = {"kind": "point", "bases": 0}
 
 
 def moved(model: lieham.LieConvClassifier, clouds: lieham.PointClouds, degrees: float) -> float:
@@ -39,8 +38,8 @@ def main(folder: Path, n_train: int = 3500, n_test: int = 1000, width: int = 32,
 
     errors = {}
     for group in ("T(2)", "SO(2)"):
-        model = lieham.LieConvClassifier(group, width=width, lift=LIFT, dtype=torch.float64, **SETTINGS)
-        lieham.fit(model, upright, steps=steps, lr=0.01, evaluate_every=steps)
+        model = model_for(upright, group, replace(DIGITS_MODEL, width=width, dtype="float64"))
+        lieham.fit(model, upright, config=replace(DIGITS_TRAIN, steps=steps))
         for name, data in (("upright", upright), ("turned", turned)):
             errors[f"{group} {name}"] = lieham.scores(model, data.test)["error"]
         errors[f"{group} moves"] = moved(model, turned.test[:50], 37.0)

@@ -7,6 +7,7 @@ import json
 import math
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ from test_molecules import drawn, rows_of, write
 
 from lieham.cli import of_trajectories
 from lieham.cli.cloud_figures import figures_of
+from lieham.config import DIGITS_MODEL, DIGITS_TRAIN
 from lieham.data import CloudDataset, PointClouds
-from lieham.models import LieConvClassifier, load_model
+from lieham.models import LieConvClassifier, load_model, model_for
 from lieham.scoring import predict, scores
 from lieham.training import RunFolder, fit
 from systems import digits as digits_module
@@ -57,7 +59,7 @@ def files(tmp_path_factory) -> Path:
 COMMANDS = {
     "d": ["train", "digits", "--augment", *SIZES, *TINY],
     "m": ["train", "qm9", "--target", "u0", "--augment", *SIZES, *TINY],
-    "s": ["train", "digits", "--model.lift", "sampled", *SIZES, *TINY],
+    "s": ["train", "digits", "--model.lift", "sampled", "--train.redraw", "true", *SIZES, *TINY],
     "x": ["train", "qm9", "--group", "SE(3)", "--model.lift", "sampled", "--augment", *SIZES, *TINY],
 }
 FOLDERS = {"d": "rot", "m": "qm9", "s": "rot", "x": "qm9"}
@@ -123,10 +125,8 @@ def test_a_run_leaves_model_figures_and_pictures(name, place):
 
 def test_digits_are_those_of_fit_and_their_error_is_that_of_scores(place):
     data = rotmnist("rot", 12, 5, 6, augment="rotations")
-    model = LieConvClassifier(
-        *("SE(2)", 1), width=8, blocks=2, most=21, fill=0.03, keep=0.05, growth=4.0, kernel_dim=8
-    )
-    fit(model, data, steps=8, batch=6, lr=1e-2, evaluate_every=4)
+    model = model_for(data, "SE(2)", replace(DIGITS_MODEL, width=8, blocks=2))
+    fit(model, data, config=replace(DIGITS_TRAIN, steps=8, batch=6, evaluate_every=4))
     assert same_weights(model, load_model("d"))
     error = scores(model, data.test)["error"]
     figures = json.loads(Path("d/figures.json").read_text())
