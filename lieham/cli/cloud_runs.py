@@ -36,8 +36,8 @@ def start_run(
     return _trained(model_for(data, group, model), data, train, run, resume=False)
 
 
-def resume_run(run: Path, kind: str) -> dict[str, object]:
-    """Continue an interrupted run with its own settings."""
+def resume_run(run: Path, kind: str, folder: Path | None) -> dict[str, object]:
+    """Continue an interrupted run with its own settings, on its data, which may have moved to another folder."""
     config = _config(run)
     if (name := config["data"]["data"]) != kind:
         raise InputError(f"run must be one of {kind}, got {run}: `lieham train {name} --resume true` goes on with it")
@@ -45,7 +45,8 @@ def resume_run(run: Path, kind: str) -> dict[str, object]:
     settings["dtype"] = getattr(torch, settings["dtype"])
     model = MODELS[settings.pop("kind")](**settings)
     train = changed(CloudTrainConfig(), config["train"])
-    return _trained(model, dataset(config["data"]), train, run, resume=True)
+    moved = {} if folder is None else {"folder": str(folder)}
+    return _trained(model, dataset(config["data"] | moved), train, run, resume=True)
 
 
 def evaluate_run(run: Path, split: str, folder: Path | None, angles: tuple[float, float] | None) -> dict[str, object]:

@@ -38,7 +38,7 @@ def train_digits(
         seed: of the order and the angles of the 5,000 digits; --model.seed and --train.seed are of the rest.
         model: the architecture; its lift is by default coset, or point without bases where the group acts freely.
         train: how it is trained.
-        resume: continue the run in that folder, with the settings it was begun with.
+        resume: continue the run in that folder, with its own settings; --folder tells where its data are now.
         json: print the figures as JSON.
     """
     from lieham.cli.cloud_figures import table
@@ -47,7 +47,7 @@ def train_digits(
     settings = {"data": "digits", "folder": folder, "n_train": n_train, "n_val": n_val, "n_test": n_test}
     settings |= {"train_angles": angles, "test_angles": angles, "augment": _turns(augment), "seed": seed}
     settings = {name: x for name, x in settings.items() if x is not None}
-    figures = resume_run(run, "digits") if resume else start_run(run, settings, group, model, train)
+    figures = resume_run(run, "digits", folder) if resume else start_run(run, settings, group, model, train)
     show(figures, json, table)
 
 
@@ -80,7 +80,7 @@ def train_qm9(
         seed: of the split; 0 is the paper's. --model.seed and --train.seed are of the rest.
         model: the architecture.
         train: how it is trained.
-        resume: continue the run in that folder, with the settings it was begun with.
+        resume: continue the run in that folder, with its own settings; --folder tells where its data are now.
         json: print the figures as JSON.
     """
     from lieham.cli.cloud_figures import table
@@ -89,7 +89,7 @@ def train_qm9(
     settings = {"data": "qm9", "target": target, "folder": folder, "n_train": n_train, "n_val": n_val}
     settings |= {"n_test": n_test, "augment": _turns(augment), "seed": seed}
     settings = {name: x for name, x in settings.items() if x is not None}
-    figures = resume_run(run, "qm9") if resume else start_run(run, settings, group, model, train)
+    figures = resume_run(run, "qm9", folder) if resume else start_run(run, settings, group, model, train)
     show(figures, json, table)
 
 
