@@ -174,6 +174,17 @@ def test_the_averaged_weights_have_norms_that_fit_them():
     assert scores(model, data.train)["loss"] > kept + 0.1, "the negative control: norms that never saw a batch"
 
 
+def test_points_that_are_all_alike_are_no_trouble():
+    """Features that do not vary: a norm divides their channels by almost nothing, which magnified the lag of running
+    averages to validation losses of 10⁴."""
+    data = dataset(shapes)
+    splits = [replace(x, features=x.features[..., 1:].contiguous()) for x in data.splits.values()]
+    model = LieConvClassifier("SE(2)", 1, 2, width=16, blocks=2, kernel_dim=8, **SETTINGS["in balls"])
+    history = fit(model, CloudDataset(*splits), steps=150, batch=60, evaluate_every=50)
+    assert max(row["validation"] for row in history.rows) < 1
+    assert scores(model, splits[2])["error"] < 0.2
+
+
 def test_what_does_not_fit_is_refused_before_training():
     data = dataset(shapes)
     with pytest.raises(InputError, match="d of the clouds must be 3"):
