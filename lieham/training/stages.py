@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.utils import parameters_to_vector
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from lieham.config import TrainConfig
+from lieham.config import CloudTrainConfig, TrainConfig
 from lieham.errors import IntegrationError
 from lieham.typing import Tensor
 
@@ -65,7 +65,7 @@ class AdamStage(Stage):
     name = "adam"
     fixed = False
 
-    def __init__(self, model: nn.Module, config: TrainConfig):
+    def __init__(self, model: nn.Module, config: TrainConfig | CloudTrainConfig):
         self.total, self.every, self.clip = config.steps, config.evaluate_every, config.clip
         self._model = model
         self.optimizer = torch.optim.Adam(model.parameters(), lr=config.lr)
