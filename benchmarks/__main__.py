@@ -20,7 +20,10 @@ from lieham.errors import InputError, LiehamError, check_choice
 
 FOLDER = Path(__file__).parent
 BENCHMARKS = ("springs", "exact", "laws", "egnn", "transfer", "less", "ablation", "digits", "qm9")
-SCRIPTS = ("conservation", "subgroups", "invariance", "lifts", "lift_costs", "windows", "tuning", "speed")
+SCRIPTS = (
+    *("conservation", "subgroups", "invariance", "lifts", "lift_costs", "windows", "tuning", "speed"),
+    "clouds_speed",
+)
 """Scripts with options of their own; `python benchmarks/NAME.py` runs them too."""
 
 COMMANDS = ("all", "list", "table", "plot")

@@ -94,6 +94,49 @@ assert want[0] == got[0] and torch.equal(want[1], got[1]) and want[2] == got[2]
 print("equal")
 """
 
+CLOUDS = """
+from cases import clouds
+from lieham.data import CloudDataset, PointClouds
+from lieham.models import LieConvClassifier, LieConvRegressor
+from lieham.scoring import predict
+
+def grid(seed):
+    x = clouds(2, k=8, n=9)
+    features = torch.randn(8, 9, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return PointClouds.of(x.points[:1], features, x.targets)
+
+def plane(seed):
+    return clouds(2, k=8, seed=seed)
+
+def space(seed):
+    return clouds(3, k=8, seed=seed)
+
+NEAR = {"most": 4, "fill": 0.6, "keep": 0.5}
+CASES = {
+    "grid": (grid, lambda: LieConvClassifier("T(2)", 2, 3, growth=2.0, **NEAR, **SHAPE)),
+    "ragged": (space, lambda: LieConvRegressor("SE(3)", 2, **NEAR, **SHAPE)),
+    "nearest": (plane, lambda: LieConvClassifier("T(2)", 2, 3, most=4, nearest=True, **SHAPE)),
+    "all pairs": (space, lambda: LieConvRegressor("SO(3)", 2, mean=False, **SHAPE)),
+    "sampled": (plane, lambda: LieConvClassifier("SE(2)", 2, 3, lift="sampled", **SHAPE)),
+}
+SHAPE = {"width": 8, "blocks": 2, "kernel_dim": 4, "dtype": torch.float64}
+
+def run(name, device):
+    made, build = CASES[name]
+    own, data = build(), CloudDataset(made(0), made(1), made(2))
+    history = lieham.fit(own, data, steps=3, batch=4, evaluate_every=2, device=device)
+    said = predict(own, data.test.to(device or None))
+    return [history.best, *(x.to("cpu") for x in [said, *own.state_dict().values()])]
+
+for name in CASES:
+    want = run(name, "")
+    with FakeGPU():
+        got = run(name, str(DEVICE))
+    for a, b in zip(got, want):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
+print("equal")
+"""
+
 CAUGHT = """
 own = model()
 with FakeGPU():
@@ -115,7 +158,9 @@ def run(code: str, folder: Path) -> str:
 
 
 @needs_fake
-@pytest.mark.parametrize("code", [TRAINING, ROLLOUT, MAGNETIC], ids=["training", "rollout", "magnetic"])
+@pytest.mark.parametrize(
+    "code", [TRAINING, ROLLOUT, MAGNETIC, CLOUDS], ids=["training", "rollout", "magnetic", "clouds"]
+)
 def test_a_gpu_gives_what_the_cpu_gives(code, tmp_path):
     assert run(code, tmp_path) == "equal"
 

@@ -15,7 +15,8 @@ from jaxtyping import install_import_hook
 hook = install_import_hook(["lieham", "systems"], "beartype.beartype")
 import torch
 import lieham, systems
-from cases import GROUPS, INTEGRATORS, MODELS, SAMPLED, SYSTEMS, cloud, make_model
+from cases import CLOUD_MODELS, CLOUD_SAMPLED, GROUPS, INTEGRATORS, MODELS, SAMPLED, SYSTEMS
+from cases import cloud, clouds, make_cloud_model, make_model
 from lieham.state import Bodies, PhaseState
 from lieham.noether import charge_scale, momentum_map
 
@@ -32,10 +33,22 @@ for name in MODELS | SAMPLED:
 for law in SYSTEMS.values():
     law.generate(2, 1, 1, points=4)
 from systems import digits_floors, images
-clouds = images.as_clouds(torch.rand(4, 28, 28), torch.arange(4))
-images.as_images(images.rotations(clouds, torch.Generator()))
-digits = lieham.data.CloudDataset(clouds, clouds, clouds)
+pixels = images.as_clouds(torch.rand(4, 28, 28), torch.arange(4))
+images.as_images(images.rotations(pixels, torch.Generator()))
+digits = lieham.data.CloudDataset(pixels, pixels, pixels)
 digits_floors.nearest_neighbour_error(digits), digits_floors.linear_error(digits)
+from systems import molecules
+molecules.rotations(molecules.clouds_of([[6, 1]], [[[0, 0, 0], [1, 0, 0]]], [0.0]), torch.Generator())
+from lieham.scoring import scores
+for group in GROUPS:
+    group.distances(torch.rand(4, 1, group.space_dim), torch.rand(3, group.space_dim))
+for name in CLOUD_MODELS | CLOUD_SAMPLED:
+    model = make_cloud_model(name)
+    x = clouds(model.group.space_dim)
+    lieham.fit(model, lieham.data.CloudDataset(x, x), steps=2, batch=3)
+    scores(model, x), scores(model, x[:1])
+    grid = lieham.data.PointClouds.of(x.points[:1], x.features, x.targets)
+    scores(model.train(), grid), model.loss(grid).backward()
 data = systems.Springs(3).generate(6, 3, 3, points=8)
 model = lieham.HLieConv("SE(2)", 1, width=8)
 with tempfile.TemporaryDirectory() as folder:

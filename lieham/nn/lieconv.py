@@ -87,7 +87,7 @@ class LieConv(nn.Module):
 
     def forward(
         self, pairs: Pairs, values: Float[Tensor, "*#batch n c"], kernel: Float[Tensor, "*pairs k"]
-    ) -> Float[Tensor, "*batch n c"]:
+    ) -> Float[Tensor, "*batch t o"]:
         """h; `kernel` are the outputs K of the kernel."""
         matrices = self.linear.weight.unflatten(0, (self.kernel_dim, -1))
         return pairs.convolve(kernel, values, matrices) + self.bias

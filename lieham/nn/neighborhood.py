@@ -91,7 +91,7 @@ class Neighbourhoods(Drawn, nn.Module):
 
     def _standard(self, k: int, pairs: NearPairs) -> NearPairs:
         coordinates, embedding = (
-            (getattr(pairs, name) - getattr(self, f"{name}_mean")[k]) / getattr(self, f"{name}_deviation")[k]
+            (getattr(pairs, name) - getattr(self, f"{name}_mean")[k]) * (1 / getattr(self, f"{name}_deviation")[k])
             for name in ("coordinates", "embedding")
         )
         return replace(pairs, coordinates=coordinates, embedding=embedding.clamp(-BOUND, BOUND))

@@ -68,7 +68,7 @@ class LieResNet(nn.Module):
 
     def forward(
         self,
-        points: Float[Tensor, "*batch n d"],
+        points: Float[Tensor, "*#batch n d"],
         features: Float[Tensor, "*#batch n c"],
         mask: Bool[Tensor, "*#batch n"],
     ) -> Float[Tensor, "*batch o"]:
@@ -78,7 +78,7 @@ class LieResNet(nn.Module):
 
     def local(
         self,
-        points: Float[Tensor, "*batch n d"],
+        points: Float[Tensor, "*#batch n d"],
         features: Float[Tensor, "*#batch n c"],
         mask: Bool[Tensor, "*#batch n"],
     ) -> tuple[Pairs, Float[Tensor, "*batch m o"]]:

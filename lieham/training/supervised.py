@@ -7,6 +7,7 @@ import torch
 from lieham.config import CloudTrainConfig
 from lieham.data.clouds import Augmentation, PointClouds
 from lieham.models import CloudModel
+from lieham.nn import MaskedBatchNorm
 from lieham.scoring import scores
 from lieham.training.stages import AdamStage
 from lieham.training.task import Task
@@ -19,7 +20,8 @@ FEW = 1000
 class CloudTask(Task):
     """Fits a classifier or a regressor to clouds; the model is given its units first.
 
-    Batches are drawn without replacement, each anew, and augmented if the data say how. The weights are judged in eval.
+    Batches are drawn without replacement, each anew, and augmented if the data say how. The weights are judged in eval,
+    the norms' averages measured for them.
     """
 
     def __init__(
@@ -49,5 +51,20 @@ class CloudTask(Task):
         return model.train().loss(self.train[: self.config.batch])
 
     def score(self, model: CloudModel) -> dict[str, float]:
+        self._remeasure(model)
         found = scores(model, self.judged, self.config.batch)
         return {"validation": found.pop("loss")} | found
+
+    @torch.no_grad()
+    def _remeasure(self, model: CloudModel) -> None:
+        """Give the norms the averages that these very weights have over training clouds: those that followed the steps
+        lag behind and are of other weights, which a channel that hardly varies magnifies without bound."""
+        norms = [part for part in model.modules() if isinstance(part, MaskedBatchNorm)]
+        momenta, batch = [norm.momentum for norm in norms], self.config.batch
+        model.train()
+        for k, first in enumerate(range(0, max(min(FEW, len(self.train)) - batch + 1, 1), batch) if norms else ()):
+            for norm in norms:
+                norm.momentum = 1 / (k + 1)
+            model(self.train[first : first + batch])
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
