@@ -17,6 +17,9 @@ BOUND = 10.0
 """Deviations that a function may be seen off its mean: a narrow one, of a radius, may be 0 in thousands of pairs and 1
 in the next, which would be 10⁴ of them."""
 
+ROWS = 128
+"""Elements whose distances to all others are computed at a time: differences have d numbers each."""
+
 
 @dataclass(frozen=True)
 class Neighbours:
@@ -43,8 +46,9 @@ class Neighbours:
         if self.most < 1:
             raise expected("most", "at least 1", self.most)
         for name in ("fill", "keep", "alpha"):
+            wanted = "[0, 1]" if name == "alpha" else "(0, 1]"
             if not (0 if name == "alpha" else 1e-9) <= getattr(self, name) <= 1:
-                raise expected(name, "in (0, 1]", getattr(self, name))
+                raise expected(name, f"in {wanted}", getattr(self, name))
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,9 @@ class Neighbourhoods(Drawn, nn.Module):
 
     def _order(self, lift: Lift, elements: Float[Tensor, "batch m e"], mask: Bool[Tensor, "batch n"]) -> _Ordered:
         real = mask.repeat_interleave(lift.samples, -1)
-        distance = lift.distance(elements.unsqueeze(-2), elements.unsqueeze(-3), self.settings.alpha)
+        others = elements.unsqueeze(-3)
+        parts = [lift.distance(x.unsqueeze(-2), others, self.settings.alpha) for x in elements.split(ROWS, -2)]
+        distance = torch.cat(parts, -2)
         whole, kept = real.sum(-1), self.settings.keep ** (1 / self.blocks)
         sizes = [(whole * kept**k).ceil().clamp(min=1).long() for k in range(self.blocks + 1)]
         if self.settings.keep == 1:
@@ -187,4 +193,7 @@ def _first(size: Int[Tensor, "*batch"]) -> Bool[Tensor, "*batch m"]:
 
 
 def _same(kept: tuple, asked: tuple[Tensor, Tensor]) -> bool:
-    return all(x.shape == y.shape and torch.equal(x, y) for x, y in zip(kept, asked, strict=False))
+    def kind(x: Tensor) -> tuple:
+        return x.shape, x.dtype, x.device
+
+    return all(kind(x) == kind(y) and torch.equal(x, y) for x, y in zip(kept, asked, strict=False))
