@@ -19,7 +19,7 @@ AUGMENTATIONS = {"": None, "rotations": rotations}
 CLASSES, SIZE = 10, 28
 ROTMNIST = "mnist_all_rotation_normalized_float_{}.amat"
 FULL_TURN = (-180.0, 180.0)
-_UNITS = {"units": "classes 0 to 9; points in pixels"}
+_UNITS = {"classes": CLASSES, "units": "classes 0 to 9; points in pixels"}
 
 Images = Float[Tensor, "k 28 28"]
 Labels = Int[Tensor, " k"]

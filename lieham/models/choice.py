@@ -18,7 +18,8 @@ def model_for(data: CloudDataset, group: str, config: CloudModelConfig) -> Cloud
 
     Where the config leaves it open, classes are told as in the paper: by the mean over the points, and by kernels of
     the group's coordinates alone; numbers by the sum where the data's attribute `extensive` says that they add up, and
-    with radial functions. InputError for a group of another space, and as `CloudModel`.
+    with radial functions. There are as many classes as the attribute `classes` says, or labels. InputError for a group
+    of another space, and as `CloudModel`.
     """
     declared, first = make_group(group), next(iter(data.splits.values()))
     if declared.space_dim != first.dim:
@@ -30,5 +31,5 @@ def model_for(data: CloudDataset, group: str, config: CloudModelConfig) -> Cloud
         return LieConvRegressor(declared, data.n_features, **settings)
     if not config.lift and declared.acts_freely:
         settings["lift"] = {"kind": "point", "bases": 0}
-    classes = int(max(int(x.targets.max()) for x in data.splits.values())) + 1
+    classes = data.attributes.get("classes", 1 + max(int(x.targets.max()) for x in data.splits.values()))
     return LieConvClassifier(declared, data.n_features, classes, **settings)
