@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
+from benchmarks.axes import loglog, saved
+from benchmarks.cloud_plots import CLOUD_PLOTS
 from benchmarks.published import N_TRAIN, SPRINGS, SPRINGS_ROLLOUT
 from benchmarks.tables import grouped, middle
-from lieham.files import replacing
 from lieham.plotting import COLOURS
 
 EXACT = "exact solution"
@@ -19,7 +18,10 @@ ROLLOUT = {f"{model} (published), n = 10000": x for model, x in SPRINGS_ROLLOUT.
 
 
 def draw(content: dict, stem: Path) -> list[Path]:
-    """STEM-LAW-efficiency.png and STEM-LAW-rollout.png for every law with trained models of those figures."""
+    """STEM-LAW-efficiency.png and STEM-LAW-rollout.png for every law with trained models of those figures; of images
+    and molecules what `cloud_plots` draws."""
+    if content["benchmark"] in CLOUD_PLOTS:
+        return CLOUD_PLOTS[content["benchmark"]](content["results"], stem)
     images = []
     results, is_published = content["results"], content["benchmark"] == "springs"
     curves, points = (SPRINGS, ROLLOUT) if is_published else ({}, {})
@@ -34,7 +36,7 @@ def draw(content: dict, stem: Path) -> list[Path]:
 
 def plot_efficiency(results: list[dict], published: dict[str, tuple[float, ...]], path: Path) -> Path:
     """5-step MSE against the number of training trajectories: median over seeds, quartiles as a band."""
-    figure, axes = _axes("training trajectories", "5-step test MSE")
+    figure, axes = loglog("training trajectories", "5-step test MSE")
     groups = grouped(results)
     trained = dict.fromkeys(model for _, model, n in groups if n)
     for model, colour in zip(trained, COLOURS * len(trained), strict=False):
@@ -47,13 +49,13 @@ def plot_efficiency(results: list[dict], published: dict[str, tuple[float, ...]]
         axes.axhline(level, color="0.6", lw=0.8, ls=":")
         place = (0.01 + 0.15 * k, level)  # side by side: levels may be close
         axes.annotate(model, place, xycoords=("axes fraction", "data"), fontsize=7, va="bottom")
-    return _save(figure, axes, path)
+    return saved(figure, axes, path)
 
 
 def plot_rollout(results: list[dict], published: dict[str, dict[int, float]], path: Path) -> Path:
     """MSE against the exact solution along time, of the largest training set and the first seed that has it: median
     over systems, quartiles as a band."""
-    figure, axes = _axes("time", "MSE of (q, p)")
+    figure, axes = loglog("time", "MSE of (q, p)")
     curves = {group: next((x for x in runs if "curve" in x), None) for group, runs in grouped(results).items()}
     largest = max(n for _, _, n in curves)
     shown = {group: x for group, x in curves.items() if x and group[1] != EXACT and group[2] in (0, largest)}
@@ -65,27 +67,10 @@ def plot_rollout(results: list[dict], published: dict[str, dict[int, float]], pa
     for k, (model, known) in enumerate(published.items()):
         grey = f"{0.2 + 0.3 * k:g}"
         axes.plot([i * step for i in known], list(known.values()), "s--", lw=1, ms=4, color=grey, label=model)
-    return _save(figure, axes, path)
-
-
-def _axes(x: str, y: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(7.5, 5.0), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.set(xscale="log", yscale="log", xlabel=x, ylabel=y)
-    axes.grid(True, color="0.9", lw=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
+    return saved(figure, axes, path)
 
 
 def _band(axes: Axes, x: list[int], figures: list[dict], label: str, colour: str, **style) -> None:
     low, line, high = (np.array([f[k] or np.nan for f in figures], float) for k in ("q25", "median", "q75"))
     axes.plot(x, line, color=colour, lw=1.4, label=label, ms=4, **style)
     axes.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)
-
-
-def _save(figure: Figure, axes: Axes, path: Path) -> Path:
-    axes.legend(fontsize=7, ncol=2)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=130, format="png")
-    return path

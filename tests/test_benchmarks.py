@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -44,17 +45,21 @@ def test_a_tiny_run_writes_results_and_resumes(name, tmp_path, capsys):
     path = tmp_path / "results.json"
     content = tiny(name, path)
     printed = capsys.readouterr().out
-    own = "default" if name == "ablation" else "lieham"
+    own = {"ablation": "default", "digits": "T(2)", "qm9": "SE(3)"}.get(name, "lieham")
     assert f" {own} " in printed
     trained = [x for x in content["results"] if x["model"] == own]
-    score = "mse_mean" if name == "egnn" else "mse_5step_mean"
-    assert trained and {"law", "model", "n_train", "seed", "seconds", score} <= set(trained[0])
+    score = {"egnn": "mse_mean", "digits": "error", "qm9": "turned"}.get(name, "mse_5step_mean")
+    assert trained and {"model", "n_train", "seed", "seconds", score} <= set(trained[0])
+    assert name in ("digits", "qm9") or "law" in trained[0]
     assert {"cpu", "cores", "threads", "python", "torch"} <= set(content["machine"])
     assert {"commit", "dirty", "date", "machine", "key", "settings"} <= set(trained[0])
     assert tiny(name, path)["results"] == content["results"], "a second call trains nothing"
     capsys.readouterr()
     assert main(["table", str(path)]) == 0
     assert capsys.readouterr().out == printed
+    if name in ("digits", "qm9"):
+        assert main(["plot", str(path)]) == 0
+        assert all(Path(image).stat().st_size for image in capsys.readouterr().out.split())
 
 
 def test_an_interrupted_run_goes_on_to_the_same_results(springs, tmp_path, monkeypatch):
