@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from matplotlib.ticker import NullLocator
+
 from benchmarks.axes import loglog, saved
 from benchmarks.figures import over_seeds
 from lieham.plotting import COLOURS
@@ -38,8 +40,11 @@ def plot_molecules(results: list[dict], stem: Path) -> list[Path]:
                 errors = [over_seeds([y for m, y in known if m == n])["median"] for n in sizes]
                 label = model if name == "mae" else f"{model}, turned"
                 axes.plot(sizes, errors, style, color=colour, ms=4, lw=1.2, label=label if sizes else None)
-        axes.set_xticks(sizes := sorted({x["n_train"] for x in own}), [f"{n:,}" for n in sizes])
-        axes.minorticks_off()
+        sizes = sorted({x["n_train"] for x in own})
+        axes.set_xticks(sizes, [f"{n:,}" for n in sizes])
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_minor_formatter("{x:g}")
+        axes.yaxis.set_major_formatter("{x:g}")
         images.append(saved(figure, axes, stem.with_name(f"{stem.name}-{target}.png")))
     return images
 
