@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -30,16 +29,17 @@ class _OneElement(Lift):
     radial: SomeRationals | None = None
     """What is left of the embedding where it was `restricted`: which of the other coordinates, which functions."""
 
-    def __init__(self, group: Group, radius: float | None, fill: float | None, bases: int):
+    def __init__(self, group: Group, radius: float | None, fill: float | None, bases: int, own: bool):
         super().__init__(group, radius, fill)
-        self.settings |= {"bases": bases}
+        self.settings |= {"bases": bases, "own": own}
+        self.own = own
         origin = torch.zeros(1, group.space_dim)
         plain = group.pair_coordinates(origin, origin).shape[-1]
         lengths = group.pair_lengths(origin, origin).shape[-1] if bases else 0
         self.others = list(group.beside_lengths if bases else range(plain))
         self.all_others = len(self.others) == plain
         self.register_buffer("scales", torch.tensor(scales(bases), dtype=torch.float64).repeat(lengths, 1))
-        self.coordinate_dim = len(self.others) + lengths
+        self.coordinate_dim = own + len(self.others) + lengths
         self.embedding_dim = len(self.others) + len(POWERS) * self.scales.numel()
 
     @torch.no_grad()
@@ -69,13 +69,23 @@ class _OneElement(Lift):
 
     def pairs(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Pairs:
         weight = self.weight(x, mask)
-        if not self.group.symmetric_pairs:
-            return OrderedPairs(*self.invariants(x.unsqueeze(-2), x.unsqueeze(-3)), weight, mask)
+        if self.own or not self.group.symmetric_pairs:
+            coordinates, embedding = self._invariants(x.unsqueeze(-2), x.unsqueeze(-3))
+            if self.own:
+                same = torch.eye(x.shape[-2], dtype=x.dtype, device=x.device).expand(coordinates.shape[:-1])
+                coordinates = torch.cat([same[..., None], coordinates], -1)
+            return OrderedPairs(coordinates, embedding, weight, mask)
         i, j, index, others = unordered(x.shape[-2], x.device)
-        invariants = self.invariants(x.index_select(-2, i), x.index_select(-2, j))
+        invariants = self._invariants(x.index_select(-2, i), x.index_select(-2, j))
         return UnorderedPairs(*invariants, weight * others, mask, index)
 
     def invariants(self, x: Tensor, y: Tensor) -> tuple[Float[Tensor, "*pairs k"], Float[Tensor, "*pairs e"]]:
+        coordinates, embedding = self._invariants(x, y)
+        if not self.own:
+            return coordinates, embedding
+        return torch.cat([(x == y).all(-1, keepdim=True).to(coordinates), coordinates], -1), embedding
+
+    def _invariants(self, x: Tensor, y: Tensor) -> tuple[Float[Tensor, "*pairs k"], Float[Tensor, "*pairs e"]]:
         parts = []
         if self.others:
             plain = self.group.pair_coordinates(x, y)
@@ -112,24 +122,15 @@ class PointLift(_OneElement):
             raise InputError(f"lift must be CosetLift for {group}, whose points have a stabiliser, got PointLift")
         if bases < 0:
             raise expected("bases", "at least 0", bases)
-        super().__init__(group, radius, fill, bases)
-        self.settings |= {"own": own}
-        self.own = own
-        self.coordinate_dim += own
-
-    def pairs(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Pairs:
-        pairs = super().pairs(x, mask)
-        if not self.own:
-            return pairs
-        same = torch.eye(x.shape[-2], dtype=x.dtype, device=x.device).expand(pairs.coordinates.shape[:-1])
-        return replace(pairs, coordinates=torch.cat([same[..., None], pairs.coordinates], -1))
+        super().__init__(group, radius, fill, bases, own)
 
 
 class CosetLift(_OneElement):
     """The kernel lives on the double coset H\\G/H, for isometry groups with a stabiliser H: SE(d), SO(3).
 
     Averaging over H leaves squared lengths c = |x_i − x_j|² (and radii, for SO(3)), so nothing is sampled.
-    The kernel's linear skip in c goes on beyond the data, where the radial functions flatten.
+    The kernel's linear skip in c goes on beyond the data, where the radial functions flatten. A point is no neighbour
+    of its own but with `own`, which marks its pair with itself by a coordinate and costs the n² ordered pairs.
 
     Raises InputError for a group that acts freely and has nothing to average over.
     """
@@ -137,9 +138,16 @@ class CosetLift(_OneElement):
     exact: ClassVar[bool] = True
     kind = "coset"
 
-    def __init__(self, group: Group, radius: float | None = None, fill: float | None = None, bases: int = 12):
+    def __init__(
+        self,
+        group: Group,
+        radius: float | None = None,
+        fill: float | None = None,
+        bases: int = 12,
+        own: bool = False,
+    ):
         if group.acts_freely:
             raise InputError(f"lift must be PointLift for {group}, which acts freely, got CosetLift")
         if bases < 1:
             raise expected("bases", "at least 1", bases)
-        super().__init__(group, radius, fill, bases)
+        super().__init__(group, radius, fill, bases, own)

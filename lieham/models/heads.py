@@ -32,7 +32,8 @@ class CloudModel(nn.Module, ABC):
         blocks: how many.
         block: "paper" or "gated".
         lift: "point", "coset", "edge" (without neighbourhoods), "sampled" (not exact; one element a point), a Lift, or
-            its settings; by default point or coset, whichever the group allows.
+            its settings; by default point or coset, whichever the group allows, the latter with a point's pair with
+            itself: else what surrounds a point never meets what it is.
         most: neighbours of a point at most, chosen at random in a ball or the nearest; 0 for all pairs.
         fill: share of a cloud that the first block's balls hold; see `nn.Neighbours`.
         keep: share of the points left after all blocks.
@@ -85,6 +86,8 @@ class CloudModel(nn.Module, ABC):
             raise expected("growth", "at least 1", growth)
         check_choice("block", block, tuple(BLOCKS))
         declared = make_group(group)
+        if lift in (None, ""):
+            lift = {"kind": "coset", "own": True} if most == 0 and not declared.acts_freely else None
         lift = make_lift(SAMPLED if lift == "sampled" else lift, declared)
         near = {"most": most, "fill": fill, "keep": keep, "nearest": nearest, "alpha": alpha}
         neighbours = Neighbours(**near) if most else None
