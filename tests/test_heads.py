@@ -207,6 +207,15 @@ def test_a_file_holds_all_that_the_outputs_hang_on(name, tmp_path):
     assert torch.equal(back(x), model(x)) and torch.equal(back.predict(x), model.predict(x))
 
 
+@pytest.mark.parametrize("settings", [{}, {"most": 3, "keep": 0.5}])
+def test_clouds_whose_points_are_all_at_one_place_have_no_length_to_measure(settings):
+    x = clouds(3, k=5)
+    x = replace(x, points=torch.zeros_like(x.points))
+    model = LieConvRegressor("SE(3)", 2, width=16, blocks=2, **settings)
+    model.calibrate(x.to(dtype=torch.float32))
+    assert model.length == 1 and model.eval().predict(x.to(dtype=torch.float32)).isfinite().all()
+
+
 def test_numbers_are_in_the_units_of_the_targets():
     """ŷ of targets 5 + 3t is 5 + 3 ŷ of targets t, and the loss the same, over the MAD of what is not linear."""
     x = clouds(3, k=7)

@@ -126,9 +126,9 @@ class CloudModel(nn.Module, ABC):
         n = points.shape[-2]
         if n > 1 and keeps_form_in_other_units(self.group):
             real = (mask[:, :, None] & mask[:, None]) & ~torch.eye(n, dtype=torch.bool, device=mask.device)
-            apart = torch.cdist(points, points)[real]
-            if len(apart):
-                self.length.copy_(apart.square().mean().sqrt())
+            apart = torch.cdist(points, points)[real].square()
+            if bool(apart.any()):
+                self.length.copy_(apart.mean().sqrt())
         self.network.lift.settle(points.unsqueeze(1), mask, self.length)
         if self.network.near is not None:
             self.network.near.settle(self.network.lift, points / self.length, mask)
