@@ -8,7 +8,6 @@ import torch
 
 from lieham.config import TrainConfig
 from lieham.data import Windows
-from lieham.errors import InputError
 from lieham.hamiltonian import Hamiltonian, SeparableHamiltonian
 from lieham.state import Trajectory
 from lieham.training.joint import StatesStage
@@ -21,10 +20,7 @@ from lieham.typing import Tensor
 
 
 class DynamicsTask(Task):
-    """Fits a Hamiltonian to windows; the model is given its units, and the lift that the law needs.
-
-    Raises InputError where settings, data and model do not go together.
-    """
+    """Fits a Hamiltonian to windows; the model is given its units, and the lift that the law needs."""
 
     def __init__(
         self,
@@ -35,8 +31,6 @@ class DynamicsTask(Task):
         may_stop: Callable[[], None],
     ):
         self.config = config
-        if config.products and train.q.dtype != torch.float32:
-            raise InputError(f"products=bfloat16 must go with a model in float32, got {train.q.dtype}")
         self.windows = Windows(train, config.window)
         self.fixed = _draw(self.windows, config.refine_windows, config.seed + 1)
         self.validation = None if validation is None else _draw(Windows(validation, config.window), 200, 2)

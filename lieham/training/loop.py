@@ -58,6 +58,8 @@ class Trainer:
         augment: Augmentation | None = None,
     ):
         self.model, self.config, self.stop, self._started = model, config, stop, time.perf_counter()
+        if config.products and (dtype := next(model.parameters()).dtype) != torch.float32:
+            raise InputError(f"products=bfloat16 must go with a model in float32, got {dtype}")
         self.generator = torch.Generator().manual_seed(config.seed)
         if isinstance(train, PointClouds):
             self.task: Task = CloudTask(model, train, validation, config, augment)
