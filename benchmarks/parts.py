@@ -61,7 +61,10 @@ def _nothing(squared: Tensor, lengths: Tensor, powers: tuple[float, ...] = POWER
 
 
 SOFTENED = _radial(_softened, **{f"lieham.lift.{module}.POWERS": (0.5,) for module in ("point", "edge")})
-FEW = {f"lieham.lift.{lift}.__init__.__defaults__": (None, None, 4) for lift in ("CosetLift", "EdgeLift")}
+FEW = {
+    "lieham.lift.CosetLift.__init__.__defaults__": (None, None, 4, False),
+    "lieham.lift.EdgeLift.__init__.__defaults__": (None, None, 4),
+}
 PARTS = {
     "default": Part(),
     "no linear stage": Part(training={"linear": False}),

@@ -1,7 +1,6 @@
 """QM9: mean absolute error of HOMO and U0 against the number of training molecules, by group, at equal budget.
 
-QM9's molecules stand as they were optimised, not at random: a model that is not invariant may learn how. So each is
-scored once more on the same test molecules, each turned at random.
+QM9's molecules stand as they were optimised: a model may learn how. So each is scored on turned ones too.
 """
 
 from __future__ import annotations
@@ -88,12 +87,10 @@ def measure(given: Given, name: str, target: str, n_train: int, seed: int) -> di
     return given.records.once(settings, train_and_score)
 
 
-def line(result: dict) -> str:
+def line(x: dict) -> str:
     """What is said after a run."""
-    return (
-        f"{result['target']}, {result['model']}, {result['n_train']} molecules, seed {result['seed']}: "
-        f"MAE {shown(result['mae'], result['unit'])}, {result['seconds']:.0f} s"
-    )
+    what = f"{x['target']}, {x['model']}, {x['n_train']} molecules, seed {x['seed']}"
+    return f"{what}: MAE {shown(x['mae'], x['unit'])}, {x['seconds']:.0f} s"
 
 
 def shown(mae: float, unit: str) -> str:
@@ -102,8 +99,7 @@ def shown(mae: float, unit: str) -> str:
 
 
 def table(results: Sequence[dict]) -> str:
-    """A row for each target and model, a column for each number of molecules: the median over seeds, and in brackets
-    that of turned molecules."""
+    """A row for each target and model, a column for each number of molecules: see `cell`."""
     sizes = sorted({x["n_train"] for x in results})
     head = ["target", "model", "parameters", "seconds", *(f"{n:,}" for n in sizes)]
     groups: dict[tuple, list[dict]] = {}
@@ -111,14 +107,14 @@ def table(results: Sequence[dict]) -> str:
         groups.setdefault((x["target"], x["model"]), []).append(x)
     rows = []
     for (target, model), runs in groups.items():
-        cells = [cell([x for x in runs if x["n_train"] == n]) for n in sizes]
         seconds = over_seeds([x["seconds"] for x in runs])["median"]
+        cells = [cell([x for x in runs if x["n_train"] == n]) for n in sizes]
         rows.append([target, model, f"{runs[0]['parameters']:,}", f"{seconds:.0f}", *cells])
     return markdown(head, rows)
 
 
 def cell(runs: Sequence[dict]) -> str:
-    """The error, and in brackets that on turned molecules, where it was measured."""
+    """The median over seeds, and in brackets that of turned molecules, where it was measured."""
     errors = [[x.get(name) for x in runs] for name in ("mae", "turned")]
     known = [shown(over_seeds(v)["median"], runs[0]["unit"]) for v in errors if v and None not in v]
     return "-" if not known else known[0] if len(known) == 1 else f"{known[0]} ({known[1]})"
