@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from lieham.files import replacing
+from lieham._support.files import replacing
 
 
 def loglog(x: str, y: str) -> tuple[Figure, Axes]:

@@ -11,8 +11,8 @@ from lieham.integrate import Field
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 from systems import ChargedParticles
-from systems.base import SystemField
-from systems.pairs import inverse_length
+from systems.laws.base import SystemField
+from systems.laws.pairs import inverse_length
 
 STEP, STEPS_A_FRAME = 1e-3, 100
 FIRST, LAST = 30, 40

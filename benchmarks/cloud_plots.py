@@ -9,7 +9,7 @@ from matplotlib.ticker import NullLocator
 
 from benchmarks.axes import loglog, saved
 from benchmarks.figures import over_seeds
-from lieham.plotting import COLOURS
+from lieham.plotting.style import COLOURS
 
 
 def plot_digits(results: list[dict], stem: Path) -> list[Path]:

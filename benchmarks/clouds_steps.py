@@ -9,8 +9,8 @@ from torch.nn.functional import pad
 
 from lieham.data import PointClouds
 from lieham.models import CloudModel, LieConvClassifier, LieConvRegressor
-from systems.images import as_clouds
-from systems.molecules import clouds_of, molecules
+from systems.images.pixels import as_clouds
+from systems.molecules.qm9 import clouds_of, molecules
 
 
 def images(k: int) -> tuple[CloudModel, PointClouds]:

@@ -32,9 +32,7 @@ def model_for(group: str, dim: int, trained: bool, start: lieham.Trajectory) -> 
     return model
 
 
-def row(
-    group: str, trained: bool, method: str, steps: int, at_rest: bool = False, **settings
-) -> str:
+def row(group: str, trained: bool, method: str, steps: int, at_rest: bool = False, **settings) -> str:
     """One line of the table."""
     dim = int(group[-2])
     start = systems.Springs(dim=dim, centred_momenta=at_rest).generate(2, 0, 0, seed=11, points=2).train

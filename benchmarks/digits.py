@@ -9,11 +9,11 @@ from benchmarks.figures import over_seeds
 from benchmarks.sizes import Given
 from benchmarks.tables import markdown
 from lieham import fit
-from lieham.config import DIGITS_MODEL, DIGITS_TRAIN
+from lieham.evaluate import scores
 from lieham.models import model_for
-from lieham.scoring import scores
-from systems.digits import digits
-from systems.digits_floors import linear_error, nearest_neighbour_error
+from systems.images.baselines import linear_error, nearest_neighbour_error
+from systems.images.digits import digits
+from systems.images.presets import DIGITS_MODEL, DIGITS_TRAIN
 
 MODELS = {
     "Trivial": ("Trivial(2)", {}),

@@ -17,9 +17,9 @@ from benchmarks.scoring import FLOORS
 from benchmarks.sizes import Given, Size
 from benchmarks.tables import markdown, middle, number, seconds, spread
 from lieham import Dataset, HLieConv, PhaseState, Trajectory, fit
-from lieham.config import changed
+from lieham._support.settings import changed
 from lieham.errors import IntegrationError
-from lieham.forecasting import state_mse
+from lieham.metrics import state_mse
 from systems import SYSTEMS, System
 
 SUBSTEPS = 4

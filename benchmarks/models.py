@@ -11,7 +11,7 @@ from math import ceil
 from torch import nn
 
 from lieham import HLieConv, SeparableHamiltonian, VectorPotentialLieConv
-from lieham.config import TrainConfig
+from lieham.training.config import TrainConfig
 from systems import System
 
 

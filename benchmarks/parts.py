@@ -13,8 +13,8 @@ from torch import nn
 
 from lieham import HLieConv
 from lieham.lift.radial import POWERS, rationals
-from lieham.training.choice import Choice, choose
-from lieham.training.equations import Problem
+from lieham.regression.cross_validation import Choice, choose
+from lieham.regression.problem import Problem
 from lieham.typing import Tensor
 from systems import System
 
@@ -72,18 +72,16 @@ PARTS = {
     "no linear stage, no Adam": Part(training={"linear": False, "steps": 0}),
     "no L-BFGS": Part(training={"refine": 0}),
     "no Adam": Part(training={"steps": 0}),
-    "no corrections": Part(instead={"lieham.training.linear.CORRECTIONS": 0}),
+    "no corrections": Part(instead={"lieham.regression.ridge_stage.CORRECTIONS": 0}),
     "all functions, one ridge": Part(
-        instead={"lieham.training.posing.choose": every_function, "lieham.training.linear.RIDGES": (RIDGE,)}
+        instead={"lieham.regression.posing.choose": every_function, "lieham.regression.ridge_stage.RIDGES": (RIDGE,)}
     ),
     "softened inverse lengths": Part(instead=SOFTENED),
     "4 scales": Part(instead=FEW),
     "no radial functions": Part(instead=_radial(_nothing)),
     "PaperBlock": Part(model={"block": "paper"}),
-    "units of 1": Part(
-        instead={"lieham.models.hamiltonian_lieconv.LieConvPotential.calibrate": lambda potential, data: None}
-    ),
-    "all windows": Part(instead={"lieham.training.linear.RESOLVED": inf}),
+    "units of 1": Part(instead={"lieham.models.potential.LieConvPotential.calibrate": lambda potential, data: None}),
+    "all windows": Part(instead={"lieham.regression.ridge_stage.RESOLVED": inf}),
     "pairs alone": Part(model={"lift": "coset"}),
     "float32": Part(model={"dtype": torch.float32}),
     "width 16": Part(model={"width": 16}),

@@ -11,7 +11,7 @@ from benchmarks.axes import loglog, saved
 from benchmarks.cloud_plots import CLOUD_PLOTS
 from benchmarks.published import N_TRAIN, SPRINGS, SPRINGS_ROLLOUT
 from benchmarks.tables import grouped, middle
-from lieham.plotting import COLOURS
+from lieham.plotting.style import COLOURS
 
 EXACT = "exact solution"
 ROLLOUT = {f"{model} (published), n = 10000": x for model, x in SPRINGS_ROLLOUT.items()}

@@ -14,11 +14,11 @@ from benchmarks.figures import over_seeds
 from benchmarks.sizes import Given
 from benchmarks.tables import markdown
 from lieham import fit
-from lieham.config import QM9_MODEL, QM9_TRAIN
+from lieham.evaluate import scores
 from lieham.models import model_for
-from lieham.scoring import scores
-from systems.molecules import molecules, rotations
-from systems.molecules_floors import linear_on_counts, mean_predictor
+from systems.molecules.baselines import linear_on_counts, mean_predictor
+from systems.molecules.presets import QM9_MODEL, QM9_TRAIN
+from systems.molecules.qm9 import molecules, random_rotations
 
 MODELS = {
     "Trivial": ("Trivial(3)", ""),
@@ -80,7 +80,7 @@ def measure(given: Given, name: str, target: str, n_train: int, seed: int) -> di
         model = model_for(found, group, config)
         history = fit(model, found, config=training)
         size = {"parameters": sum(p.numel() for p in model.parameters()), "unit": unit}
-        turned = rotations(found.test, torch.Generator().manual_seed(1))
+        turned = random_rotations(found.test, torch.Generator().manual_seed(1))
         errors = {"mae": scores(model, found.test)["mae"], "turned": scores(model, turned)["mae"]}
         return own | size | errors | {"seconds": history.seconds}
 

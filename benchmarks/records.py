@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.machine import code, machine, now, one_line
+from lieham._support.files import read_json, write_json
 from lieham.errors import FileError
-from lieham.files import read_json, write_json
 
 
 class Records:

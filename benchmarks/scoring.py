@@ -10,11 +10,11 @@ from torch import nn
 
 from benchmarks.figures import summary
 from benchmarks.rollouts import drift, long_run, one_step, roll
-from lieham.forecasting import state_mse
+from lieham.metrics import state_mse
 from lieham.state import PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 from systems import System
-from systems.floors import constant_state, exact, free_flight, mean_features
+from systems.baselines import constant_state, exact, free_flight, mean_features
 
 BATCH = 500
 """Windows integrated at a time."""

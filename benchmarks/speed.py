@@ -21,10 +21,10 @@ from lieham import HLieConv, fit
 from lieham.groups import make_group
 from lieham.integrate import make_integrator
 from lieham.lift import PointLift
+from lieham.losses import ShootingLoss
 from lieham.state import Trajectory
-from lieham.training import ShootingLoss
 from systems import Springs
-from systems.floors import window_mse
+from systems.baselines import window_mse
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))

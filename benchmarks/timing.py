@@ -11,8 +11,8 @@ from torch.utils.flop_counter import flop_registry
 
 from lieham import HLieConv
 from lieham.integrate import make_integrator
+from lieham.losses.shooting import ShootingLoss
 from lieham.state import Trajectory
-from lieham.training.loss import ShootingLoss
 
 
 class Counted(TorchDispatchMode):

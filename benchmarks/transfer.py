@@ -15,7 +15,7 @@ from benchmarks.tables import grouped, markdown, middle, number, ratio, seconds
 from lieham import Trajectory
 from lieham.errors import IntegrationError
 from systems import SYSTEMS, System
-from systems.floors import exact
+from systems.baselines import exact
 
 BODIES = (6, 4, 8, 20)
 SUBSTEPS = 4

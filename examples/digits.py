@@ -15,13 +15,13 @@ from pathlib import Path
 import torch
 
 import lieham
-from lieham.config import DIGITS_MODEL, DIGITS_TRAIN
+from lieham.evaluate import confusion
 from lieham.models import model_for
-from lieham.plotting import plot_confusion, plot_digits
-from lieham.scoring import confusion
-from systems.digits import digits
-from systems.digits_floors import nearest_neighbour_error
-from systems.images import as_images
+from lieham.plotting.clouds import plot_confusion, plot_digits
+from systems.images.baselines import nearest_neighbour_error
+from systems.images.digits import digits
+from systems.images.pixels import as_images
+from systems.images.presets import DIGITS_MODEL, DIGITS_TRAIN
 
 
 def moved(model: lieham.LieConvClassifier, clouds: lieham.PointClouds, degrees: float) -> float:

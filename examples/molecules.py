@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 
 import lieham
-from lieham.plotting import plot_parity
-from systems.molecules import clouds_of, molecules
-from systems.molecules_floors import linear_on_counts, mean_predictor
+from lieham.plotting.clouds import plot_parity
+from systems.molecules.baselines import linear_on_counts, mean_predictor
+from systems.molecules.qm9 import clouds_of, molecules
 
 WATER = {"charges": [8, 1, 1], "positions": [[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]]}
 

@@ -12,7 +12,7 @@ import numpy as np
 
 import lieham
 import systems
-from systems.floors import constant_state, free_flight, window_mse
+from systems.baselines import constant_state, free_flight, window_mse
 
 
 def record(path: Path, systems_recorded: int, points: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from pathlib import Path
 
 
@@ -40,3 +41,9 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
     if value not in choices:
         raise expected(name, f"one of {', '.join(choices)}", repr(value))
     return value
+
+
+def check_count(name: str, value: object, least: int = 1) -> None:
+    """Raise InputError unless `value` is an integer, and no bool, of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise expected(name, f"an integer of at least {least}", repr(value))

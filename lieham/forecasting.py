@@ -11,13 +11,15 @@ from pathlib import Path
 
 import torch
 
+from lieham._support.progress import Progress, reporting
 from lieham.data import TrajectoryWriter
+from lieham.dynamics.hamiltonian import Hamiltonian
+from lieham.dynamics.separable import SeparableHamiltonian
 from lieham.errors import InputError, expected
 from lieham.groups import Group, Trivial
-from lieham.hamiltonian import Hamiltonian, SeparableHamiltonian
 from lieham.integrate import Field, Integrator, make_integrator
+from lieham.metrics import state_mse
 from lieham.models import LieConvModel
-from lieham.progress import Progress, reporting
 from lieham.state import PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 
@@ -47,13 +49,6 @@ class Forecast:
         if truth.q.shape != self.trajectory.q.shape:
             raise expected("truth", f"q of shape {tuple(self.trajectory.q.shape)}", tuple(truth.q.shape))
         return state_mse(self.trajectory.states(), PhaseState(truth.q, truth.p), self.trajectory.bodies.mask)
-
-
-def state_mse(a: PhaseState, b: PhaseState, mask: Tensor) -> Float[Tensor, "*batch time"]:
-    """Mean over real bodies and over the 2d components of (q, p) of the squared difference."""
-    error = ((a.q - b.q).square() + (a.p - b.p).square()).sum(-1) / (2 * a.q.shape[-1])
-    weight = mask[..., None, :].to(error.dtype)
-    return (error * weight).sum(-1) / weight.sum(-1)
 
 
 def forecast(

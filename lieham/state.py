@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import torch
 
+from lieham._support.polynomials import derivative
 from lieham.errors import InputError, expected
-from lieham.polynomials import derivative
 from lieham.typing import Bool, Float, Tensor
 
 

@@ -1,37 +1,5 @@
-"""Laws to generate trajectories from. A law is one file and one line here."""
+"""Laws to generate trajectories from, images and molecules to learn from. `__init__.pyi` lists the names."""
 
-from systems.base import System
-from systems.bending import Bending
-from systems.charges import ChargedParticles, Coulomb
-from systems.fields import FallingSprings, MagneticSprings
-from systems.gravity import Gravity
-from systems.lennard_jones import LennardJones
-from systems.morse import Morse
-from systems.pendulum import DoubleSpringPendulum
-from systems.planets import Planets
-from systems.springs import Springs
-from systems.yukawa import Yukawa
+import lazy_loader
 
-_LAWS = (
-    *(Springs, Gravity, Planets, Coulomb, ChargedParticles, Yukawa, LennardJones, Morse, Bending),
-    *(DoubleSpringPendulum, FallingSprings, MagneticSprings),
-)
-SYSTEMS: dict[str, type[System]] = {x.name: x for x in _LAWS}
-"""Every law by its name."""
-
-__all__ = [
-    "SYSTEMS",
-    "Bending",
-    "ChargedParticles",
-    "Coulomb",
-    "DoubleSpringPendulum",
-    "FallingSprings",
-    "Gravity",
-    "LennardJones",
-    "MagneticSprings",
-    "Morse",
-    "Planets",
-    "Springs",
-    "System",
-    "Yukawa",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

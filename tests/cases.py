@@ -6,11 +6,11 @@ import torch
 
 from lieham.data import PointClouds
 from lieham.groups import CustomGroup, Group, Translation, Trivial, make_group
+from lieham.groups.algebra import contains
 from lieham.integrate import INTEGRATORS as METHODS
 from lieham.integrate import make_integrator
 from lieham.models import CloudModel, HLieConv, LieConvClassifier, LieConvRegressor
 from lieham.nn import MaskedBatchNorm
-from lieham.noether import contains
 from lieham.state import Bodies, Trajectory
 from systems import Bending, Coulomb, Gravity, LennardJones, Morse, Planets, Springs, Yukawa
 
@@ -51,6 +51,7 @@ def outside(group: Group) -> list[torch.Tensor]:
         mirror[0, 0] = -1
         found.append(mirror)
     return found
+
 
 INTEGRATORS = [make_integrator(name) for name in METHODS]
 """Every registered integrator with its default settings."""

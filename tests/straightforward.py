@@ -10,7 +10,7 @@ from torch.nn.functional import silu
 from torchdiffeq import odeint
 
 from lieham.lift import NearPairs
-from lieham.models.hamiltonian_lieconv import LieConvPotential
+from lieham.models.potential import LieConvPotential
 from lieham.nn import LieConv
 from lieham.state import Bodies, Trajectory
 

@@ -16,9 +16,9 @@ from benchmarks.models import Entry
 from benchmarks.records import Records, load
 from benchmarks.scoring import Trial, score
 from lieham import GeneralHamiltonian
-from lieham.config import TrainConfig
 from lieham.errors import FileError, IntegrationError
 from lieham.integrate import integrate
+from lieham.training.config import TrainConfig
 from systems import ChargedParticles, Springs
 
 TIMES = ("seconds", "date")

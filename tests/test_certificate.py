@@ -8,8 +8,8 @@ from cases import randomise
 from test_conservation_laws import attractive, start
 
 import lieham
-from lieham.certificate import certify, growth_exponent, name_of_growth
-from lieham.drift import Conservation
+from lieham.conservation.certificate import certify, growth_exponent, name_of_growth
+from lieham.conservation.charges import Conservation
 
 EPS = torch.finfo(torch.float64).eps
 TIMES = torch.linspace(0, 10, 2001, dtype=torch.float64).expand(20, -1)

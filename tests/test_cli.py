@@ -280,7 +280,7 @@ from lieham.cli import main
 try:
     sys.exit(main(sys.argv[1:]))
 finally:
-    heavy = {"torch", "numpy", "scipy", "matplotlib", "h5py", "torchdiffeq", "safetensors", "systems"}
+    heavy = {"torch", "numpy", "scipy", "matplotlib", "h5py", "torchdiffeq", "safetensors"}
     print("imported:", sorted(heavy & set(sys.modules)))
 """
 

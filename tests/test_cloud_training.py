@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from lieham import fit
-from lieham.config import CloudTrainConfig
 from lieham.data import CloudDataset, PointClouds
 from lieham.errors import InputError, Interrupted
+from lieham.evaluate import confusion, predict, scores
 from lieham.models import LieConvClassifier, LieConvRegressor
 from lieham.nn import MaskedBatchNorm
-from lieham.scoring import confusion, predict, scores
-from lieham.training.loop import Trainer
+from lieham.training.config import CloudTrainConfig
+from lieham.training.trainer import Trainer
 
 SETTINGS = {
     "all pairs": {},

@@ -98,7 +98,7 @@ CLOUDS = """
 from cases import clouds
 from lieham.data import CloudDataset, PointClouds
 from lieham.models import LieConvClassifier, LieConvRegressor
-from lieham.scoring import predict
+from lieham.evaluate import predict
 
 def grid(seed):
     x = clouds(2, k=8, n=9)

@@ -13,10 +13,10 @@ import torch
 
 from lieham.data import CloudDataset, PointClouds
 from lieham.errors import FileError, InputError, LiehamError
-from systems import digits as module
-from systems.digits import ROTMNIST, digits, rotmnist
-from systems.digits_floors import linear_error, nearest_neighbour_error
-from systems.images import DEVIATION, MEAN, as_clouds, as_images, pixel_grid, rotated, rotations, turned
+from systems.images import digits as module
+from systems.images.baselines import linear_error, nearest_neighbour_error
+from systems.images.digits import ROTMNIST, digits, rotmnist
+from systems.images.pixels import DEVIATION, MEAN, as_clouds, as_images, pixel_grid, random_turns, rotated, turned
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -122,7 +122,7 @@ def test_a_feature_is_the_standardised_intensity_at_its_point():
 def test_an_augmentation_turns_images_and_nothing_else():
     clouds = as_clouds(blob(3, 1).expand(50, -1, -1), labels(50))
     before = clouds.features.clone()
-    moved = rotations(clouds, seeded())
+    moved = random_turns(clouds, seeded())
     assert torch.equal(clouds.features, before), "the argument stays"
     for name in ("points", "mask", "targets"):
         assert torch.equal(getattr(moved, name), getattr(clouds, name))
@@ -133,14 +133,14 @@ def test_an_augmentation_turns_images_and_nothing_else():
     torch.testing.assert_close(middle.norm(dim=-1), torch.full((50,), math.hypot(3, 1)).double(), rtol=0.05, atol=0)
     assert len(torch.atan2(middle[:, 1], middle[:, 0]).div(math.pi / 2).floor().unique()) == 4, "in all directions"
     empty = as_clouds(torch.zeros(2, 28, 28, dtype=torch.float64), labels(2))
-    torch.testing.assert_close(rotations(empty, seeded()).features, empty.features), "no edge at the border"
+    torch.testing.assert_close(random_turns(empty, seeded()).features, empty.features), "no edge at the border"
 
 
 def test_an_augmentation_follows_its_generator_alone():
     clouds = as_clouds(noise(), labels(3))
-    first, again, other = (rotations(clouds, seeded(seed)).features for seed in (0, 0, 1))
+    first, again, other = (random_turns(clouds, seeded(seed)).features for seed in (0, 0, 1))
     assert torch.equal(first, again) and not torch.allclose(first, other)
-    single = rotations(clouds.to(dtype=torch.float32), seeded()).features
+    single = random_turns(clouds.to(dtype=torch.float32), seeded()).features
     assert single.dtype == torch.float32
     torch.testing.assert_close(single, first.float(), rtol=0, atol=1e-4)
 
@@ -209,7 +209,7 @@ def test_angles_are_those_that_were_asked_for(monkeypatch):
 @pytest.mark.usefixtures("numbered")
 def test_a_dataset_says_how_it_was_made_and_what_moves_its_batches():
     data = small(seed=3, train_angles=(0, 0), augment="rotations")
-    assert data.augment is rotations and small().augment is None
+    assert data.augment is random_turns and small().augment is None
     assert data.attributes["train_angles"] == [0, 0] and data.attributes["seed"] == 3
     assert "5,000 digits" in data.attributes["protocol"]
 
@@ -241,7 +241,7 @@ def write(folder: Path, kind: str = "train_valid", k: int = 12, **options) -> np
 def test_rotmnist_is_read_in_the_order_of_its_files(tmp_path):
     first, second = write(tmp_path), write(tmp_path, "test", 5)
     data = rotmnist(tmp_path, 8, 3, 4, dtype=torch.float64, augment="rotations")
-    assert data.augment is rotations
+    assert data.augment is random_turns
     assert data.attributes["source"] == "RotMNIST"
     for split, rows in ((data.train, first[:8]), (data.val, first[9:]), (data.test, second[:4])):
         wanted = as_clouds(torch.from_numpy(rows[:, :-1]).view(-1, 28, 28), torch.from_numpy(rows[:, -1]).long())
@@ -313,7 +313,7 @@ BAD = {
     "turn of a strip": (lambda: rotated(noise()[:, 1:], angles(1, 2, 3)), "images must be square"),
     "one angle": (lambda: rotated(noise(), angles(1)), "angle must be of shape \\(3,\\)"),
     "other points": (lambda: as_images(replace(GRID, points=0.9 * GRID.points)), "on a grid of pixels"),
-    "molecules": (lambda: rotations(GRID_OF_ITS_OWN, seeded()), "one feature on one grid"),
+    "molecules": (lambda: random_turns(GRID_OF_ITS_OWN, seeded()), "one feature on one grid"),
     "colours": (lambda: as_images(replace(GRID, features=GRID.features.expand(-1, -1, 3))), "with 3 features"),
     "augment": (lambda: digits(augment="shifts"), "augment must be '' or 'rotations', got 'shifts'"),
     "rotmnist's augment": (lambda: rotmnist("", augment="shifts"), "augment must be"),

@@ -11,7 +11,8 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from lieham.drift import Charge, Conservation, conservation
+from lieham.conservation.charges import Charge, Conservation
+from lieham.conservation.drift import conservation
 from lieham.errors import InputError
 from lieham.forecasting import Forecast, forecast
 from lieham.groups import Translation

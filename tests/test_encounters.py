@@ -6,13 +6,13 @@ import torch
 from lieham import HLieConv
 from lieham.errors import Interrupted
 from lieham.integrate import integrate
+from lieham.regression.dictionary import Basis
+from lieham.regression.energy_rows import Energies, energies
+from lieham.regression.posing import clear
+from lieham.regression.problem import reduce
+from lieham.regression.robust import robust
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.training import TrainConfig, Trainer
-from lieham.training.basis import Basis
-from lieham.training.encounters import robust
-from lieham.training.energies import Energies, energies
-from lieham.training.equations import reduce
-from lieham.training.posing import clear
 from systems import Gravity
 
 SOFTENING = 0.02

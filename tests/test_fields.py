@@ -9,9 +9,9 @@ import torch
 from cases import DTYPES, TOLERANCE, cloud, randomise
 
 import lieham
+from lieham.dynamics.hamiltonian import GeneralHamiltonian
 from lieham.errors import InputError
 from lieham.groups import make_group
-from lieham.hamiltonian import GeneralHamiltonian
 from lieham.integrate import integrate
 from lieham.models import load_model, save_model
 from lieham.state import Bodies, PhaseState

@@ -10,11 +10,12 @@ import torch
 
 from lieham import forecasting
 from lieham.data import read_forecast
+from lieham.dynamics.hamiltonian import GeneralHamiltonian
 from lieham.errors import FileError, InputError, IntegrationError, LiehamError
-from lieham.forecasting import Forecast, forecast, state_mse
-from lieham.hamiltonian import GeneralHamiltonian
+from lieham.forecasting import Forecast, forecast
 from lieham.integrate import make_integrator
 from lieham.integrate.base import Field
+from lieham.metrics import state_mse
 from lieham.models import HLieConv
 from lieham.state import Bodies, PhaseState, Trajectory
 from systems import Springs

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torchdiffeq import odeint, odeint_adjoint
 
+from lieham.dynamics.hamiltonian import GeneralHamiltonian
 from lieham.errors import InputError, IntegrationError
-from lieham.hamiltonian import GeneralHamiltonian
 from lieham.integrate import Field, collocation, integrate, make_integrator
 from lieham.integrate.gauss import tableau
 from lieham.state import Bodies, PhaseState
@@ -207,6 +207,7 @@ def test_gradients_through_a_network_and_torch_func():
 
 def test_the_graph_holds_one_evaluation():
     """Whatever the number of iterations: memory does not grow with them."""
+
     def nodes(hw: float) -> int:
         q, p = (x.requires_grad_() for x in start(2, 1, 1))
         z = make_integrator("gauss4").step(Oscillators(hw), PhaseState(q, p), torch.zeros((), dtype=q.dtype), 1.0)

@@ -6,10 +6,10 @@ import pytest
 import torch
 from cases import SYSTEMS as CASES
 
+from lieham.conservation.momentum import momentum_map
 from lieham.errors import InputError
 from lieham.groups import make_group
 from lieham.integrate import integrate
-from lieham.noether import momentum_map
 from systems import (
     SYSTEMS,
     ChargedParticles,
@@ -21,7 +21,7 @@ from systems import (
     Springs,
     Yukawa,
 )
-from systems.floors import floors
+from systems.baselines import floors
 
 LAWS = {name: law() if name not in ("falling-springs", "magnetic-springs") else law(3) for name, law in SYSTEMS.items()}
 

@@ -9,16 +9,16 @@ import torch
 
 from benchmarks.observing import KINDS, noise, positions, training_data
 from lieham import Bodies, Dataset, HLieConv, Trajectory, fit, infer_masses
+from lieham._support.polynomials import derivative, polynomial
 from lieham.errors import InputError, Interrupted
 from lieham.integrate import make_integrator
-from lieham.polynomials import derivative, polynomial
+from lieham.losses.free_states import StatesLoss, cumulative
+from lieham.regression.dictionary import Basis, mixing_of
+from lieham.regression.posing import weights_of
+from lieham.regression.state_elimination import assemble_eliminated
 from lieham.training import TrainConfig, Trainer
-from lieham.training.basis import Basis, mixing_of
-from lieham.training.joint import assemble
-from lieham.training.posing import weights_of
-from lieham.training.states import StatesLoss, cumulative
 from systems import Gravity, Springs
-from systems.floors import free_flight, window_mse
+from systems.baselines import free_flight, window_mse
 
 
 def generator(seed=0):
@@ -112,7 +112,7 @@ def test_equations_hold_for_the_model_that_made_the_data(observed):
         for w in weights:
             w.zero_()
         basis = Basis(torch.arange(len(theta)), mixing_of(model, own))
-        problem = assemble(model, own, loss, at, basis)
+        problem = assemble_eliminated(model, own, loss, at, basis)
     z = (theta @ basis.mixing).flatten() * problem.scale
     residual = (problem.A @ z - problem.y).square().mean()
     assert residual < 1e-12 * problem.y.square().mean()

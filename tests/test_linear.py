@@ -12,14 +12,14 @@ from lieham.data import Dataset
 from lieham.errors import Interrupted
 from lieham.integrate import make_integrator
 from lieham.models import load_model
+from lieham.regression.dictionary import Basis, mixing_of
+from lieham.regression.interpolant import Slopes, hermite, known, resolution
+from lieham.regression.posing import Equations
+from lieham.regression.weak_form import assemble
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.training import TrainConfig, Trainer, fit
-from lieham.training.basis import Basis, mixing_of
-from lieham.training.equations import assemble
-from lieham.training.paths import Slopes, hermite, known, resolution
-from lieham.training.posing import Equations
 from systems import Bending, Coulomb, MagneticSprings, Springs
-from systems.floors import free_flight, window_mse
+from systems.baselines import free_flight, window_mse
 
 
 def generator(seed=0):

@@ -6,9 +6,9 @@ import pytest
 import torch
 from cases import DTYPES, MODELS, SAMPLED, TOLERANCE, cloud, make_model, outside, randomise
 
+from lieham.dynamics.hamiltonian import GeneralHamiltonian
 from lieham.errors import InputError
 from lieham.groups import CustomGroup, make_group
-from lieham.hamiltonian import GeneralHamiltonian
 from lieham.lift import CosetLift, PointLift, make_lift
 from lieham.models import HLieConv, load_model, save_model
 from lieham.nn import LieConv

@@ -15,11 +15,11 @@ import torch
 
 from lieham.data import PointClouds
 from lieham.errors import FileError, InputError
-from systems import qm9_table
-from systems.molecules import clouds_of, featurised, molecules, rotations, split
-from systems.molecules_floors import linear_on_counts, mean_predictor
-from systems.qm9_table import COLUMNS, PARTS, read_table
-from systems.qm9_targets import ELEMENTS, HARTREE, TARGETS, count_elements
+from systems.molecules import qm9_table
+from systems.molecules.baselines import linear_on_counts, mean_predictor
+from systems.molecules.qm9 import clouds_of, featurised, molecules, random_rotations, split
+from systems.molecules.qm9_table import COLUMNS, PARTS, read_table
+from systems.molecules.qm9_targets import ELEMENTS, HARTREE, TARGETS, count_elements
 
 K = 30
 SYMBOLS = {z: name for name, z in ELEMENTS.items()}
@@ -266,7 +266,7 @@ def test_clouds_hold_their_molecules_and_attributes_every_setting(places):
     assert about.items() <= data.attributes.items()
     assert data.attributes["references"] == [x * HARTREE for x in TARGETS["u0"].references]
     assert not any(small(places, "u0", subtract_references=False).attributes["references"])
-    assert data.augment is rotations and small(places).augment is None
+    assert data.augment is random_rotations and small(places).augment is None
     assert small(places, n_val=0).val is None
 
 
@@ -345,22 +345,22 @@ def test_lists_of_molecules_that_do_not_fit_are_named():
 
 def test_rotations_keep_distances_and_targets_and_move_all_else(places):
     x = small(places, dtype=torch.float64).train
-    y = rotations(x, torch.Generator().manual_seed(0))
+    y = random_rotations(x, torch.Generator().manual_seed(0))
     assert torch.allclose(distances(y), distances(x), atol=1e-12)
     for name in ("features", "mask", "targets"):
         assert torch.equal(getattr(y, name), getattr(x, name)), name
     assert not y.points[~y.mask].any()
     moved = (y.points - x.points)[x.mask].norm(dim=-1)
     assert float(moved.min()) > 1e-3
-    assert torch.equal(y.points, rotations(x, torch.Generator().manual_seed(0)).points)
-    assert not torch.equal(y.points, rotations(x, torch.Generator().manual_seed(1)).points)
+    assert torch.equal(y.points, random_rotations(x, torch.Generator().manual_seed(0)).points)
+    assert not torch.equal(y.points, random_rotations(x, torch.Generator().manual_seed(1)).points)
 
 
 def test_rotations_are_proper_uniform_and_of_each_cloud_its_own():
     k = 4000
     frame = torch.eye(3, dtype=torch.float64).expand(k, 3, 3)
     x = PointClouds.of(frame, torch.ones(k, 3, 1, dtype=torch.float64), torch.zeros(k, dtype=torch.float64))
-    y = rotations(x, torch.Generator().manual_seed(0)).points
+    y = random_rotations(x, torch.Generator().manual_seed(0)).points
     assert torch.allclose(torch.linalg.det(y), torch.ones(k, dtype=torch.float64))
     # Of Haar measure every entry has mean 0 and mean square 1/3; 5 standard errors, √(1/3k) and √(4/45k).
     assert float(y.mean(0).abs().max()) < 5 * math.sqrt(1 / (3 * k))
@@ -370,7 +370,7 @@ def test_rotations_are_proper_uniform_and_of_each_cloud_its_own():
 def test_rotations_of_clouds_in_a_plane_are_refused():
     x = PointClouds.of(torch.zeros(2, 3, 2), torch.ones(2, 3, 1), torch.zeros(2))
     with pytest.raises(InputError, match="dimension of clouds must be 3, got 2"):
-        rotations(x, torch.Generator())
+        random_rotations(x, torch.Generator())
 
 
 def test_floors_are_exact_for_what_they_can_say_and_not_for_more():

@@ -12,8 +12,9 @@ from lieham.data import PointClouds
 from lieham.groups import make_group
 from lieham.lift import NearPairs, make_lift
 from lieham.models import LieConvClassifier
-from lieham.nn import LieConv, MaskedBatchNorm, Neighbourhoods, Neighbours
-from systems.images import as_clouds
+from lieham.neighbors import Neighbourhoods, Neighbours
+from lieham.nn import LieConv, MaskedBatchNorm
+from systems.images.pixels import as_clouds
 
 convolutions = pytest.mark.parametrize("convolve", [straightforward.near_literal, straightforward.near_gathered])
 

@@ -6,16 +6,10 @@ import pytest
 import torch
 from cases import GROUPS, MODELS, cloud, make_model
 
+from lieham.conservation.momentum import centre_of_mass, centre_of_mass_frame, charge_scale, momentum_map
 from lieham.errors import InputError
 from lieham.groups import make_group
-from lieham.noether import (
-    centre_of_mass,
-    centre_of_mass_frame,
-    charge_scale,
-    contains,
-    keeps_form_in_other_units,
-    momentum_map,
-)
+from lieham.groups.algebra import contains, keeps_form_in_other_units
 from lieham.state import Bodies, PhaseState
 
 groups = pytest.mark.parametrize("group", GROUPS, ids=str)

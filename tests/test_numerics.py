@@ -9,7 +9,7 @@ import pytest
 import torch
 from cases import DTYPES
 
-from lieham import _numerics
+from lieham._support import numerics as _numerics
 
 mpmath.mp.dps = 400  # 1 − cos θ at θ = 1e-160 cancels 320 of them
 

@@ -10,14 +10,14 @@ import torch
 from cases import MODELS, SAMPLED, cloud, make_model, randomise
 
 import lieham
-from lieham.compiling import Compiled, compiled_gradient, gradient
+from lieham._support.compiling import Compiled, compiled_gradient, gradient
 from lieham.errors import InputError
 from lieham.groups import make_group
 from lieham.lift import PointLift
+from lieham.losses import ShootingLoss
 from lieham.nn import Superposition, superposes
-from lieham.nn.lieconv import evaluated
+from lieham.nn.kernel import evaluated
 from lieham.state import Bodies, PhaseState
-from lieham.training import ShootingLoss
 from systems import Springs
 
 SUMS = [name for name in MODELS | SAMPLED if superposes(make_model(name).potential.network)]

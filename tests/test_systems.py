@@ -9,16 +9,16 @@ import pytest
 import torch
 from cases import SYSTEMS
 
+from lieham.conservation.momentum import charge_scale, momentum_map
 from lieham.errors import InputError
-from lieham.forecasting import state_mse
 from lieham.groups import make_group
 from lieham.integrate import integrate
-from lieham.noether import charge_scale, momentum_map
+from lieham.metrics import state_mse
 from lieham.state import Bodies, PhaseState, Trajectory
 from systems import SYSTEMS as LAWS
 from systems import Gravity, Springs, System
-from systems.base import SystemField
-from systems.floors import constant_state, exact, floors, free_flight, window_mse
+from systems.baselines import constant_state, exact, floors, free_flight, window_mse
+from systems.laws.base import SystemField
 
 over_systems = pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
 EXACT = {name: x for name, x in SYSTEMS.items() if isinstance(x, Springs) and not x.rest_length}

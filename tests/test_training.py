@@ -21,17 +21,21 @@ import pytest
 import torch
 
 import lieham
-from lieham.config import ModelConfig, TrainConfig
 from lieham.data import Dataset, Windows, save
+from lieham.dynamics.hamiltonian import GeneralHamiltonian
 from lieham.errors import FileError, InputError, IntegrationError, Interrupted, LiehamError
-from lieham.hamiltonian import GeneralHamiltonian
 from lieham.integrate import make_integrator
+from lieham.losses import ShootingLoss
 from lieham.models import HLieConv, load_model
+from lieham.models.config import ModelConfig
+from lieham.optim import lbfgs
+from lieham.optim.adam import AdamStage
+from lieham.optim.lbfgs import RefineStage
 from lieham.state import Bodies, PhaseState, Trajectory
-from lieham.training import RunFolder, ShootingLoss, Trainer, fit, stages
-from lieham.training.stages import AdamStage, RefineStage
+from lieham.training import RunFolder, Trainer, fit
+from lieham.training.config import TrainConfig
 from systems import Springs
-from systems.floors import free_flight
+from systems.baselines import free_flight
 
 LAW = Springs(3, 2)
 QUICK = TrainConfig(linear=False, steps=8, refine=12, evaluate_every=2, batch=6, refine_windows=8, window=3)
@@ -42,14 +46,14 @@ QUICK = TrainConfig(linear=False, steps=8, refine=12, evaluate_every=2, batch=6,
 def short_chunks():
     """Runs of few iterations have several chunks."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stages, "REFINE_CHUNK", 8)
+        patch.setattr(lbfgs, "REFINE_CHUNK", 8)
         yield
 
 
 @pytest.fixture
 def full_chunks(monkeypatch):
     """What everybody else has."""
-    monkeypatch.setattr(stages, "REFINE_CHUNK", 50)
+    monkeypatch.setattr(lbfgs, "REFINE_CHUNK", 50)
 
 
 @cache
@@ -337,11 +341,11 @@ def test_the_average_and_the_schedule(ema):
     assert torch.equal(stage.model.weight, module.weight) == (ema == 0)
 
 
-@pytest.mark.parametrize("make", [AdamStage, RefineStage])
+@pytest.mark.parametrize("make, settings", [(AdamStage, QUICK), (RefineStage, QUICK.refine)])
 @pytest.mark.parametrize("scale", [math.nan, math.inf])
-def test_a_loss_that_is_not_finite_ends_training(scale, make):
+def test_a_loss_that_is_not_finite_ends_training(scale, make, settings):
     module = linear()
-    step = make(module, QUICK).step
+    step = make(module, settings).step
     says(IntegrationError, lambda: step(square_loss(module, scale)), "the training loss became", "lower lr")
     assert torch.equal(module.weight, linear().weight), "the weights are those before the step"
 
@@ -359,7 +363,7 @@ def test_refinement_steps_back_from_where_the_flow_diverges(how, full_chunks):
             return module.weight.sum() * getattr(math, how)
         return (-module.weight - 0.1 * torch.log(1.2 - module.weight)).sum()
 
-    RefineStage(module, TrainConfig(refine=50)).step(loss)
+    RefineStage(module, 50).step(loss)
     assert outside, "the line search met the edge"
     # The minimum is flat: w is known to the root of the 1e-16 that the loss is known to.
     torch.testing.assert_close(module.weight.detach(), torch.full((2, 3), 1.1, dtype=torch.float64), rtol=1e-6, atol=0)
@@ -367,10 +371,10 @@ def test_refinement_steps_back_from_where_the_flow_diverges(how, full_chunks):
 
 @pytest.mark.parametrize("refine, chunks", [(1, 1), (50, 1), (51, 2), (70, 2), (110, 3), (200, 4)])
 def test_refinement_does_the_iterations_asked_for(refine, chunks, full_chunks):
-    stage = RefineStage(linear(), TrainConfig(refine=refine))
+    stage = RefineStage(linear(), refine)
     assert math.ceil(refine / stage.stride) == chunks
     assert refine <= chunks * stage.stride < refine + chunks, "no more than the rounding of equal chunks"
-    assert stage.stride <= stages.REFINE_CHUNK
+    assert stage.stride <= lbfgs.REFINE_CHUNK
 
 
 class Explosive(torch.nn.Module):
@@ -529,7 +533,7 @@ import os, signal, sys
 sys.path.insert(0, sys.argv[1])
 import test_training as here
 
-here.stages.REFINE_CHUNK = int(sys.argv[3])
+here.lbfgs.REFINE_CHUNK = int(sys.argv[3])
 import torch._dynamo  # what torch.func imports on first use, once for all children
 
 def kill_at(step):
@@ -548,7 +552,7 @@ for step in (1, 5, 14):
 def test_a_killed_run_resumes_bit_for_bit(whole, tmp_path):
     """SIGKILL before the first validation, between two of Adam, and after a chunk of refinement that was not
     saved; each in a process of its own, forked before torch has threads."""
-    process = python(KILLED, Path(__file__).parent, tmp_path, stages.REFINE_CHUNK)
+    process = python(KILLED, Path(__file__).parent, tmp_path, lbfgs.REFINE_CHUNK)
     out, err = process.communicate()
     assert out.split() == [str(-signal.SIGKILL)] * 3, err
     for step, (stage, place) in {1: (0, 0), 5: (0, 4), 14: (0, 8)}.items():

@@ -18,7 +18,7 @@ import lieham, systems
 from cases import CLOUD_MODELS, CLOUD_SAMPLED, GROUPS, INTEGRATORS, MODELS, SAMPLED, SYSTEMS
 from cases import cloud, clouds, make_cloud_model, make_model
 from lieham.state import Bodies, PhaseState
-from lieham.noether import charge_scale, momentum_map
+from lieham.conservation import charge_scale, momentum_map
 
 for group in GROUPS:
     a = torch.randn(4, group.lie_dim, dtype=torch.float64)
@@ -32,14 +32,14 @@ for name in MODELS | SAMPLED:
     model.energy(PhaseState(q[:, None], p[:, None]), bodies.over_time())
 for law in SYSTEMS.values():
     law.generate(2, 1, 1, points=4)
-from systems import digits_floors, images
+from systems.images import baselines as digits_floors, pixels as images
 pixels = images.as_clouds(torch.rand(4, 28, 28), torch.arange(4))
-images.as_images(images.rotations(pixels, torch.Generator()))
+images.as_images(images.random_turns(pixels, torch.Generator()))
 digits = lieham.data.CloudDataset(pixels, pixels, pixels)
 digits_floors.nearest_neighbour_error(digits), digits_floors.linear_error(digits)
-from systems import molecules
-molecules.rotations(molecules.clouds_of([[6, 1]], [[[0, 0, 0], [1, 0, 0]]], [0.0]), torch.Generator())
-from lieham.scoring import scores
+from systems.molecules import qm9 as molecules
+molecules.random_rotations(molecules.clouds_of([[6, 1]], [[[0, 0, 0], [1, 0, 0]]], [0.0]), torch.Generator())
+from lieham.evaluate import scores
 for group in GROUPS:
     group.distances(torch.rand(4, 1, group.space_dim), torch.rand(3, group.space_dim))
 for name in CLOUD_MODELS | CLOUD_SAMPLED:

@@ -16,9 +16,9 @@ from benchmarks.baselines.equivariant import EGNNForce, FLieConv
 from benchmarks.baselines.graph import OGN, GraphEnergy, GraphPotential
 from benchmarks.baselines.learners import Energy, Potential
 from lieham import HLieConv
-from lieham.config import TrainConfig
 from lieham.groups import make_group
 from lieham.lift import PointLift
+from lieham.training.config import TrainConfig
 
 Build = Callable[[int, int, int], nn.Module]
 """A model for so many bodies, dimensions, and features beside the mass."""

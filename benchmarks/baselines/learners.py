@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from benchmarks.baselines.units import Units
-from lieham.hamiltonian import GeneralHamiltonian, SeparableHamiltonian
+from lieham.dynamics.hamiltonian import GeneralHamiltonian
+from lieham.dynamics.separable import SeparableHamiltonian
 from lieham.integrate import Field, SeparableField
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Tensor

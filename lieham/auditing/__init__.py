@@ -11,9 +11,9 @@ from lieham.auditing import function, gradient, smoothness, symmetry
 from lieham.auditing.configurations import Scale, Symmetry
 from lieham.auditing.report import BROKEN, EXACT, ON_AVERAGE, ROUND_OFF, VERDICTS, Audit, Check
 from lieham.auditing.subject import KINDS, MOVES, Subject, of_callable, of_hamiltonian
+from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.errors import InputError, expected
 from lieham.groups import Group
-from lieham.hamiltonian import Hamiltonian
 from lieham.typing import Tensor
 
 UNITS_OF_ROUND_OFF = 4500

@@ -10,9 +10,10 @@ from inspect import Parameter, signature
 import torch
 from torch import nn
 
+from lieham.dynamics.hamiltonian import Hamiltonian
+from lieham.dynamics.separable import SeparableHamiltonian
 from lieham.errors import InputError, check_choice, expected
 from lieham.groups import Group
-from lieham.hamiltonian import Hamiltonian, SeparableHamiltonian
 from lieham.lift import Lift
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Float, Tensor

@@ -94,7 +94,7 @@ def _climb(subject: Subject, symmetry: Symmetry, scale: Scale, best: tuple, size
 
 
 def _on_average(made: Check, subject: Subject, error: Callable[[], Tensor], generator: torch.Generator) -> Check:
-    """"In distribution" in place of "broken" where the mean over draws is 0 within 5 standard errors everywhere."""
+    """ "In distribution" in place of "broken" where the mean over draws is 0 within 5 standard errors everywhere."""
     if made.verdict != BROKEN or subject.redraw is None:
         return made
     samples = []

@@ -8,13 +8,13 @@ from pathlib import Path
 from lieham import plotting
 from lieham.data import CloudDataset, PointClouds
 from lieham.errors import InputError
+from lieham.evaluate import confusion
 from lieham.models import CloudModel, LieConvClassifier
-from lieham.scoring import confusion
 from lieham.typing import Tensor
-from systems.digits import CLASSES
-from systems.digits_floors import linear_error, nearest_neighbour_error
-from systems.images import as_images
-from systems.molecules_floors import linear_on_counts, mean_predictor
+from systems.images.baselines import linear_error, nearest_neighbour_error
+from systems.images.digits import CLASSES
+from systems.images.pixels import as_images
+from systems.molecules.baselines import linear_on_counts, mean_predictor
 
 WRONG = 40
 """Wrongly read digits in a picture, at most."""

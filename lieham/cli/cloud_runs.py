@@ -9,17 +9,19 @@ from pathlib import Path
 import torch
 
 from lieham import plotting
+from lieham._support.files import must_exist, write_json
+from lieham._support.settings import changed
 from lieham.cli.cloud_figures import draw, figures_of, split_of
-from lieham.config import CloudModelConfig, CloudTrainConfig, changed
 from lieham.data import CloudDataset
 from lieham.errors import InputError, check_choice, expected
-from lieham.files import must_exist, write_json
+from lieham.evaluate import predict
 from lieham.models import MODELS, CloudModel, load_model, model_for
-from lieham.scoring import predict
+from lieham.models.config import CloudModelConfig
 from lieham.training import RunFolder, fit
+from lieham.training.config import CloudTrainConfig
 from lieham.typing import Tensor
-from systems.digits import digits, rotmnist
-from systems.molecules import molecules
+from systems.images.digits import digits, rotmnist
+from systems.molecules.qm9 import molecules
 
 KINDS = ("digits", "qm9")
 

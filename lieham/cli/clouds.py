@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from lieham.cli import show
-from lieham.config import DIGITS_MODEL, DIGITS_TRAIN, QM9_MODEL, QM9_TRAIN, CloudModelConfig, CloudTrainConfig
+from lieham.models.config import CloudModelConfig
+from lieham.training.config import CloudTrainConfig
+from systems.images.presets import DIGITS_MODEL, DIGITS_TRAIN
+from systems.molecules.presets import QM9_MODEL, QM9_TRAIN
 
 
 def train_digits(

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from lieham.cli import show
 from lieham.cli.clouds import evaluate, train_digits, train_qm9
-from lieham.config import ModelConfig, TrainConfig
 from lieham.errors import FileError, InputError
+from lieham.models.config import ModelConfig
+from lieham.training.config import TrainConfig
 
 LAWS = (
     *("springs", "gravity", "planets", "coulomb", "charged-particles", "yukawa", "lennard-jones", "morse", "bending"),

@@ -9,18 +9,20 @@ from pathlib import Path
 import torch
 
 from lieham import plotting
-from lieham.config import TrainConfig
+from lieham._support.files import write_json
+from lieham.conservation.charges import Conservation
+from lieham.conservation.drift import conservation
 from lieham.data import Dataset, save
-from lieham.drift import Conservation, conservation
 from lieham.errors import FileError
-from lieham.files import write_json
-from lieham.forecasting import Forecast, forecast, state_mse
+from lieham.forecasting import Forecast, forecast
 from lieham.integrate import make_integrator
+from lieham.metrics import state_mse
 from lieham.models import HLieConv
 from lieham.state import PhaseState, Trajectory
 from lieham.training import RunFolder, fit
+from lieham.training.config import TrainConfig
 from systems import Springs
-from systems.floors import constant_state, floors, free_flight, window_mse
+from systems.baselines import constant_state, floors, free_flight, window_mse
 
 PUBLISHED = {"LieConv-T(2) (published)": 1.6e-4, "LieTransformer-T(2) (published)": 2.5e-5}
 """Mean 5-step test MSE from 100 trajectories, read off the figure of the LieTransformer repository to ±5 %

@@ -9,15 +9,18 @@ from pathlib import Path
 
 import torch
 
+from lieham._support.settings import changed
 from lieham.auditing import Audit, audit
-from lieham.config import ModelConfig, TrainConfig, changed
+from lieham.conservation.charges import Conservation
+from lieham.conservation.drift import conservation
 from lieham.data import Dataset, read, read_forecast
-from lieham.drift import Conservation, conservation
 from lieham.errors import FileError, InputError, check_choice, expected
 from lieham.forecasting import Forecast, forecast
 from lieham.integrate import make_integrator
 from lieham.models import MODELS, CloudModel, LieConvModel, load_model
+from lieham.models.config import ModelConfig
 from lieham.training import History, RunFolder, fit
+from lieham.training.config import TrainConfig
 
 
 def build_model(config: ModelConfig) -> LieConvModel:

@@ -1,9 +1,13 @@
 """Trajectories and clouds of points in memory and on disk."""
 
 from lieham.data.clouds import CloudDataset, PointClouds
-from lieham.data.dataset import Dataset, Windows
-from lieham.data.hdf5 import TrajectoryWriter, load, new_path, read_forecast, save
-from lieham.data.readers import describe, format_description, read
+from lieham.data.dataset import Dataset
+from lieham.data.describe import describe, format_description
+from lieham.data.formats.forecasts import TrajectoryWriter, read_forecast
+from lieham.data.formats.hdf5 import load, new_path, save
+from lieham.data.masses import infer_masses
+from lieham.data.reading import read
+from lieham.data.windows import Windows
 
 __all__ = [
     "CloudDataset",
@@ -13,6 +17,7 @@ __all__ = [
     "Windows",
     "describe",
     "format_description",
+    "infer_masses",
     "load",
     "new_path",
     "read",

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
+from lieham.data.masses import infer_masses
 from lieham.errors import InputError, expected
-from lieham.masses import infer_masses
 from lieham.state import Bodies, Trajectory
 from lieham.typing import Tensor
 

@@ -10,14 +10,14 @@ from lieham.groups.custom import CustomGroup
 from lieham.groups.euclidean import SE2, SE3, rigid_motions
 from lieham.groups.helical import Helical
 from lieham.groups.product import DirectProduct
-from lieham.groups.rotation import SO2, SO3, rotations
+from lieham.groups.rotation import SO2, SO3, rotation_group
 from lieham.groups.scaling import Scaling, rotation_scalings, squeeze_scalings, squeezes
 from lieham.groups.translation import Translation, Trivial
 
 GROUPS = {
     "Trivial": Trivial,
     "T": Translation,
-    "SO": rotations,
+    "SO": rotation_group,
     "SE": rigid_motions,
     "R*": Scaling,
     "R*SO": rotation_scalings,

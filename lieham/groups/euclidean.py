@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import torch
 
-from lieham._numerics import cosc, half_cot, sinc, sincc
+from lieham._support.numerics import cosc, half_cot, sinc, sincc
 from lieham.groups.base import Group, affine, check_dim, inverse_isometry
 from lieham.groups.rotation import SO2, SO3, cross_matrix
 from lieham.groups.translation import Translation

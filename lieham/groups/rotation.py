@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import torch
 
-from lieham._numerics import asin_over, cosc, sinc
+from lieham._support.numerics import asin_over, cosc, sinc
 from lieham.groups.base import Group, affine, check_dim, inverse_isometry
 from lieham.typing import Float, Tensor
 
@@ -152,6 +152,6 @@ def _quaternion(R: Tensor) -> Tensor:
 ROTATIONS = {2: SO2, 3: SO3}
 
 
-def rotations(dim: int) -> Group:
+def rotation_group(dim: int) -> Group:
     """SO(dim), dim 2 or 3."""
     return ROTATIONS[check_dim("SO", dim, (2, 3))]()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from numbers import Integral
 from typing import ClassVar
 
+from lieham._support.progress import Progress
 from lieham.errors import InputError, expected
-from lieham.progress import Progress
 from lieham.state import PhaseState
 from lieham.typing import Float, Tensor
 
@@ -97,12 +96,6 @@ class Integrator(ABC):
                 f"{self.name} needs velocity and force apart (a SeparableField, H = K(p) + V(q)), got "
                 f"{type(field).__name__}: take gauss4, rk4 or dopri5 for a general H(q, p)"
             )
-
-
-def check_count(name: str, value: object) -> None:
-    """Raise InputError unless `value` is an integer ≥ 1."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise expected(name, "an integer of at least 1", repr(value))
 
 
 def check_flag(name: str, value: object) -> None:

@@ -61,10 +61,10 @@ def solve_stages(
             "(substeps)"
         )
 
-    return solve(phi, guess, weight, complaint)
+    return anderson(phi, guess, weight, complaint)
 
 
-def solve(phi: Map, guess: Tensor, weight: Map, complaint: Callable[[], str]) -> Tensor:
+def anderson(phi: Map, guess: Tensor, weight: Map, complaint: Callable[[], str]) -> Tensor:
     """x = Φ(x), and its gradients.
 
     The iteration builds no graph. Gradients come by the implicit function theorem: with x = Φ(x, θ) and g = ∂l/∂x,

@@ -14,7 +14,7 @@ from lieham.integrate.fixed import FixedStep, State
 from lieham.typing import Float, Tensor
 
 
-class Stage(NamedTuple):
+class SplittingStage(NamedTuple):
     """A drift and the kick after it, in units of the step: how far, and what the clock of each says."""
 
     drift: float
@@ -23,7 +23,7 @@ class Stage(NamedTuple):
     kick_clock: float
 
 
-def composition(*weights: float) -> tuple[Stage, ...]:
+def composition(*weights: float) -> tuple[SplittingStage, ...]:
     """The stages of leapfrogs of widths γ_1 h, ..., γ_s h in a row, neighbouring half drifts joined.
 
     a_1 = γ_1/2, a_i = (γ_{i−1} + γ_i)/2, b_i = γ_i; the last drift is the first again, γ being a palindrome.
@@ -34,7 +34,8 @@ def composition(*weights: float) -> tuple[Stage, ...]:
     before = (0.0, *weights[:-1])
     starts = tuple(accumulate(before))
     return tuple(
-        Stage((left + w) / 2, start, w, start + w / 2) for left, w, start in zip(before, weights, starts, strict=True)
+        SplittingStage((left + w) / 2, start, w, start + w / 2)
+        for left, w, start in zip(before, weights, starts, strict=True)
     )
 
 
@@ -51,7 +52,7 @@ class Splitting(FixedStep):
     symplectic: ClassVar[bool] = True
     needs_separable: ClassVar[bool] = True
     keeps_quadratic: ClassVar[bool] = True
-    stages: ClassVar[tuple[Stage, ...]]
+    stages: ClassVar[tuple[SplittingStage, ...]]
 
     def step(self, field: SeparableField, state: State, t: Float[Tensor, "*clock"], h: float | Tensor) -> State:
         for drift, drift_clock, kick, kick_clock in self.stages:

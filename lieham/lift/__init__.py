@@ -6,11 +6,13 @@ import copy
 
 from lieham.errors import InputError, check_choice
 from lieham.groups import Group
-from lieham.lift.base import Drawn, Lift, cutoff
+from lieham.lift.base import Drawn, Lift
+from lieham.lift.coset import CosetLift
+from lieham.lift.cutoff import cutoff
 from lieham.lift.edge import EdgeLift
 from lieham.lift.near import NearPairs
 from lieham.lift.pairs import Pairs
-from lieham.lift.point import CosetLift, PointLift
+from lieham.lift.point import PointLift
 from lieham.lift.sampled import SampledLift
 
 LIFTS: dict[str, type[Lift]] = {lift.kind: lift for lift in (PointLift, CosetLift, EdgeLift, SampledLift)}

@@ -11,6 +11,7 @@ from torch import nn
 
 from lieham.errors import InputError, expected
 from lieham.groups import Group
+from lieham.lift.cutoff import check_neighbourhood, cutoff
 from lieham.lift.pairs import Pairs, unordered
 from lieham.typing import Bool, Float, Tensor
 
@@ -44,7 +45,7 @@ class Lift(nn.Module, Drawn):
 
     def __init__(self, group: Group, radius: float | None = None, fill: float | None = None):
         super().__init__()
-        _check_neighbourhood(group, radius, fill)
+        check_neighbourhood(group, radius, fill)
         self.group = group
         self.settings: dict[str, object] = {"kind": self.kind, "radius": radius, "fill": fill}
         self.has_cutoff = radius is not None or fill is not None
@@ -136,20 +137,3 @@ class _Restricted(Lift):
     def pairs(self, x: Tensor, mask: Tensor) -> Pairs:
         pairs = self.lift.pairs(x, mask)
         return replace(pairs, embedding=pairs.embedding.index_select(-1, self.columns))
-
-
-def cutoff(squared: Float[Tensor, "*batch"], radius: Tensor) -> Float[Tensor, "*batch"]:
-    """(1 − u)³ (1 + 3u + 6u²) at u = min(|x|²/r², 1): 1 at the centre, and 0 from r on with two derivatives."""
-    u = (squared / radius.square()).clamp(max=1.0)
-    return (1 - u) ** 3 * (1 + u * (3 + 6 * u))
-
-
-def _check_neighbourhood(group: Group, radius: float | None, fill: float | None) -> None:
-    if radius is not None and fill is not None:
-        raise InputError(f"radius and fill must not both be given, got radius={radius}, fill={fill}")
-    if radius is not None and not 0 < radius < float("inf"):
-        raise expected("radius", "positive and finite", radius)
-    if fill is not None and not 0 < fill <= 1:
-        raise expected("fill", "in (0, 1]", fill)
-    if (radius is not None or fill is not None) and not bool(group.isometries.all()):
-        raise InputError(f"radius and fill must go with a group that keeps lengths, got {group}")

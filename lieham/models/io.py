@@ -9,21 +9,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from lieham._support.files import must_exist, replacing
 from lieham.errors import FileError, InputError, check_choice, expected
-from lieham.files import must_exist, replacing
 from lieham.groups import Group
 from lieham.lift import LIFTS, Lift
-from lieham.models.hamiltonian_lieconv import HLieConv
-from lieham.models.heads import LieConvClassifier, LieConvRegressor
-from lieham.models.vector_potential import VectorPotentialLieConv
+from lieham.models.registry import MODELS, LieConvModel, settings_of
 from lieham.typing import Tensor
 
 FORMAT = "lieham.model/6"
-
-LieConvModel = HLieConv | VectorPotentialLieConv | LieConvClassifier | LieConvRegressor
-_ALL = (HLieConv, VectorPotentialLieConv, LieConvClassifier, LieConvRegressor)
-MODELS: dict[str, type[LieConvModel]] = {model.__name__: model for model in _ALL}
-"""Every model that can be saved, by its name."""
 
 
 def save_model(model: LieConvModel, path: str | Path) -> None:
@@ -33,12 +26,6 @@ def save_model(model: LieConvModel, path: str | Path) -> None:
     metadata = {"lieham": json.dumps({"format": FORMAT, "config": settings_of(model)})}
     with replacing(path) as temporary:
         save_file(tensors, str(temporary), metadata)
-
-
-def settings_of(model: LieConvModel) -> dict:
-    """The settings that build the model again, in the precision that its weights have now."""
-    kind = {"kind": type(model).__name__}
-    return kind | model.config | {"dtype": str(next(model.parameters()).dtype).removeprefix("torch.")}
 
 
 def load_model(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.errors import InputError
 from lieham.groups import Group, make_group
-from lieham.hamiltonian import Hamiltonian
 from lieham.lift import Pairs
-from lieham.models.hamiltonian_lieconv import make_potential
+from lieham.models.potential import make_potential
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 

@@ -1,11 +1,11 @@
 """The network: LieConv, its residual blocks, and LieResNet."""
 
 from lieham.nn.blocks import BLOCKS, Block, GatedBlock, PaperBlock
-from lieham.nn.lieconv import Kernel, LieConv
-from lieham.nn.neighborhood import Neighbourhoods, Neighbours
+from lieham.nn.kernel import Kernel
+from lieham.nn.lieconv import LieConv
 from lieham.nn.norm import MaskedBatchNorm
+from lieham.nn.pair_sum import Superposition, superposes
 from lieham.nn.resnet import LieResNet
-from lieham.nn.superposition import Superposition, superposes
 
 __all__ = [
     "BLOCKS",
@@ -15,8 +15,6 @@ __all__ = [
     "LieConv",
     "LieResNet",
     "MaskedBatchNorm",
-    "Neighbourhoods",
-    "Neighbours",
     "PaperBlock",
     "Superposition",
     "superposes",

@@ -10,9 +10,9 @@ from torch import nn
 from torch.nn.functional import linear, silu
 
 from lieham.lift import Lift, Pairs
+from lieham.neighbors.monte_carlo import Neighbourhoods, Neighbours
 from lieham.nn.blocks import Block, GatedBlock
-from lieham.nn.lieconv import evaluated
-from lieham.nn.neighborhood import Neighbourhoods, Neighbours
+from lieham.nn.kernel import evaluated
 from lieham.nn.norm import MaskedBatchNorm
 from lieham.typing import Bool, Float, Int, Tensor
 

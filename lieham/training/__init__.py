@@ -1,8 +1,5 @@
-"""Training: `fit`, its settings and its losses."""
+"""Training: `fit`, its settings, and the runs that it leaves. `__init__.pyi` lists the names."""
 
-from lieham.config import CloudTrainConfig, TrainConfig
-from lieham.training.fit import RunFolder, fit
-from lieham.training.loop import History, Trainer
-from lieham.training.loss import ShootingLoss
+import lazy_loader
 
-__all__ = ["CloudTrainConfig", "History", "RunFolder", "ShootingLoss", "TrainConfig", "Trainer", "fit"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,18 @@
+"""What a forecast conserves: momentum maps from the group's generators, drift, and a certificate for every charge."""
+
+from lieham.conservation.certificate import Certificate, certify
+from lieham.conservation.charges import Charge, Conservation
+from lieham.conservation.drift import conservation
+from lieham.conservation.momentum import boost, centre_of_mass_frame, charge_scale, momentum_map
+
+__all__ = [
+    "Certificate",
+    "Charge",
+    "Conservation",
+    "boost",
+    "centre_of_mass_frame",
+    "certify",
+    "charge_scale",
+    "conservation",
+    "momentum_map",
+]

@@ -1,0 +1,81 @@
+"""Forecasts on disk, written while they run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from lieham.data.formats.hdf5 import new_path, opened, read_attributes, set_attributes, to_array, to_tensor
+from lieham.errors import FileError
+from lieham.state import Bodies, PhaseState, Trajectory
+from lieham.typing import Float, Tensor
+
+FORECAST = "forecast"
+
+
+def read_forecast(path: str | Path) -> tuple[Trajectory, dict]:
+    """The trajectories and attributes of a forecast; of one cut short, the systems begun, as far as all of them got."""
+    with opened(path) as file:
+        if FORECAST not in file:
+            raise FileError(f"file must be a forecast, got {path} with {', '.join(file) or 'nothing'}")
+        group = file[FORECAST]
+        written = group["written"][()]
+        rows = written >= 2
+        if not rows.any():
+            raise FileError(f"file must hold a forecast of at least 2 times, got {path} with {written.max()}")
+        length = written[rows].min()
+        times, q, p = (to_tensor(group[name][:, :length][rows]) for name in ("times", "q", "p"))
+        bodies = Bodies(*(to_tensor(group[name][()][rows]) for name in ("mass", "features", "mask")))
+        return Trajectory(times.to(q.dtype), q, p, bodies), read_attributes(file)
+
+
+class TrajectoryWriter:
+    """Writes a forecast block by block: `with TrajectoryWriter(...) as sink: sink.write(rows, first, q, p)`.
+
+    The file grows as `PATH.part`, flushed after every block and readable after a kill by `read_forecast`; it takes
+    its own name when the block ends without an error. FileError when `path` exists and `overwrite` is False.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        times: Float[Tensor, "k time"],
+        bodies: Bodies,
+        attributes: dict,
+        overwrite: bool = False,
+    ):
+        self.path = new_path(path, overwrite)
+        self.partial = self.path.with_name(f"{self.path.name}.part")
+        self.times, self.bodies, self.attributes = times, bodies, attributes
+
+    def __enter__(self) -> TrajectoryWriter:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.file = h5py.File(self.partial, "w")
+        set_attributes(self.file, self.attributes)
+        self.group = self.file.create_group(FORECAST)
+        self.group["written"] = np.zeros(len(self.times), dtype=np.int64)
+        self.group["times"] = to_array(self.times)
+        for name in ("mass", "features", "mask"):
+            self.group[name] = to_array(getattr(self.bodies, name))
+        return self
+
+    def write(self, rows: slice, first: int, states: PhaseState) -> None:
+        """States (k', time', n, d) of the trajectories `rows` from time index `first` on."""
+        k, time = self.times.shape
+        for name, x in zip("qp", states, strict=True):
+            values = to_array(x)
+            if name not in self.group:
+                shape = (k, time, *values.shape[2:])
+                chunks = (1, min(time, 128), *values.shape[2:])
+                self.group.create_dataset(name, shape, values.dtype, chunks=chunks, fillvalue=np.nan)
+            self.group[name][rows, first : first + values.shape[1]] = values
+        self.group["written"][rows] = first + states.q.shape[1]
+        self.file.flush()
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        self.file.close()
+        if kind is None:
+            os.replace(self.partial, self.path)

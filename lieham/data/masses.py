@@ -1,0 +1,117 @@
+"""Masses from motion: the ratios for which the momenta of a group are conserved."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from lieham._support.polynomials import derivative
+from lieham.errors import InputError, expected
+from lieham.groups import Group, make_group
+from lieham.typing import Float, Tensor
+
+DETERMINED = 0.2
+"""Largest relative standard error of a mass that counts as known."""
+
+
+class Masses(NamedTuple):
+    """`mass`, positive with mean 1, and the relative standard `error` of each, both (n,) or (trajectories, n)."""
+
+    mass: Float[Tensor, "*batch n"]
+    error: Float[Tensor, "*batch n"]
+
+
+def infer_masses(
+    times: Float[Tensor, "*grid time"],
+    q: Float[Tensor, "k time n d"],
+    v: Float[Tensor, "k time n d"] | None = None,
+    *,
+    group: str | Group,
+    shared: bool = True,
+) -> Masses:
+    """The ratios of masses for which every isometry of `group` has a charge that is constant in time (Noether).
+
+    Σ_i m_i v_i·(A q_i + b) = const for every generator x ↦ A x + b with A antisymmetric: linear equations for m, solved
+    by the smallest singular vector over all times, generators and, where the masses are `shared`, trajectories. From
+    positions alone, Σ_i m_i q_i·b moves uniformly for translations, which then are taken alone; a group without them is
+    given the derivative of q through 5 neighbouring times for v. **The scale cannot be known**: m, p and V times any c
+    give the same motion, so the mean is put to 1, of every trajectory by itself where the masses are not shared.
+
+    Args:
+        times: (time,) or (trajectories, time), increasing.
+        q: positions (trajectories, time, n, d).
+        v: velocities like q; None where they were not observed.
+        group: the symmetry of the motion, such as "SE(2)" or "T(3)".
+        shared: whether the bodies of all trajectories are the same, so that there is one mass for each.
+
+    Raises InputError on wrong shapes, on a group without such motions, and where the masses are not determined: bodies
+    that do not act on one another, too few times, too much noise, or another symmetry than the motion has.
+    """
+    group = make_group(group)
+    times = _checked(times, q, v, group)
+    rows = torch.cat(_rows(times, q, v, group), 1)
+    if shared:
+        rows = rows.flatten(0, 1)[None]
+    mass, error = _null(rows)
+    bad = ~((mass > 0).all(-1) & (error < DETERMINED).all(-1))
+    if bool(bad.any()):
+        k = int(bad.nonzero()[0])
+        raise InputError(
+            f"masses must follow from the motion, got {_text(mass[k])} with relative errors {_text(error[k])}: the "
+            f"bodies must act on one another and keep the momenta of {group}; more times or trajectories may help"
+        )
+    return Masses(*(x.squeeze(0).to(q.dtype) if shared else x.to(q.dtype) for x in (mass, error)))
+
+
+def _checked(times: Tensor, q: Tensor, v: Tensor | None, group: Group) -> Float[Tensor, "k time"]:
+    if q.ndim != 4 or q.shape[-1] != group.space_dim:
+        raise expected("q", f"of shape (trajectories, time, n, {group.space_dim}) for {group}", tuple(q.shape))
+    if q.shape[1] < 3:
+        raise expected("times", "at least 3 where masses are inferred", q.shape[1])
+    if v is not None and v.shape != q.shape:
+        raise expected("v", f"of shape {tuple(q.shape)} like q", tuple(v.shape))
+    if times.shape not in (q.shape[:2], q.shape[1:2]):
+        raise expected("times", f"of shape {tuple(q.shape[:2])} or {tuple(q.shape[1:2])}", tuple(times.shape))
+    if not bool(group.isometries.any()):
+        raise InputError(f"group must hold motions that keep lengths, such as SE(2) or T(3), got {group}")
+    return times.double().expand(q.shape[:2])
+
+
+def _rows(times: Tensor, q: Tensor, v: Tensor | None, group: Group) -> list[Float[Tensor, "k rows n"]]:
+    """For every isometry, each body's share of its charge at every time, less what a constant charge allows."""
+    A, b = (x.double()[group.isometries] for x in group.generators())
+    eps = torch.finfo(q.dtype).eps
+    q, v = q.double(), None if v is None else v.double()
+    slope = derivative(times, q) if v is None else v
+    shifts = A.abs().sum((1, 2)) == 0
+    found = []
+    for turn, shift in zip(A, b, strict=True):
+        if v is None and bool(shifts.any()) and bool(turn.any()):
+            continue
+        uniform = v is None and not bool(turn.any())
+        share = q @ shift if uniform else (slope * (q @ turn.mT + shift)).sum(-1)
+        allowed = torch.linalg.qr((times - times[:, :1])[..., None] ** torch.arange(1 + uniform, device=q.device)).Q
+        rows = share - allowed @ (allowed.mT @ share)
+        size, floor = rows.square().mean().sqrt(), 100 * eps * share.square().mean().sqrt()
+        found.append(rows / size if bool(size > floor) else torch.zeros_like(rows))
+    return found
+
+
+def _null(rows: Float[Tensor, "k rows n"]) -> tuple[Float[Tensor, "k n"], Float[Tensor, "k n"]]:
+    """The direction m, of mean 1, that makes |rows m| least, and its relative standard errors: the least singular value
+    tells the noise of the rows, the others how well they determine m."""
+    _, S, V = torch.linalg.svd(rows, full_matrices=rows.shape[1] < rows.shape[2])
+    n = rows.shape[-1]
+    if S.shape[-1] < n:
+        S = torch.cat([S, S.new_zeros(len(S), n - S.shape[-1])], -1)
+    floor = torch.finfo(S.dtype).eps * S[:, :1] * rows.shape[1] ** 0.5
+    noise = (S[:, -1:].square() / max(rows.shape[1] - n + 1, 1) + floor.square()).sqrt()
+    mass = V[:, -1] * torch.where(V[:, -1].sum(-1, keepdim=True) < 0, -1.0, 1.0)
+    shares = V[:, :-1] / S[:, :-1, None].clamp(min=torch.finfo(S.dtype).tiny)
+    error = noise * shares.square().sum(1).sqrt() / mass.abs().clamp(min=torch.finfo(S.dtype).tiny)
+    return mass / mass.mean(-1, keepdim=True), error
+
+
+def _text(x: Tensor) -> str:
+    return "(" + ", ".join(f"{y:.2g}" for y in x.tolist()) + ")"

@@ -1,0 +1,25 @@
+"""Smooth ends of neighbourhoods."""
+
+from __future__ import annotations
+
+from lieham.errors import InputError, expected
+from lieham.groups import Group
+from lieham.typing import Float, Tensor
+
+
+def cutoff(squared: Float[Tensor, "*batch"], radius: Tensor) -> Float[Tensor, "*batch"]:
+    """(1 − u)³ (1 + 3u + 6u²) at u = min(|x|²/r², 1): 1 at the centre, and 0 from r on with two derivatives."""
+    u = (squared / radius.square()).clamp(max=1.0)
+    return (1 - u) ** 3 * (1 + u * (3 + 6 * u))
+
+
+def check_neighbourhood(group: Group, radius: float | None, fill: float | None) -> None:
+    """Raise InputError unless a neighbourhood of this radius, or of this fill, can be had for the group."""
+    if radius is not None and fill is not None:
+        raise InputError(f"radius and fill must not both be given, got radius={radius}, fill={fill}")
+    if radius is not None and not 0 < radius < float("inf"):
+        raise expected("radius", "positive and finite", radius)
+    if fill is not None and not 0 < fill <= 1:
+        raise expected("fill", "in (0, 1]", fill)
+    if (radius is not None or fill is not None) and not bool(group.isometries.all()):
+        raise InputError(f"radius and fill must go with a group that keeps lengths, got {group}")

@@ -1,0 +1,212 @@
+"""The loss with free initial states: what is left of it when every window begins where its model fits it best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from lieham._support.polynomials import polynomial
+from lieham.dynamics.separable import SeparableHamiltonian
+from lieham.errors import InputError
+from lieham.losses.shooting import ShootingLoss
+from lieham.state import PhaseState, Trajectory
+from lieham.typing import Float, Tensor
+
+ROUNDS = 2
+"""How often the tangent of the flow is taken anew while the states are fitted."""
+CHORDS = 4
+"""Gauss-Newton steps with the same tangent: they cost a flow each, a tangent costs n d forward derivatives."""
+GAINED = 1e-3
+"""Share of the squares below which another Gauss-Newton step is not worth its flow."""
+DEGREE = 6
+"""Highest degree of the polynomial that smooths the observed positions of a window where there is no model yet."""
+TINY = 1e-30
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Windows with a path through each, and the flow linearised about it."""
+
+    middle: Float[Tensor, "b k n d"]
+    """Positions half-way between the times."""
+    force: Float[Tensor, "b k n d"]
+    """What of the force there the path has in it."""
+    residual: Float[Tensor, "b time m"]
+    """Observed less path, in units of the loss; 0 for what is not observed."""
+    weight: Float[Tensor, " m"]
+    """One over the noise of q and of p, as the residuals show it; 0 for what is not observed."""
+    flow: Float[Tensor, "b k m m"]
+    """∂(state)/∂(state before), by step."""
+
+
+class StatesLoss(ShootingLoss):
+    """L(θ) = min over the initial states z₀ of every window of the mean squares of q̂ − q and p̂ − p, from z₀.
+
+    The flow goes through the full window (initial-value problem of Bock 1981, one state a window), so noise in a first
+    point is not taken for truth, and what is not observed is fitted. Where momenta are observed L is the geometric mean
+    of both mean squares, in units s_q² and s_p²: the likelihood of Gaussian noise whose two levels are not known, and
+    are read off the residuals. Gauss-Newton for every window by itself, damped by halving.
+    """
+
+    def __init__(self, observed: str, method: str, substeps: int):
+        super().__init__(1, method, substeps)
+        self.momenta = observed == "noisy"
+
+    @torch.no_grad()
+    def forward(self, model: SeparableHamiltonian, windows: Trajectory) -> Float[Tensor, ""]:
+        _, residual = self._fit(model, windows)
+        q, p = self._mean_squares(residual, windows)
+        return (q * p).sqrt() if self.momenta else q
+
+    def _mean_squares(self, residual: Tensor, windows: Trajectory) -> tuple[Tensor, Tensor]:
+        count = windows.bodies.mask.sum() * windows.times.shape[-1] * windows.dim
+        q, p = (x.square().sum() / count for x in residual.chunk(2, -1))
+        return q.clamp(min=TINY), p.clamp(min=TINY)
+
+    def weight(self, residual: Float[Tensor, "b time m"], windows: Trajectory) -> Float[Tensor, " m"]:
+        """One over the noise level of every component of a state, in units of the loss; 0 where p is not observed."""
+        q, p = self._mean_squares(residual, windows)
+        both = torch.stack([torch.ones_like(q), (q / p).sqrt() * float(self.momenta)])
+        return both.repeat_interleave(residual.shape[-1] // 2)
+
+    @torch.no_grad()
+    def fit(self, model: SeparableHamiltonian, windows: Trajectory) -> Fitted:
+        """The flow of `model` from the initial states that fit it best; IntegrationError where it diverges."""
+        path, residual = self._fit(model, windows)
+        middle = middles(windows, path)
+        force = model.field(windows.bodies.over_time()).force(windows.times[:, :-1], middle)
+        weight = self.weight(residual, windows)
+        return Fitted(middle, force, residual, weight, self.tangent(model, windows, path))
+
+    def _fit(self, model: SeparableHamiltonian, windows: Trajectory) -> tuple[PhaseState, Tensor]:
+        path = self._flow(model, windows, windows.state(0))
+        residual = self.residual(windows, path)
+        for _ in range(ROUNDS):
+            tangent = cumulative(self.tangent(model, windows, path))
+            for _ in range(CHORDS):
+                weight, before = self.weight(residual, windows), residual
+                path, residual = self._moved(
+                    model, windows, path, residual, least_squares_step(tangent, residual, weight)
+                )
+                if _gained(weight, before, residual) < GAINED:
+                    return path, residual
+        return path, residual
+
+    def unmodelled(self, windows: Trajectory) -> Fitted:
+        """The polynomial of degree `DEGREE` or less through the observed positions, as a path without any force."""
+        times = windows.times.double()
+        weights, _ = polynomial(times, (times[:, 1:] + times[:, :-1]) / 2, min(DEGREE, windows.n_steps))
+        middle = torch.einsum("bkt,btnd->bknd", weights, windows.q.double()).to(windows.q.dtype)
+        nowhere = PhaseState(torch.zeros_like(windows.q), torch.zeros_like(windows.p))
+        weight = torch.tensor([1.0, float(self.momenta)], dtype=times.dtype, device=times.device)
+        weight = weight.repeat_interleave(middle[0, 0].numel())
+        flow = self._free(windows, self.drift(windows))
+        return Fitted(middle, torch.zeros_like(middle), self.residual(windows, nowhere), weight, flow)
+
+    def _moved(
+        self, model: SeparableHamiltonian, windows: Trajectory, path: PhaseState, residual: Tensor, step: Tensor
+    ) -> tuple[PhaseState, Tensor]:
+        """The path from initial states moved by `step`, halved once where that is no better, and then not moved."""
+        weight = self.weight(residual, windows)
+        for factor in (1.0, 0.5):
+            trial = self._flow(model, windows, self._shifted(path, factor * step))
+            found = self.residual(windows, trial)
+            better = (weight * found).square().sum((1, 2)) < (weight * residual).square().sum((1, 2))
+            moved = better[:, None, None, None]
+            path = PhaseState(torch.where(moved, trial.q, path.q), torch.where(moved, trial.p, path.p))
+            residual = torch.where(better[:, None, None], found, residual)
+            if bool(better.all()):
+                break
+            step = torch.where(better[:, None], torch.zeros_like(step), step)
+        return path, residual
+
+    def _flow(self, model: SeparableHamiltonian, windows: Trajectory, start: PhaseState) -> PhaseState:
+        return self.integrator.integrate(model.field(windows.bodies), start, windows.times)
+
+    def _shifted(self, path: PhaseState, step: Float[Tensor, "b m"]) -> PhaseState:
+        q, p = (x.unflatten(-1, path.q.shape[-2:]).to(path.q.dtype) for x in step.chunk(2, -1))
+        return PhaseState(path.q[:, 0] + q * self.scale_q, path.p[:, 0] + p * self.scale_p)
+
+    def residual(self, windows: Trajectory, path: PhaseState) -> Float[Tensor, "b time m"]:
+        """Observed less `path`, (q, p) in units of the loss; 0 for padding and for momenta that are not observed."""
+        real = windows.bodies.mask[:, None, :, None].double()
+        q = (windows.q.double() - path.q.double()) / self.scale_q * real
+        p = (windows.p.double() - path.p.double()) / self.scale_p * real * float(self.momenta)
+        return torch.cat([q.flatten(2), p.flatten(2)], -1)
+
+    def tangent(self, model: SeparableHamiltonian, windows: Trajectory, path: PhaseState) -> Float[Tensor, "b k m m"]:
+        """∂(state)/∂(state before) of every step: half a drift, a kick by ∂F/∂q at the middle, half a drift; an error
+        of (hω)²/24 that slows Gauss-Newton and does not move where it ends."""
+        middle = middles(windows, path)
+        field = model.field(windows.bodies.over_time())
+        n, d = middle.shape[-2:]
+        directions = torch.eye(n * d, dtype=middle.dtype, device=middle.device).view(-1, n, d)
+        at = windows.times[:, :-1]
+
+        def slope(x: Tensor) -> Tensor:
+            return torch.func.jvp(lambda q: field.force(at, q), (middle,), (x.expand_as(middle),))[1]
+
+        stiffness = torch.stack([slope(x).flatten(2) for x in directions], -1).double()
+        half = self._free(windows, self.drift(windows) / 2)
+        kick = torch.eye(2 * n * d, dtype=half.dtype, device=half.device).expand_as(half).clone()
+        kick[..., n * d :, : n * d] = stiffness * self._h(windows)[..., None] * (self.scale_q / self.scale_p)
+        return half @ kick @ half
+
+    def _free(self, windows: Trajectory, drift: Float[Tensor, "b k nd"]) -> Float[Tensor, "b k m m"]:
+        """∂(state)/∂(state before) without a force."""
+        size = drift.shape[-1]
+        found = torch.eye(2 * size, dtype=drift.dtype, device=drift.device).repeat(*drift.shape[:2], 1, 1)
+        found[..., :size, size:] = torch.diag_embed(drift)
+        return found
+
+    def drift(self, windows: Trajectory) -> Float[Tensor, "b k nd"]:
+        """h/m of every step and coordinate, in units of the loss: ∂q/∂p of free flight."""
+        mass = windows.bodies.mass.double().repeat_interleave(windows.dim, -1)[:, None]
+        return self._h(windows) / mass * (self.scale_p / self.scale_q)
+
+    def _h(self, windows: Trajectory) -> Float[Tensor, "b k 1"]:
+        return windows.times.double().diff(dim=-1)[..., None]
+
+
+def middles(windows: Trajectory, path: PhaseState) -> Float[Tensor, "b k n d"]:
+    """Positions half-way between the times, by the cubic through positions and velocities p/m of `path`."""
+    h = windows.times.diff(dim=-1)[..., None, None]
+    v = path.p / windows.bodies.mass[:, None, :, None]
+    return (path.q[:, 1:] + path.q[:, :-1]) / 2 + h / 8 * (v[:, :-1] - v[:, 1:])
+
+
+def cumulative(flow: Float[Tensor, "b k m m"]) -> Float[Tensor, "b time m m"]:
+    """∂(state)/∂(first state) at every time."""
+    found = [torch.eye(flow.shape[-1], dtype=flow.dtype, device=flow.device).expand_as(flow[:, 0])]
+    for step in flow.unbind(1):
+        found.append(step @ found[-1])
+    return torch.stack(found, 1)
+
+
+def least_squares_step(
+    tangent: Float[Tensor, "b time m m"], residual: Float[Tensor, "b time m"], weight: Float[Tensor, " m"]
+) -> Float[Tensor, "b m"]:
+    """argmin over δ of |weight · (residual − tangent δ)|², for every window."""
+    U, S, V = directions_of(tangent, weight)
+    shares = torch.einsum("brs,br->bs", U, (weight * residual).flatten(1))
+    return torch.einsum("bsm,bs->bm", V, shares / S)
+
+
+def directions_of(tangent: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """U, S, Vᵀ of the weighted tangent, infinite S and zero U where it is singular."""
+    U, S, V = torch.linalg.svd((weight[:, None] * tangent).flatten(1, 2), full_matrices=False)
+    seen = 1e-12 * S[:, :1] < S
+    return U * seen[:, None], torch.where(seen, S, torch.full_like(S, torch.inf)), V
+
+
+def _gained(weight: Tensor, before: Tensor, after: Tensor) -> float:
+    """By what share the weighted squares fell."""
+    old, new = ((weight * x).square().sum() for x in (before, after))
+    return (1 - new / old.clamp(min=TINY)).item()
+
+
+def check_length(points: int) -> None:
+    """Raise InputError where a window has too few points to fit an initial state and see anything else."""
+    if points < 3:
+        raise InputError(f"window must be at least 3 where initial states are fitted, got {points}")

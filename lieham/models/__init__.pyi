@@ -1,0 +1,14 @@
+from .classifier import LieConvClassifier as LieConvClassifier
+from .cloud import CloudModel as CloudModel
+from .cloud_choice import model_for as model_for
+from .config import CloudModelConfig as CloudModelConfig
+from .config import ModelConfig as ModelConfig
+from .hlieconv import HLieConv as HLieConv
+from .io import load_model as load_model
+from .io import load_weights as load_weights
+from .io import save_model as save_model
+from .potential import LieConvPotential as LieConvPotential
+from .registry import MODELS as MODELS
+from .registry import LieConvModel as LieConvModel
+from .regressor import LieConvRegressor as LieConvRegressor
+from .vector_potential import VectorPotentialLieConv as VectorPotentialLieConv

@@ -1,0 +1,35 @@
+"""LieConvClassifier: a class for every cloud of points."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from lieham.data.clouds import PointClouds
+from lieham.errors import expected
+from lieham.groups import Group
+from lieham.models.cloud import CloudModel
+from lieham.typing import Int, Tensor
+
+
+class LieConvClassifier(CloudModel):
+    """Scores of `classes` for every cloud; loss: cross-entropy. Settings as in `CloudModel`."""
+
+    def __init__(self, group: str | Group, features: int = 1, classes: int = 10, **settings):
+        if classes < 2:
+            raise expected("classes", "at least 2", classes)
+        self.outputs = classes
+        super().__init__(group, features, **settings)
+        self.config["classes"] = classes
+
+    def _check_targets(self, targets: Tensor) -> None:
+        if targets.is_floating_point():
+            raise expected("targets", "whole numbers, the classes", f"{targets.dtype}")
+        if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < self.outputs:
+            raise expected("targets", f"in 0 to {self.outputs - 1}", f"{int(targets.min())} to {int(targets.max())}")
+
+    def loss(self, clouds: PointClouds) -> Tensor:
+        return nn.functional.cross_entropy(self(clouds), clouds.targets)
+
+    def predict(self, clouds: PointClouds) -> Int[Tensor, " k"]:
+        """The class with the highest score."""
+        return self(clouds).argmax(-1)

@@ -1,0 +1,90 @@
+"""Settings that fix the architecture of a model; nothing here imports torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lieham._support.settings import DTYPES, at_least
+from lieham.errors import check_choice
+
+KINDS = ("HLieConv", "VectorPotentialLieConv")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What fixes the architecture of a model.
+
+    Args:
+        kind: HLieConv, H = K(p) + V(q), or VectorPotentialLieConv, for magnetic fields.
+        group: the symmetry declared, such as SE(2), T(3), SO(2), Trivial(2).
+        features: features of a body beside its mass; taken from the data by the command line.
+        width: channels of the residual stream; convolutions run on a quarter of them.
+        blocks: number of LieConv blocks.
+        block: gated or paper.
+        lift: point, coset, edge or sampled; empty for point or coset, whichever the group allows, or edge where
+            training finds that pairs do not hold the law.
+        radius: where the neighbourhood of a body ends, smoothly, in the data's unit of length; nowhere by default.
+        fill: the same by the fraction of other bodies within it, measured once on the training data.
+        seed: of the initial weights.
+        dtype: of the weights, float64 or float32.
+    """
+
+    kind: str = "HLieConv"
+    group: str = "SE(2)"
+    features: int = 0
+    width: int = 64
+    blocks: int = 1
+    block: str = "gated"
+    lift: str | dict = ""
+    radius: float | None = None
+    fill: float | None = None
+    seed: int = 0
+    dtype: str = "float64"
+
+    def __post_init__(self):
+        for name, least in (("features", 0), ("width", 4), ("blocks", 1)):
+            at_least(self, name, least)
+        check_choice("kind", self.kind, KINDS)
+        check_choice("dtype", self.dtype, DTYPES)
+
+
+@dataclass(frozen=True)
+class CloudModelConfig:
+    """What fixes the architecture of a classifier or a regressor.
+
+    Args:
+        width: channels before the first block; convolutions run on a quarter of them.
+        blocks: number of LieConv blocks.
+        block: paper or gated.
+        lift: point, coset, edge or sampled; empty for point or coset, whichever the group allows.
+        most: neighbours of a point at most, random ones within a ball; 0 for all points.
+        fill: share of a cloud within the balls of the first block.
+        keep: share of the points left after all blocks.
+        nearest: the nearest neighbours in place of random ones.
+        alpha: weight of a distance along the group against that across its orbits.
+        growth: channels after all blocks over those before.
+        norm: batch normalisation.
+        mean: mean over the points in place of the sum; by default the sum where the target adds up over the points.
+        kernel_dim: outputs of a kernel.
+        seed: of the initial weights.
+        dtype: of the weights, float32 or float64.
+    """
+
+    width: int = 32
+    blocks: int = 4
+    block: str = "paper"
+    lift: str | dict = ""
+    most: int = 0
+    fill: float = 1.0
+    keep: float = 1.0
+    nearest: bool = False
+    alpha: float = 0.5
+    growth: float = 1.0
+    norm: bool = True
+    mean: bool | None = None
+    kernel_dim: int = 16
+    seed: int = 0
+    dtype: str = "float32"
+
+    def __post_init__(self):
+        check_choice("dtype", self.dtype, DTYPES)

@@ -1,0 +1,124 @@
+"""A LieConv network as a potential in measured units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from lieham.errors import check_choice, expected
+from lieham.groups import Group, make_group
+from lieham.groups.algebra import keeps_form_in_other_units
+from lieham.lift import Lift, make_lift
+from lieham.nn import BLOCKS, LieResNet, Superposition, superposes
+from lieham.state import Bodies, Trajectory
+from lieham.typing import Float, Tensor
+
+
+class LieConvPotential(nn.Module):
+    """V(q) = E · LieResNet(q / ℓ, (m, features) / s), (*batch, n, d) → (*batch,).
+
+    The units ℓ, E and s are buffers, 1 until `calibrate` measures them once on training data.
+    """
+
+    length: Tensor
+    energy: Tensor
+    scale: Tensor
+
+    def __init__(self, network: LieResNet, features: int):
+        super().__init__()
+        self.network = network
+        self.register_buffer("length", torch.ones(()))
+        self.register_buffer("energy", torch.ones(()))
+        self.register_buffer("scale", torch.ones(features + 1))
+        self.register_buffer("calibrated", torch.zeros((), dtype=torch.bool))
+
+    @torch.no_grad()
+    def calibrate(self, data: Trajectory) -> None:
+        """Set ℓ, E, s from data, once: a model that was calibrated keeps its units.
+
+        ℓ is the root mean square distance of two bodies (of a body from the origin where there is but one), E is ℓ
+        times the root mean square force Δp/Δt, s the root mean square of each feature. ℓ stays 1 for a group that is
+        another one in other units, such as the screws of a given pitch. The lift's radius follows (`Lift.settle`).
+        """
+        if bool(self.calibrated):
+            return
+        real, n = data.bodies.mask.to(data.q.dtype)[..., None, :], data.q.shape[-2]
+        force = data.p.diff(dim=-3) / data.times.diff(dim=-1)[..., None, None]
+        features = torch.cat([data.bodies.mass[..., None], data.bodies.features], -1)
+        if n == 1:
+            self.length.copy_(_rms(data.q.norm(dim=-1), real))
+        else:
+            i, j = torch.triu_indices(n, n, 1, device=data.q.device)
+            distance, weight = (data.q[..., i, :] - data.q[..., j, :]).norm(dim=-1), real[..., i] * real[..., j]
+            self.length.copy_(_rms(distance, weight))
+        self.energy.copy_(_rms(force.norm(dim=-1), real) * self.length)
+        lift = self.network.lift
+        if not keeps_form_in_other_units(lift.group):
+            self.length.fill_(1.0)
+        lift.settle(data.q, data.bodies.mask, self.length)
+        for k in range(features.shape[-1]):
+            self.scale[k] = _rms(features[..., k], real.squeeze(-2))
+        self.calibrated.fill_(True)
+
+    def forward(self, q: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch"]:
+        return self.energy * self.network(q / self.length, self.seen(bodies), bodies.mask)[..., 0]
+
+    def basis(self, q: Float[Tensor, "*batch n d"], bodies: Bodies, **columns: Tensor) -> Float[Tensor, "*batch f r"]:
+        """∂V/∂θ, θ the weights of the last kernel (see `LieResNet.basis`)."""
+        return self.energy * self.network.basis(q / self.length, self.seen(bodies), bodies.mask, **columns)
+
+    def at(self, bodies: Bodies) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
+        """V of these bodies, as a function of q and of tensors that were computed once (`nn.Superposition`).
+
+        Equal to `forward`. Without gradients, functions of weight 0 are left out.
+        """
+        if not superposes(self.network):
+            return self._of, (bodies.mass, bodies.features, bodies.mask)
+        network = Superposition(self.network, drop=not torch.is_grad_enabled())
+        C, constant = network.coefficients(self.seen(bodies), bodies.mask)
+        return network, (self.length, bodies.mask, self.energy * C, self.energy * constant)
+
+    def _of(self, q: Tensor, mass: Tensor, features: Tensor, mask: Tensor) -> Float[Tensor, "*batch"]:
+        return self(q, Bodies(mass, features, mask))
+
+    def seen(self, bodies: Bodies) -> Float[Tensor, "*batch n c"]:
+        """(m, features) in their units, as the network is given them."""
+        return torch.cat([bodies.mass[..., None], bodies.features], -1) / self.scale
+
+
+def _rms(x: Tensor, weight: Tensor) -> Tensor:
+    """√(Σ w x² / Σ w), and 1 where that is 0 or there is nothing to average."""
+    weight = weight.expand_as(x)
+    mean = (weight * x.square()).sum() / weight.sum().clamp(min=1.0)
+    return torch.where(mean > 0, mean, torch.ones_like(mean)).sqrt()
+
+
+def make_potential(
+    group: str | Group,
+    features: int,
+    outputs: int,
+    *,
+    width: int = 64,
+    blocks: int = 1,
+    block: str = "gated",
+    lift: str | Lift | dict | None = None,
+    radius: float | None = None,
+    fill: float | None = None,
+    dtype: torch.dtype = torch.float64,
+    seed: int = 0,
+) -> tuple[LieConvPotential, dict]:
+    """The network with these settings (see `HLieConv`), `outputs` for each body, and the settings as saved."""
+    for name, value, least in (("features", features, 0), ("width", width, 4), ("blocks", blocks, 1)):
+        if value < least:
+            raise expected(name, f"at least {least}", value)
+    check_choice("block", block, tuple(BLOCKS))
+    declared = make_group(group)
+    lift = make_lift(lift, declared, radius=radius, fill=fill)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = LieResNet(lift, features + 1, outputs, width, blocks, BLOCKS[block])
+    sizes = {"width": width, "blocks": blocks, "block": block, "dtype": str(dtype).removeprefix("torch.")}
+    config = {"group": declared.name, "features": features, **sizes, "lift": lift.settings}
+    return LieConvPotential(network, features).to(dtype), config

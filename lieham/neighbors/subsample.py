@@ -1,0 +1,48 @@
+"""Farthest-point subsampling: which elements of a cloud stand for all of them."""
+
+from __future__ import annotations
+
+import torch
+
+from lieham.typing import Bool, Float, Int, Tensor
+
+JITTER = 1e-2
+"""Relative change of distances by number, so that ties, of which a grid is full, fall alike however the cloud lies."""
+
+
+def farthest_first(
+    distance: Float[Tensor, "batch m m"], real: Bool[Tensor, "batch m"], count: int
+) -> Int[Tensor, "batch count"]:
+    """Numbers of `count` elements: the first real one, then always the one farthest from those before it.
+
+    So the first t of them are t well spread elements for every t (Gonzalez 1985; Finzi et al. 2020, section A.2).
+    Padded elements come last.
+    """
+    batch, m = real.shape
+    rows = torch.arange(batch, device=real.device)
+    own = 1 + JITTER * hashed_uniform(torch.arange(m, device=real.device), 0).to(distance.dtype)
+    nearest = torch.where(real, float("inf"), -1.0).to(distance.dtype)
+    order = torch.empty(batch, count, dtype=torch.long, device=real.device)
+    chosen = real.long().argmax(-1)
+    for k in range(count):
+        order[:, k] = chosen
+        nearest = torch.minimum(nearest, distance[rows, chosen] * own)
+        nearest[rows, chosen] = -2.0
+        chosen = nearest.argmax(-1)
+    return order
+
+
+def hashed_uniform(number: Int[Tensor, "*shape"], seed: int | Int[Tensor, ""]) -> Float[Tensor, "*shape"]:
+    """A hash of numbers to [0, 1), float64: a draw that hangs on the number alone, not on how many there are.
+
+    The finaliser of SplitMix64 (Steele, Lea, Flood 2014), in arithmetic that wraps around.
+    """
+    z = number + torch.as_tensor(seed + 1, device=number.device) * -7046029254386353131
+    z = (z ^ _shifted(z, 30)) * -4658895280553007687
+    z = (z ^ _shifted(z, 27)) * -7723592293110705685
+    return _shifted(z ^ _shifted(z, 31), 11).double() * 2.0**-53
+
+
+def _shifted(z: Tensor, by: int) -> Tensor:
+    """z >> by, as of unsigned numbers."""
+    return (z >> by) & ((1 << (64 - by)) - 1)

@@ -1,0 +1,53 @@
+"""The contract of an optimisation stage."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import nn
+
+from lieham.errors import IntegrationError
+from lieham.typing import Tensor
+
+Loss = Callable[[], Tensor]
+
+
+class Stage(ABC):
+    """Improves a model step by step; `total` counts the steps and `every` those between validations."""
+
+    name: str
+    total: int
+    every: int
+
+    @abstractmethod
+    def step(self, loss: Loss) -> float:
+        """One step (of `self.stride` counts); returns the loss before it. IntegrationError when it is not finite."""
+
+    stride: int = 1
+    hands_on: bool = True
+    """The next stage begins from the best weights so far; if False, from those before this stage."""
+    fixed: bool = True
+    """It minimises the loss of one fixed set of windows, not of windows drawn anew."""
+    notes: Mapping[str, str] = {}
+    """What the history is to say of it beside its losses."""
+
+    @property
+    @abstractmethod
+    def model(self) -> nn.Module:
+        """The weights to validate and keep."""
+
+    @abstractmethod
+    def state_dict(self) -> dict:
+        """All that the next step depends on but the model's own weights."""
+
+    @abstractmethod
+    def load_state_dict(self, state: dict) -> None:
+        """Restore what `state_dict` gave."""
+
+
+def check_finite(loss: Tensor) -> None:
+    """Raise IntegrationError when a training loss is not finite."""
+    if not bool(torch.isfinite(loss)):
+        raise IntegrationError(f"the training loss became {loss.item()}: lower lr or clip, or raise substeps")

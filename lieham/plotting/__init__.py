@@ -1,0 +1,17 @@
+"""Figures: trajectories, drift, errors, training, predictions. Each function writes one PNG, without global state."""
+
+from lieham.plotting.clouds import plot_confusion, plot_digits, plot_parity
+from lieham.plotting.curves import plot_curves
+from lieham.plotting.style import COLOURS
+from lieham.plotting.trajectories import plot_drift, plot_errors, plot_trajectories
+
+__all__ = [
+    "COLOURS",
+    "plot_confusion",
+    "plot_curves",
+    "plot_digits",
+    "plot_drift",
+    "plot_errors",
+    "plot_parity",
+    "plot_trajectories",
+]

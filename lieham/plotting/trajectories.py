@@ -1,0 +1,101 @@
+"""Figures of trajectories: paths, drift of charges, growth of errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from lieham.plotting.style import COLOURS, make_axes, to_numpy, write_figure
+from lieham.typing import Float, Tensor
+
+
+def plot_trajectories(
+    truth: Float[Tensor, "time n d"],
+    forecast: Float[Tensor, "time n d"],
+    path: str | Path,
+    times: Float[Tensor, " time"],
+) -> Path:
+    """Positions of one system, true (lines) and forecast (dots): the plane of the first two coordinates, and x(t)."""
+    figure, (plane, along) = make_axes(2, width=11)
+    a, b, t = (to_numpy(x) for x in (truth, forecast, times))
+    every = max(1, len(t) // 150)
+    for k in range(a.shape[1]):
+        colour = COLOURS[k % len(COLOURS)]
+        y = (lambda z, k=k: z[:, k, 1]) if a.shape[2] > 1 else (lambda z: np.zeros(len(z)))
+        plane.plot(a[:, k, 0], y(a), color=colour, lw=1)
+        plane.plot(b[::every, k, 0], y(b)[::every], ".", color=colour, ms=3)
+        plane.plot(a[0, k, 0], y(a)[0], "o", mfc="white", mec=colour, ms=7, zorder=5)
+        along.plot(t, a[:, k, 0], color=colour, lw=1)
+        along.plot(t[::every], b[::every, k, 0], ".", color=colour, ms=3)
+    plane.set(xlabel="x", ylabel="y", title="paths: true (line), forecast (dots), start (ring)")
+    plane.set_aspect("equal", adjustable="datalim")
+    along.set(xlabel="time", ylabel="x", title="x of every body: true (line), forecast (dots)")
+    return write_figure(figure, path)
+
+
+def plot_drift(
+    times: Float[Tensor, "batch time"],
+    drifts: Mapping[str, Float[Tensor, "batch time"]],
+    path: str | Path,
+    round_off: float,
+) -> Path:
+    """Relative drift of every charge: the median over systems as a line, the largest as a shade, round-off dashed.
+
+    The components of a vector, such as P_x and P_y, share their colour.
+    """
+    figure, (axes,) = make_axes(1, width=7.5)
+    floor = round_off / 8
+    t = to_numpy(times)[0] - to_numpy(times)[0, 0]
+    families: dict[str, float] = {}
+    for name, drift in drifts.items():
+        family = _family(name)
+        families[family] = max(families.get(family, 0.0), to_numpy(drift).max())
+    for name, drift in drifts.items():
+        family = _family(name)
+        colour, values = COLOURS[list(families).index(family) % len(COLOURS)], np.maximum(to_numpy(drift), floor)
+        first = name == next(x for x in drifts if _family(x) == family)
+        label = f"{family} (largest {families[family]:.0e})" if first else None
+        axes.plot(t[1:], np.median(values, 0)[1:], color=colour, lw=1.2, label=label)
+        axes.fill_between(t[1:], np.median(values, 0)[1:], values.max(0)[1:], color=colour, alpha=0.15, lw=0)
+    axes.axhline(round_off, color="0.35", ls="--", lw=1)
+    axes.annotate(
+        f"round-off {round_off:.0e}",
+        (0.99, round_off),
+        xycoords=("axes fraction", "data"),
+        ha="right",
+        va="bottom",
+        fontsize=8,
+    )
+    axes.set(
+        yscale="log",
+        xlabel="time",
+        ylabel="|J(t) − J(0)| / scale",
+        title="drift along the forecast: median and largest",
+    )
+    axes.legend(fontsize=8, ncol=2)
+    return write_figure(figure, path)
+
+
+def _family(name: str) -> str:
+    """P of P_x, L_cm of L_cm_z."""
+    return name[:-2] if name[-2:] in ("_x", "_y", "_z") else name
+
+
+def plot_errors(
+    times: Float[Tensor, " time"], errors: Mapping[str, Float[Tensor, "batch time"]], path: str | Path
+) -> Path:
+    """Mean squared error against time on a log axis: median over systems as a line, the quartiles as a shade."""
+    figure, (axes,) = make_axes(1, width=7.5)
+    t = to_numpy(times)
+    for k, (name, error) in enumerate(errors.items()):
+        colour = COLOURS[k % len(COLOURS)]
+        low, middle, high = np.quantile(to_numpy(error)[:, 1:], (0.25, 0.5, 0.75), axis=0)
+        axes.plot(t[1:], middle, color=colour, lw=1.2, label=name)
+        axes.fill_between(t[1:], low, high, color=colour, alpha=0.15, lw=0)
+    axes.set(
+        yscale="log", xlabel="time", ylabel="MSE of (q, p)", title="error growth: median and quartiles over systems"
+    )
+    axes.legend(fontsize=8)
+    return write_figure(figure, path)

@@ -1,0 +1,89 @@
+"""The path between the observed points of a window: polynomials through positions, and slopes where they are known."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from lieham._support.polynomials import polynomial
+from lieham.dynamics.hamiltonian import Hamiltonian
+from lieham.dynamics.separable import SeparableHamiltonian
+from lieham.state import PhaseState, Trajectory
+from lieham.typing import Float, Tensor
+
+MOST_POINTS = 5
+"""Longest window whose interpolant is used whole; a longer one is cut."""
+NODES = (0.5 - 0.15**0.5, 0.5, 0.5 + 0.15**0.5)
+"""Where Gauss-Legendre's rule of three points looks at a step [0, 1]."""
+
+
+class Slopes(NamedTuple):
+    """q̇ and ṗ at the points of windows, each None where it is not known."""
+
+    q: Float[Tensor, "b t n d"] | None = None
+    p: Float[Tensor, "b t n d"] | None = None
+
+
+def known(model: Hamiltonian, windows: Trajectory) -> Slopes:
+    """What the data tell of the slopes: q̇ = p/m where p is no more than that."""
+    separable = isinstance(model, SeparableHamiltonian)
+    return Slopes(windows.p / windows.bodies.mass[:, None, :, None] if separable else None)
+
+
+def hermite(
+    times: Float[Tensor, "b t"], at: Float[Tensor, "b s"]
+) -> tuple[Float[Tensor, "b s t"], Float[Tensor, "b s t"]]:
+    """Weights of values and of derivatives at `times` in the polynomial through all of them, at the times `at`."""
+    t, s, half = _centred(times, at)
+    powers = torch.arange(2 * t.shape[1], dtype=t.dtype, device=t.device)
+    slopes = powers * t[..., None] ** (powers - 1).clamp(min=0)
+    system = torch.cat([t[..., None] ** powers, slopes], 1)
+    weights = torch.linalg.solve(system.mT, (s[..., None] ** powers).mT).mT
+    values, derivatives = weights.chunk(2, -1)
+    return values, derivatives * half[..., None]
+
+
+def _centred(times: Tensor, at: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Both in units of half the window, from its middle; that half."""
+    middle, half = (times[:, -1:] + times[:, :1]) / 2, (times[:, -1:] - times[:, :1]) / 2
+    return (times - middle) / half, (at - middle) / half, half
+
+
+def _interpolated(times: Tensor, at: Tensor, x: Tensor, slopes: Tensor | None) -> Float[Tensor, "b s n d"]:
+    """x at the times `at`, from its values, and slopes where they are known, at `times`; in float64."""
+    if slopes is None:
+        return torch.einsum("bst,btnd->bsnd", polynomial(times, at, times.shape[-1] - 1)[0], x.double())
+    values, derivatives = hermite(times, at)
+    path = torch.einsum("bst,btnd->bsnd", values, x.double())
+    return path + torch.einsum("bst,btnd->bsnd", derivatives, slopes.double())
+
+
+def between(x: Trajectory, slopes: Slopes) -> PhaseState:
+    """States at the Gauss nodes of every step, (b, s, n, d)."""
+    times = x.times.double()
+    at = (times[:, :-1, None] + times.diff(dim=-1)[..., None] * times.new_tensor(NODES)).flatten(1)
+    pairs = zip(x.states(), slopes, strict=True)
+    return PhaseState(*(_interpolated(times, at, values, slope).to(x.q.dtype) for values, slope in pairs))
+
+
+def resolution(windows: Trajectory, slopes: Slopes) -> Float[Tensor, " b"]:
+    """The largest error in q at the second and fourth of the first 5 points, interpolated from the other three; 0 for
+    shorter windows. Where it is not small, the points are too far apart to tell the path between them."""
+    if windows.n_steps < 4:
+        return windows.q.new_zeros(len(windows)).double()
+    times, three, left = windows.times[:, :5].double(), [0, 2, 4], [1, 3]
+    slope = None if slopes.q is None else slopes.q[:, three]
+    q = _interpolated(times[:, three], times[:, left], windows.q[:, three], slope)
+    return (q - windows.q[:, left].double()).abs().amax((1, 2, 3))
+
+
+def cut(windows: Trajectory) -> Trajectory:
+    """Windows of at most `MOST_POINTS` points."""
+    if windows.n_steps < MOST_POINTS:
+        return windows
+    step = MOST_POINTS - 1
+    starts = [*range(0, windows.n_steps - step, step), windows.n_steps - step]
+    rows = [slice(s, s + MOST_POINTS) for s in starts]
+    times, q, p = (torch.cat([x[:, r] for r in rows]) for x in (windows.times, windows.q, windows.p))
+    return Trajectory(times, q, p, windows.bodies.map(lambda x: torch.cat([x] * len(rows))))

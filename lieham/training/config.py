@@ -1,0 +1,141 @@
+"""Settings of training; nothing here imports torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lieham._support.settings import at_least
+from lieham.errors import InputError, check_choice, expected
+
+OBSERVED = ("exact", "noisy", "positions")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a Hamiltonian is fitted to trajectories.
+
+    Args:
+        steps: Adam steps, with a cosine schedule from `lr` to 0.
+        refine: L-BFGS iterations after Adam, on a fixed set of windows; 0 for none.
+        batch: windows in an Adam step.
+        refine_windows: windows in the loss that L-BFGS minimises; all of them where there are no more.
+        window: points in a window; window − 1 steps are compared.
+        segment: steps integrated from one observed point before the next start (multiple shooting); 1 makes all
+            steps of a window parallel, 0 means the full window from its first point.
+        method: integrator of the loss; auto is rkn4 where H = K + V, else rk4.
+        substeps: integrator steps between observed points.
+        lr: Adam's first learning rate.
+        clip: bound on the norm of the gradient.
+        ema: decay of the exponential moving average of the weights that is validated and kept; 0 for none.
+        evaluate_every: Adam steps between validations; a run folder is given a checkpoint at each.
+        patience: validations without improvement after which a stage ends; 0 for never.
+        seed: of the windows drawn.
+        linear: before Adam, solve for the weights in which the energy is linear, by least squares.
+        tolerance: loss below which no further stage begins; a constant state has 2.
+        compile: let torch.compile the force; half a minute at first, less for each step.
+        products: bfloat16 for matrix products of Adam's steps in that precision (torch.autocast), on a GPU that is
+            faster with it; weights, energies and the other stages stay in the model's own, float32. Empty for never.
+        observed: exact, q and p as they are; noisy, both with noise; positions, q alone, with noise or without. For
+            the latter two the initial state of every window is fitted together with the weights, in place of all
+            other stages; longer windows then average more noise out. Empty for what the data say, else exact.
+        device: cpu, cuda, ...; empty for the model's own.
+        tensorboard: also write TensorBoard events into the run folder (extra `tensorboard`).
+    """
+
+    steps: int = 500
+    refine: int = 200
+    batch: int = 100
+    refine_windows: int = 200
+    window: int = 5
+    segment: int = 1
+    method: str = "auto"
+    substeps: int = 1
+    lr: float = 1e-2
+    clip: float = 1.0
+    ema: float = 0.95
+    evaluate_every: int = 50
+    patience: int = 0
+    seed: int = 0
+    linear: bool = True
+    tolerance: float = 1e-6
+    compile: bool = False
+    products: str = ""
+    observed: str = ""
+    device: str = ""
+    tensorboard: bool = False
+
+    def __post_init__(self):
+        least = {
+            "steps": 0,
+            "refine": 0,
+            "batch": 1,
+            "refine_windows": 1,
+            "window": 2,
+            "segment": 0,
+            "substeps": 1,
+            "evaluate_every": 1,
+        }
+        for name, value in (least | {"patience": 0}).items():
+            at_least(self, name, value)
+        check_choice("products", self.products, ("", "bfloat16"))
+        if self.observed:
+            check_choice("observed", self.observed, OBSERVED)
+        if not self.tolerance >= 0:
+            raise expected("tolerance", "at least 0", self.tolerance)
+        check_adam(self)
+        if self.segment and (self.window - 1) % self.segment:
+            raise expected("segment", f"0 or a divisor of window - 1 = {self.window - 1}", self.segment)
+        if self.steps + self.refine == 0:
+            raise InputError("steps and refine must not both be 0: there would be nothing to do")
+
+
+@dataclass(frozen=True)
+class CloudTrainConfig:
+    """How a classifier or a regressor is fitted to clouds of points.
+
+    Args:
+        steps: Adam steps, with a cosine schedule from `lr` to 0.
+        batch: clouds in a step, drawn without replacement.
+        lr: Adam's first learning rate.
+        clip: bound on the norm of the gradient.
+        ema: decay of the exponential moving average of the weights that is validated and kept; 0 for none.
+        evaluate_every: steps between validations; a run folder is given a checkpoint at each.
+        patience: validations without improvement after which training ends; 0 for never.
+        seed: of the batches, of the neighbours and of the augmentation.
+        redraw: draw random neighbours and sampled elements anew before each step, as the paper does; where the draw is
+            shared by a batch, the batch's statistics follow it, so False suits small neighbourhoods.
+        products: bfloat16 for matrix products in that precision (torch.autocast), on a GPU; empty for never.
+        device: cpu, cuda, ...; empty for the model's own.
+        tensorboard: also write TensorBoard events into the run folder (extra `tensorboard`).
+    """
+
+    steps: int = 1000
+    batch: int = 50
+    lr: float = 3e-3
+    clip: float = 1.0
+    ema: float = 0.95
+    evaluate_every: int = 100
+    patience: int = 0
+    seed: int = 0
+    redraw: bool = True
+    products: str = ""
+    device: str = ""
+    tensorboard: bool = False
+
+    tolerance: ClassVar[float] = 0.0
+
+    def __post_init__(self):
+        for name, least in (("steps", 1), ("batch", 1), ("evaluate_every", 1), ("patience", 0)):
+            at_least(self, name, least)
+        check_choice("products", self.products, ("", "bfloat16"))
+        check_adam(self)
+
+
+def check_adam(config: TrainConfig | CloudTrainConfig) -> None:
+    """Raise InputError where a setting of Adam is out of range."""
+    for name in ("lr", "clip"):
+        if not getattr(config, name) > 0:
+            raise expected(name, "positive", getattr(config, name))
+    if not 0 <= config.ema < 1:
+        raise expected("ema", "in [0, 1)", config.ema)

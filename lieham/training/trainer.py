@@ -1,0 +1,151 @@
+"""The training loop: stages, validation, the best weights, and everything a resumed run needs."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import asdict
+
+import torch
+from torch import nn
+
+from lieham._support.progress import Progress
+from lieham.data.clouds import Augmentation, PointClouds
+from lieham.errors import FileError, InputError, Interrupted
+from lieham.lift import Drawn
+from lieham.models.io import load_weights
+from lieham.optim.stage import Stage
+from lieham.state import Trajectory
+from lieham.training.config import CloudTrainConfig, TrainConfig
+from lieham.training.history import History
+from lieham.training.tasks.base import Task, differing
+from lieham.training.tasks.clouds import CloudTask
+from lieham.training.tasks.trajectories import DynamicsTask
+from lieham.typing import Tensor
+
+
+class Trainer:
+    """Fits a model to data of its kind (`Task`); its `state_dict` is all that the rest of the run depends on.
+
+    `stop` is asked before every evaluation of the loss; when it says True the step is undone and Interrupted raised.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        train: Trajectory | PointClouds,
+        validation: Trajectory | PointClouds | None,
+        config: TrainConfig | CloudTrainConfig,
+        stop: Callable[[], bool] = lambda: False,
+        augment: Augmentation | None = None,
+    ):
+        self.model, self.config, self.stop, self._started = model, config, stop, time.perf_counter()
+        if config.products and (dtype := next(model.parameters()).dtype) != torch.float32:
+            raise InputError(f"products=bfloat16 must go with a model in float32, got {dtype}")
+        self.generator = torch.Generator().manual_seed(config.seed)
+        if isinstance(train, PointClouds):
+            self.task: Task = CloudTask(model, train, validation, config, augment)
+        else:
+            self.task = DynamicsTask(model, train, validation, config, self._maybe_stop)
+        self.stages = self.task.stages
+        self.history = History()
+        self.stage, self.done, self.stale = 0, 0, 0
+        self.best_weights = copy.deepcopy(model.state_dict())
+        self._elapsed = time.perf_counter() - self._started
+
+    def run(self, progress: Progress | None = None) -> Iterator[dict]:
+        """Train to the end; yields after each validation, where a checkpoint may be taken."""
+        self._started = time.perf_counter()
+        total = sum(stage.total for stage in self.stages)
+        while self.stage < len(self.stages):
+            stage = self.stages[self.stage]
+            while self.done < stage.total and not self._is_stale():
+                loss = stage.step(self._fixed_loss if stage.fixed else self._sampled_loss)
+                self.done = min(self.done + stage.stride, stage.total)
+                if progress is not None:
+                    progress(sum(s.total for s in self.stages[: self.stage]) + self.done, total)
+                if self.done % stage.every == 0 or self.done == stage.total:
+                    yield self._validate(stage, loss)
+            self._next_stage()
+        self._elapsed, self._started = self.seconds, time.perf_counter()
+
+    def _next_stage(self) -> None:
+        solved = self.history.best < self.config.tolerance
+        if solved or self.stages[self.stage].hands_on:
+            self.model.load_state_dict(self.best_weights)
+        self.stage, self.done, self.stale = len(self.stages) if solved else self.stage + 1, 0, 0
+
+    def _is_stale(self) -> bool:
+        return 0 < self.config.patience <= self.stale
+
+    def _validate(self, stage: Stage, loss: float) -> dict:
+        with torch.no_grad():
+            found = self.task.score(stage.model)
+        score = found["validation"]
+        self.stale += 1
+        if score < self.history.best:
+            self.history.best, self.stale = score, 0
+            self.best_weights = copy.deepcopy(stage.model.state_dict())
+        row = {"stage": stage.name, "step": self.done, "loss": loss, **found, "seconds": self.seconds}
+        row |= stage.notes
+        self.history.rows.append(row)
+        return row
+
+    @property
+    def seconds(self) -> float:
+        """Training time, over all interruptions."""
+        return self._elapsed + time.perf_counter() - self._started
+
+    def _sampled_loss(self) -> Tensor:
+        self._maybe_stop()
+        for part in self.model.modules():
+            if self.task.redraws and isinstance(part, Drawn):
+                part.redraw(self.generator)
+        device = next(self.model.parameters()).device.type
+        with torch.autocast(device, torch.bfloat16) if self.config.products else nullcontext():
+            return self.task.sampled_loss(self.model, self.generator)
+
+    def _fixed_loss(self) -> Tensor:
+        self._maybe_stop()
+        return self.task.fixed_loss(self.model)
+
+    def _maybe_stop(self) -> None:
+        if self.stop():
+            raise Interrupted("training was interrupted")
+
+    def state_dict(self) -> dict:
+        """Tensors, numbers and lists only, so that a checkpoint loads without executing code."""
+        stage = self.stages[min(self.stage, len(self.stages) - 1)]
+        return {
+            "config": asdict(self.config),
+            "units": self.task.units,
+            "model": self.model.state_dict(),
+            "best": self.best_weights,
+            "score": self.history.best,
+            "stage": stage.state_dict(),
+            "place": [self.stage, self.done, self.stale],
+            "generator": self.generator.get_state(),
+            "rows": self.history.rows,
+            "seconds": self.seconds,
+        }
+
+    def load_state_dict(self, state: dict, source: str = "checkpoint") -> None:
+        """Continue from `state`; FileError when it is not one of a Trainer, InputError when it belongs to another
+        architecture, other settings or other data."""
+        if not isinstance(state, dict) or state.keys() != self.state_dict().keys():
+            raise FileError(f"checkpoint must be one written by lieham, got {source}")
+        for name, value in asdict(self.config).items():
+            if name not in ("device", "tensorboard") and state["config"].get(name) != value:
+                raise InputError(f"{name} must be as in {source}, {state['config'].get(name)}, got {value}")
+        for name, here, there in differing(self.task.units, state["units"]):
+            raise InputError(f"data must be those of {source}: their {name} is {there:g}, got {here:g}")
+        load_weights(self.model, state["model"], source)
+        self.best_weights = {k: v.to(next(self.model.parameters()).device) for k, v in state["best"].items()}
+        self.stage, self.done, self.stale = state["place"]
+        if self.stage < len(self.stages):
+            self.stages[self.stage].load_state_dict(state["stage"])
+        self.generator.set_state(state["generator"])
+        self.history = History(list(state["rows"]), state["score"])
+        self._elapsed, self._started = state["seconds"], time.perf_counter()

@@ -1,0 +1,14 @@
+from .laws import SYSTEMS as SYSTEMS
+from .laws import Bending as Bending
+from .laws import ChargedParticles as ChargedParticles
+from .laws import Coulomb as Coulomb
+from .laws import DoubleSpringPendulum as DoubleSpringPendulum
+from .laws import FallingSprings as FallingSprings
+from .laws import Gravity as Gravity
+from .laws import LennardJones as LennardJones
+from .laws import MagneticSprings as MagneticSprings
+from .laws import Morse as Morse
+from .laws import Planets as Planets
+from .laws import Springs as Springs
+from .laws import System as System
+from .laws import Yukawa as Yukawa

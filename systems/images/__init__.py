@@ -1,0 +1,1 @@
+"""Images as clouds of pixels on one grid: rotated digits to classify."""

@@ -1,0 +1,66 @@
+"""Gravity softened as in Plummer's model (1911)."""
+
+from __future__ import annotations
+
+import torch
+
+from lieham.state import Bodies, PhaseState
+from lieham.typing import Tensor
+from systems.laws.base import Force, System, normal, pair_weights, uniform
+from systems.laws.draws import check_positive, velocities
+
+
+class Gravity(System):
+    """V = −G Σ_{i<j} m_i m_j / √(|q_i − q_j|² + ε²); unit-less, G = 1 by default; bodies have no features.
+
+    Masses 0.5 + u, positions 0.8 N(0, 1), momenta about the centre of mass with kinetic energy `warmth` times |V|/2
+    (1 is the virial value, below 1 the system is bound and contracts), and a drift of the whole at 0.1 N(0, 1) a
+    component. `equal_masses` makes every mass 1, at the same positions. Points on linspace(0, 5, 500).
+    """
+
+    name = "gravity"
+
+    def __init__(
+        self,
+        n_bodies: int = 6,
+        dim: int = 2,
+        *,
+        softening: float = 0.3,
+        G: float = 1.0,
+        warmth: float = 0.8,
+        equal_masses: bool = False,
+    ):
+        super().__init__(n_bodies, dim)
+        check_positive(softening=softening, G=G, warmth=warmth)
+        self.softening, self.G, self.warmth, self.equal_masses = softening, G, warmth, equal_masses
+
+    @property
+    def parameters(self) -> dict:
+        settings = {"softening": self.softening, "G": self.G, "warmth": self.warmth}
+        return settings | {"equal_masses": self.equal_masses}
+
+    def potential(self, q: Tensor, bodies: Bodies) -> Tensor:
+        return -0.5 * self.G * (pair_weights(bodies.mass, bodies) * self._inverse(q)).sum((-1, -2))
+
+    def force(self, bodies: Bodies) -> Force:
+        strength = self.G * pair_weights(bodies.mass, bodies)
+
+        def force(q: Tensor) -> Tensor:
+            delta = q.unsqueeze(-2) - q.unsqueeze(-3)
+            return -((strength * self._inverse(q).pow(3))[..., None] * delta).sum(-2)
+
+        return force
+
+    def _inverse(self, q: Tensor) -> Tensor:
+        """1 / √(d² + ε²)."""
+        return ((q.unsqueeze(-2) - q.unsqueeze(-3)).square().sum(-1) + self.softening**2).rsqrt()
+
+    def sample(self, n: int, generator: torch.Generator) -> tuple[PhaseState, Bodies]:
+        mass = 0.5 + uniform(generator, n, self.n_bodies)
+        if self.equal_masses:
+            mass = torch.ones_like(mass)
+        bodies = Bodies.of(mass)
+        q = 0.8 * normal(generator, n, self.n_bodies, self.dim)
+        v = velocities(generator, mass, self.dim, -0.5 * self.warmth * self.potential(q, bodies))
+        drift = 0.1 * normal(generator, n, 1, self.dim)
+        return PhaseState(q, mass[..., None] * (v + drift)), bodies

@@ -1,0 +1,1 @@
+"""Molecules as clouds of atoms: QM9's twelve targets."""
