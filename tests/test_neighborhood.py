@@ -160,11 +160,18 @@ def test_a_hash_is_uniform_and_hangs_on_its_number_alone():
     assert u.dtype == torch.float64 and u.min() >= 0 and u.max() < 1
     # Of n uniform draws: the mean is off by 1/√(12 n), a correlation by 1/√n; four of them.
     assert abs(u.mean() - 0.5) < 4 / (12 * n) ** 0.5 and abs(u.var() - 1 / 12) < 4 * (1 / 180 / n) ** 0.5
-    for other in (u.roll(1), hashed_uniform(number, 1), hashed_uniform(number * 2**31, 0), hashed_uniform(n - number, 0)):
+    for other in (
+        u.roll(1),
+        hashed_uniform(number, 1),
+        hashed_uniform(number * 2**31, 0),
+        hashed_uniform(n - number, 0),
+    ):
         assert abs(torch.corrcoef(torch.stack([u, other]))[0, 1]) < 4 / n**0.5
     counts = torch.histc(u, 100, 0, 1)
     assert ((counts - n / 100).square() / (n / 100)).sum() < 99 + 5 * (2 * 99) ** 0.5, "chi squared"
-    assert torch.equal(hashed_uniform(number[:10], 0), u[:10]) and torch.equal(hashed_uniform(number, torch.tensor(0)), u)
+    assert torch.equal(hashed_uniform(number[:10], 0), u[:10]) and torch.equal(
+        hashed_uniform(number, torch.tensor(0)), u
+    )
     # The first outputs of SplitMix64 of seed 0: 0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4.
     first, second = 0xE220A8397B1DCDAF / 2**64, 0x6E789E6AA1B965F4 / 2**64
     golden = -7046029254386353131
