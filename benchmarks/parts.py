@@ -14,7 +14,7 @@ from torch import nn
 from lieham import HLieConv
 from lieham.lift.radial import POWERS, rationals
 from lieham.regression.cross_validation import Choice, choose
-from lieham.regression.problem import Problem
+from lieham.regression.problem import RidgeProblem
 from lieham.typing import Tensor
 from systems import System
 
@@ -43,7 +43,7 @@ class Part:
         return HLieConv(law.symmetry, features, seed=seed, **self.model)
 
 
-def every_function(problem: Problem, order: Tensor, lots: list[float]) -> Choice:
+def every_function(problem: RidgeProblem, order: Tensor, lots: list[float]) -> Choice:
     """All functions and one ridge; what is left of windows left out as measured, so that a lift can be chosen."""
     return choose(problem, order, lots)._replace(ridge=RIDGE, columns=torch.ones_like(order, dtype=torch.bool))
 
@@ -74,14 +74,14 @@ PARTS = {
     "no Adam": Part(training={"steps": 0}),
     "no corrections": Part(instead={"lieham.regression.ridge_stage.CORRECTIONS": 0}),
     "all functions, one ridge": Part(
-        instead={"lieham.regression.posing.choose": every_function, "lieham.regression.ridge_stage.RIDGES": (RIDGE,)}
+        instead={"lieham.regression.selection.choose": every_function, "lieham.regression.ridge_stage.RIDGES": (RIDGE,)}
     ),
     "softened inverse lengths": Part(instead=SOFTENED),
     "4 scales": Part(instead=FEW),
     "no radial functions": Part(instead=_radial(_nothing)),
     "PaperBlock": Part(model={"block": "paper"}),
     "units of 1": Part(instead={"lieham.models.potential.LieConvPotential.calibrate": lambda potential, data: None}),
-    "all windows": Part(instead={"lieham.regression.ridge_stage.RESOLVED": inf}),
+    "all windows": Part(instead={"lieham.regression.interpolant.RESOLVED": inf}),
     "pairs alone": Part(model={"lift": "coset"}),
     "float32": Part(model={"dtype": torch.float32}),
     "width 16": Part(model={"width": 16}),

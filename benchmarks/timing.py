@@ -40,7 +40,7 @@ def fastest(f: Callable[[], object], repeats: int, clock: Callable[[], float] = 
 def loss_of(method: str, windows: Trajectory, segment: int = 0, compiled: bool = False) -> ShootingLoss:
     """The training loss, in units measured on these windows."""
     loss = ShootingLoss(segment, method, 1, compiled).to(dtype=windows.q.dtype)
-    loss.measure(windows)
+    loss.calibrate(windows)
     return loss
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 
-from lieham.data import PointClouds
+from lieham.data import CloudDataset, Dataset, PointClouds
 from lieham.groups import CustomGroup, Group, Translation, Trivial, make_group
 from lieham.groups.algebra import contains
 from lieham.integrate import INTEGRATORS as METHODS
@@ -12,6 +14,9 @@ from lieham.integrate import make_integrator
 from lieham.models import CloudModel, HLieConv, LieConvClassifier, LieConvRegressor
 from lieham.nn import MaskedBatchNorm
 from lieham.state import Bodies, Trajectory
+from lieham.training import Trainer
+from lieham.training.tasks import task_for
+from lieham.training.trainer import refuse
 from systems import Bending, Coulomb, Gravity, LennardJones, Morse, Planets, Springs, Yukawa
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-4}
@@ -174,3 +179,13 @@ def make_cloud_model(name: str, dtype: torch.dtype = torch.float64, **settings) 
         mean, variance = torch.rand(2, len(norm.mean), generator=generator, dtype=torch.float64)
         norm.mean.copy_(2 * mean - 1), norm.variance.copy_(0.5 + variance)
     return model.eval()
+
+
+def trainer_of(model, train, validation, config, stop=lambda: False) -> Trainer:
+    """The Trainer that `fit` makes of a model and two splits, after the task has chosen the model's lift."""
+    data = (CloudDataset if isinstance(train, PointClouds) else Dataset)(train=train, val=validation)
+    task = task_for(model, data)(model, data, config, partial(refuse, stop))
+    chosen = task.choose(model)
+    if chosen is not model:
+        model.adopt(chosen)
+    return Trainer(model, task, config, stop)

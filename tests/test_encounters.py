@@ -2,17 +2,17 @@
 
 import pytest
 import torch
+from cases import trainer_of
 
 from lieham import HLieConv
 from lieham.errors import Interrupted
 from lieham.integrate import integrate
-from lieham.regression.dictionary import Basis
-from lieham.regression.energy_rows import Energies, energies
-from lieham.regression.posing import clear
-from lieham.regression.problem import reduce
+from lieham.regression.dictionary import Columns
+from lieham.regression.energy_rows import energy_rows
+from lieham.regression.problem import WeightedRows, triangle
 from lieham.regression.robust import robust
 from lieham.state import Bodies, PhaseState, Trajectory
-from lieham.training import TrainConfig, Trainer
+from lieham.training import TrainConfig
 from systems import Gravity
 
 SOFTENING = 0.02
@@ -34,7 +34,7 @@ def fast_pairs(n=400, points=9, seed=0):
 
 
 def posed(data):
-    return Trainer(HLieConv("SE(2)", lift="coset"), data, None, TrainConfig(refine_windows=400))
+    return trainer_of(HLieConv("SE(2)", lift="coset"), data, None, TrainConfig(refine_windows=400))
 
 
 def test_energies_hold_for_the_model_that_made_the_data():
@@ -45,10 +45,11 @@ def test_energies_hold_for_the_model_that_made_the_data():
     with torch.no_grad():
         path = integrate(model.field(data.bodies), data.state(0), data.times, "yoshida6", substeps=8)
         own = Trajectory.of(data.times[0], path.q, path.p, data.bodies)
-        theta = torch.cat([w.clone() for w in model.potential.network.blocks[-1].conv.kernel.linear()], 1).mT
-        clear(model)
-        basis = Basis(torch.arange(len(theta)), torch.eye(theta.shape[1], dtype=torch.float64))
-        found = energies(model, own, basis, torch.ones(theta.numel()).double())
+        dictionary = model.dictionary()
+        theta = dictionary.get()
+        dictionary.set(torch.zeros_like(theta))
+        columns = Columns(torch.arange(len(theta)), torch.eye(theta.shape[1], dtype=torch.float64))
+        found = energy_rows(model, dictionary, own, columns, torch.ones(theta.numel()).double())
     assert found.A.shape == (20, 4, theta.numel())
     assert found.misfit(theta.flatten()).abs().max() < 1e-6
     assert found.misfit(1.1 * theta.flatten()).abs().max() > 1e-3
@@ -62,9 +63,9 @@ def test_outliers_lose_their_weight():
     y = A @ z + 1e-3 * torch.randn(40, 1, generator=g, dtype=torch.float64)
     wrong = y.clone()
     wrong[:3] += 100.0
-    path = reduce(torch.eye(3, dtype=torch.float64)[None], z[None] + 0.1)
+    path = triangle(torch.eye(3, dtype=torch.float64)[None], z[None] + 0.1)
     for values, weights in ((y, False), (wrong, True)):
-        rows = Energies(A, values, torch.ones_like(y), torch.ones_like(y))
+        rows = WeightedRows(A, values, torch.ones_like(y), torch.ones_like(y))
         got, weight = robust(path, rows, 3, 1e-12, torch.zeros(3, dtype=torch.float64))
         assert (got - z).abs().max() < 2e-3
         assert bool((weight[:3] < 1e-4 * weight.median()).all()) == weights
@@ -99,7 +100,7 @@ def _depth(model):
 def test_a_stop_takes_effect_where_windows_are_left_out():
     _, data = fast_pairs(100)
     asked = []
-    trainer = Trainer(
+    trainer = trainer_of(
         HLieConv("SE(2)", lift="coset"),
         data,
         None,

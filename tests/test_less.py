@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import pytest
 import torch
+from cases import trainer_of
 
 from benchmarks.observing import KINDS, noise, positions, training_data
 from lieham import Bodies, Dataset, HLieConv, Trajectory, fit, infer_masses
 from lieham._support.polynomials import derivative, polynomial
 from lieham.errors import InputError, Interrupted
 from lieham.integrate import make_integrator
-from lieham.losses.free_states import StatesLoss, cumulative
-from lieham.regression.dictionary import Basis, mixing_of
-from lieham.regression.posing import weights_of
+from lieham.losses.free_states import FreeStatesLoss, cumulative
+from lieham.regression.dictionary import Columns, distinguishable
 from lieham.regression.state_elimination import assemble_eliminated
-from lieham.training import TrainConfig, Trainer
+from lieham.training import TrainConfig
 from systems import Gravity, Springs
 from systems.baselines import free_flight, window_mse
 
@@ -83,8 +83,8 @@ def test_the_tangent_is_the_derivative_of_the_flow():
     """To (hω)²/24 of its change, by finite differences."""
     law = Gravity(3, 2)
     x = windows(law, 5)
-    loss = StatesLoss("noisy", "rkn4", 1).double()
-    loss.measure(x)
+    loss = FreeStatesLoss("noisy", "rkn4", 1).double()
+    loss.calibrate(x)
     model, direction = law.hamiltonian(), torch.randn(12, generator=generator(), dtype=torch.float64)
     path = loss._flow(model, x, x.state(0))
     moved = loss._flow(model, x, loss._shifted(path, 1e-5 * direction.expand(5, -1)))
@@ -100,20 +100,20 @@ def test_equations_hold_for_the_model_that_made_the_data(observed):
     """Along its own flow the model's own weights solve them, others do not; so do wrong initial states."""
     data = windows(Springs(4, 2))
     model = HLieConv("SE(2)", 1, width=8, lift="coset")
-    loss = Trainer(model, data, None, TrainConfig(observed=observed)).task.loss
+    loss = trainer_of(model, data, None, TrainConfig(observed=observed)).task.loss
     with torch.no_grad():
         path = loss._flow(model, data, data.state(0))
         own = replace(data, q=path.q, p=path.p)
         at = loss.fit(model, replace(own, p=1.01 * own.p))
         if observed == "positions":
             assert at.residual.abs().max() < 1e-8, "the states were found from positions alone"
-        at, weights = loss.fit(model, own), weights_of(model)
-        theta = torch.cat([w.clone() for w in weights[:-1]], 1).mT
-        for w in weights:
-            w.zero_()
-        basis = Basis(torch.arange(len(theta)), mixing_of(model, own))
-        problem = assemble_eliminated(model, own, loss, at, basis)
-    z = (theta @ basis.mixing).flatten() * problem.scale
+        at, dictionary = loss.fit(model, own), model.dictionary()
+        theta = dictionary.get()
+        dictionary.set(torch.zeros_like(theta))
+        columns = Columns(torch.arange(len(theta)), distinguishable(dictionary, own))
+        rest = model.field(own.bodies.over_time()).force(own.times[:, :-1], at.middle)
+        problem = assemble_eliminated(dictionary, own, loss, at, (columns, rest))
+    z = (theta @ columns.mixing).flatten() * problem.scale
     residual = (problem.A @ z - problem.y).square().mean()
     assert residual < 1e-12 * problem.y.square().mean()
     assert (problem.A @ (1.1 * z) - problem.y).square().mean() > 1e-3 * problem.y.square().mean()
@@ -125,7 +125,7 @@ def test_positions_alone_are_enough():
     data = positions(windows(law))
     alone, history = learned(law, data, observed="positions")
     taken, _ = learned(law, data, steps=1, refine=0)
-    assert [row["stage"] for row in history.rows] == ["states"]
+    assert [row["stage"] for row in history.rows] == ["ridge, free states"]
     assert error(alone, law) < 1e-8
     assert error(taken, law) > 10 * error(alone, law)
 
@@ -158,12 +158,12 @@ def test_an_interrupted_stage_is_undone_and_repeats_itself():
     whole, _ = learned(law, data, observed="positions")
     model = HLieConv(law.symmetry, 1, lift="coset")
     asked = iter([False, False, True])
-    trainer = Trainer(model, data, None, TrainConfig(observed="positions"), lambda: next(asked, False))
+    trainer = trainer_of(model, data, None, TrainConfig(observed="positions"), lambda: next(asked, False))
     before = {k: v.clone() for k, v in model.state_dict().items()}
     with pytest.raises(Interrupted):
         list(trainer.run())
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
-    again = Trainer(HLieConv(law.symmetry, 1, lift="coset"), data, None, TrainConfig(observed="positions"))
+    again = trainer_of(HLieConv(law.symmetry, 1, lift="coset"), data, None, TrainConfig(observed="positions"))
     again.load_state_dict(trainer.state_dict())
     list(again.run())
     assert all(torch.equal(v, again.model.state_dict()[k]) for k, v in whole.state_dict().items())
@@ -174,7 +174,7 @@ def test_an_interrupted_stage_is_undone_and_repeats_itself():
     [
         ({"window": 2}, {}, "window must be at least 3"),
         ({}, {"block": "paper"}, "observed must be exact for this model"),
-        ({"linear": False}, {}, "observed must be exact for this model"),
+        ({"linear": False}, {}, "observed must be exact where linear=False"),
         ({"observed": "half"}, {}, "observed must be one of"),
     ],
 )

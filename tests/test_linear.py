@@ -5,19 +5,20 @@ from math import log
 
 import pytest
 import torch
+from cases import trainer_of
 
 import lieham
 from lieham import HLieConv, VectorPotentialLieConv
 from lieham.data import Dataset
-from lieham.errors import Interrupted
+from lieham.errors import InputError, Interrupted
 from lieham.integrate import make_integrator
 from lieham.models import load_model
-from lieham.regression.dictionary import Basis, mixing_of
+from lieham.regression.dictionary import Columns, distinguishable
 from lieham.regression.interpolant import Slopes, hermite, known, resolution
-from lieham.regression.posing import Equations
+from lieham.regression.selection import WeakForm
 from lieham.regression.weak_form import assemble
 from lieham.state import Bodies, PhaseState, Trajectory
-from lieham.training import TrainConfig, Trainer, fit
+from lieham.training import TrainConfig, fit
 from systems import Bending, Coulomb, MagneticSprings, Springs
 from systems.baselines import free_flight, window_mse
 
@@ -81,7 +82,7 @@ def test_equations_hold_for_the_model_that_made_the_data():
     """Windows of a random model itself: its own weights solve the equations, others do not."""
     data = few(Springs(4, 2)).train
     model = HLieConv("SE(2)", 1, width=8, lift="coset")
-    trainer = Trainer(model, data, None, TrainConfig())
+    trainer = trainer_of(model, data, None, TrainConfig())
     with torch.no_grad():
         path = make_integrator("rkn4", substeps=16).integrate(model.field(data.bodies), data.state(0), data.times)
         own = type(data).of(data.times, path.q, path.p, data.bodies)
@@ -89,8 +90,9 @@ def test_equations_hold_for_the_model_that_made_the_data():
         theta = torch.cat([w.clone() for w in kernel.linear()], 1).mT
         for w in kernel.linear():
             w.zero_()
-        every = Basis(torch.arange(len(theta)), mixing_of(model, own))
-        problem = assemble(model, own, trainer.task.loss, every, known(model, own))
+        dictionary = model.dictionary()
+        every = Columns(torch.arange(len(theta)), distinguishable(dictionary, own))
+        problem = assemble(model, dictionary, own, trainer.task.loss, (every, known(model, own)))
     z = (theta @ every.mixing).flatten() * problem.scale
     residual = (problem.A @ z - problem.y).square().mean()
     assert residual < 1e-16 * problem.y.square().mean()
@@ -135,7 +137,7 @@ def magnetic():
 def test_a_magnetic_field_is_found_without_gradients():
     """From 12 windows: a is k B × q / 2, which nobody told, and windows end 1e-8 of free flight's error off."""
     model, history, test = magnetic()
-    assert [row["stage"] for row in history.rows] == ["linear"]
+    assert [row["stage"] for row in history.rows] == ["ridge"]
     want = MagneticSprings(4).vector_potential(test.q, test.bodies.over_time())
     with torch.no_grad():
         error = (model.vector_potential(test.q, test.bodies.over_time()) - want).norm() / want.norm()
@@ -155,10 +157,10 @@ def test_the_path_is_sharpened_by_the_solution():
     """The first pass knows positions and momenta alone: what it leaves of windows left out is far more."""
     data = few(MagneticSprings(4), 12).train
     model = VectorPotentialLieConv("SO(2)xT(1)", 1)
-    trainer = Trainer(model, data, None, TrainConfig())
+    trainer = trainer_of(model, data, None, TrainConfig())
     with torch.no_grad():
-        whole = Equations(model, data, trainer.task.loss)
-        first = whole.posed(whole.lots[:1])[1].left
+        whole = WeakForm(model, model.dictionary(), data, trainer.task.loss)
+        first = whole.posed(whole.thresholds[:1])[1].left
         last = whole.sharpened()[1].left
     assert last < first - log(1e4)
 
@@ -169,7 +171,7 @@ def test_the_default_solves_pair_laws_without_gradients(law):
     data = few(law, 20)
     model = HLieConv("SE(2)", data.train.bodies.features.shape[-1])
     history = fit(model, Dataset(train=data.train))
-    assert [row["stage"] for row in history.rows] == ["linear"]
+    assert [row["stage"] for row in history.rows] == ["ridge"]
     with torch.no_grad():
         path = make_integrator("rkn4", substeps=4).integrate(
             model.field(data.test.bodies), data.test.state(0), data.test.times
@@ -186,7 +188,7 @@ def test_the_paper_s_block_has_no_linear_stage():
 
 def test_tolerance_decides_whether_other_stages_follow():
     rows = fit(HLieConv("SE(2)", 1, width=8, lift="coset"), few(Springs(4, 2)), steps=2, refine=0, tolerance=0.0).rows
-    assert [row["stage"] for row in rows] == ["linear", "adam"]
+    assert [row["stage"] for row in rows] == ["ridge", "adam"]
 
 
 def test_a_solution_that_is_worse_is_not_taken():
@@ -194,7 +196,7 @@ def test_a_solution_that_is_worse_is_not_taken():
     data = few(Springs(4, 2))
     model = HLieConv("SE(2)", 1, width=8, lift="coset")
     fit(model, Dataset(train=data.train))
-    trainer = Trainer(model, data.train, None, TrainConfig())
+    trainer = trainer_of(model, data.train, None, TrainConfig())
     before = {name: x.clone() for name, x in model.state_dict().items()}
     trainer.stages[0]._descend = lambda *_: float("inf")
     trainer.stages[0].step(trainer._fixed_loss)
@@ -211,7 +213,7 @@ def test_an_interrupted_solution_is_undone():
     data = few(Springs(4, 2))
     model = HLieConv("SE(2)", 1, width=8, lift="coset")
     before = {name: x.clone() for name, x in model.state_dict().items() if "kernel" in name}
-    trainer = Trainer(model, data.train, None, TrainConfig(), stop=lambda: bool(asked.append(1)) or len(asked) > 2)
+    trainer = trainer_of(model, data.train, None, TrainConfig(), stop=lambda: bool(asked.append(1)) or len(asked) > 2)
     with pytest.raises(Interrupted):
         list(trainer.run())
     assert len(asked) == 3 and all(torch.equal(model.state_dict()[name], x) for name, x in before.items())
@@ -220,10 +222,10 @@ def test_an_interrupted_solution_is_undone():
 def test_adam_begins_from_the_weights_before():
     data = few(Springs(4, 2))
     model = HLieConv("SE(2)", 1)
-    trainer = Trainer(model, data.train, None, TrainConfig(tolerance=0.0))
+    trainer = trainer_of(model, data.train, None, TrainConfig(tolerance=0.0))
     before = {name: x.clone() for name, x in model.state_dict().items()}
     row = next(trainer.run())
-    assert row["stage"] == "linear" and row["validation"] < 1e-3 * row["loss"]
+    assert row["stage"] == "ridge" and row["validation"] < 1e-3 * row["loss"]
     assert same(model, before) and not same(trainer.stages[0].model, before)
     trainer._next_stage()
     assert same(model, before) and trainer.history.best == row["validation"]
@@ -232,7 +234,7 @@ def test_adam_begins_from_the_weights_before():
 def test_float32_is_solved_too():
     """To what the coordinates' own rounding leaves, in a loss whose unit is the change in one step."""
     rows = fit(HLieConv("SE(2)", 1, dtype=torch.float32), few(Springs(4, 2)), steps=2, refine=0).rows
-    assert rows[0]["stage"] == "linear" and rows[0]["validation"] < 1e-3 * rows[0]["loss"]
+    assert rows[0]["stage"] == "ridge" and rows[0]["validation"] < 1e-3 * rows[0]["loss"]
 
 
 def test_bodies_at_one_point_raise_nothing():
@@ -294,11 +296,47 @@ def test_a_run_that_chose_its_lift_is_resumed_and_loaded_with_it(tmp_path):
 def test_a_lift_is_chosen_before_anything_was_learned_and_never_after():
     data = few(Bending(3, 2), 10)
     model = HLieConv("SE(2)")
-    assert model.lift_is_open
+    assert model.richer().config["lift"]["kind"] == "edge"
+    assert model.config["lift"]["kind"] == "coset", "the model itself is left as it is"
     model.calibrate(data.train)
-    assert not model.lift_is_open
-    assert not HLieConv("SE(2)", lift="coset").lift_is_open
-    assert not HLieConv("T(2)").lift_is_open
+    assert model.richer() is None
+    assert HLieConv("SE(2)", lift="coset").richer() is None
+    assert HLieConv("T(2)").richer() is None
+
+
+def test_a_model_adopts_its_own_kind_alone():
+    with pytest.raises(InputError, match="model must be one of HLieConv"):
+        HLieConv("SE(2)").adopt(HLieConv("T(2)"))
+    with pytest.raises(InputError, match="model must be one that can see more"):
+        Springs(2, 2).hamiltonian().adopt(HLieConv("SE(2)"))
+
+
+def test_the_dictionary_gets_what_was_set_and_has_no_constant():
+    """θ comes back, H changes by Σ θ Φ, and a model that is not linear, or samples its lift, has no dictionary."""
+    model = HLieConv("SE(2)", 1, width=8)
+    dictionary = model.dictionary()
+    theta = torch.randn(dictionary.get().shape, generator=generator(), dtype=torch.float64)
+    state, bodies = Springs(3, 2).sample(4, generator())
+    dictionary.set(torch.zeros_like(theta))
+    before = model.energy(state, bodies)
+    dictionary.set(theta)
+    assert torch.equal(dictionary.get(), theta)
+    change = (theta * dictionary.evaluate(state, bodies)).sum((-1, -2))
+    torch.testing.assert_close(model.energy(state, bodies) - before, change, rtol=1e-11, atol=1e-11)
+    slope = dictionary.slope(model.energy(state, bodies).sum())
+    torch.testing.assert_close(slope, dictionary.evaluate(state, bodies).sum(0), rtol=1e-11, atol=1e-11)
+    assert dictionary.rank.shape == (dictionary.functions,) == theta.shape[:1]
+    assert HLieConv("SE(2)", block="paper").dictionary() is None
+    assert HLieConv("SE(2)", lift="sampled").dictionary() is None
+    assert Springs(2, 2).hamiltonian().dictionary() is None
+
+
+def test_the_history_says_which_learner_made_the_result():
+    data = few(Springs(4, 2))
+    solved = fit(HLieConv("SE(2)", 1, lift="coset"), Dataset(train=data.train))
+    assert solved.learner == "ridge regression in weak form"
+    adam = fit(HLieConv("SE(2)", 1, width=8, block="paper"), Dataset(train=data.train), steps=2, refine=0)
+    assert adam.learner == "gradient descent (Adam)"
 
 
 def test_resolution_is_the_error_of_interpolating_two_points_of_five():
@@ -327,7 +365,7 @@ def test_windows_that_do_not_show_their_path_are_left_out():
     q = data.q.clone()
     q[:2, 1:4:2] += 10.0
     spoiled = Trajectory.of(data.times, q, data.p, data.bodies)
-    trainer = Trainer(HLieConv("SE(2)", 1), spoiled, None, TrainConfig())
+    trainer = trainer_of(HLieConv("SE(2)", 1), spoiled, None, TrainConfig())
     assert len(trainer.stages[0].windows) == 18
     assert torch.equal(trainer.stages[0].windows.q, spoiled.q[2:])
     trainer.stages[0].step(trainer._fixed_loss)

@@ -133,7 +133,7 @@ def test_a_training_step_equals_the_straightforward_one(convolve):
         model = papers(dtype)
         windows = Springs().benchmark(4, 0, n_test=0).train.to("cpu", dtype)
         fast = ShootingLoss(0, "rk4", 1).to(dtype=dtype)
-        fast.measure(windows)
+        fast.calibrate(windows)
         model.calibrate(windows)
         slow = straightforward.loss(model, windows, fast.scale_q, fast.scale_p, convolve)
         weights = list(model.parameters())

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from cases import trainer_of
 
 import lieham
 from lieham.data import Dataset, Windows, save
@@ -30,9 +31,9 @@ from lieham.models import HLieConv, load_model
 from lieham.models.config import ModelConfig
 from lieham.optim import lbfgs
 from lieham.optim.adam import AdamStage
-from lieham.optim.lbfgs import RefineStage
+from lieham.optim.lbfgs import LBFGSStage
 from lieham.state import Bodies, PhaseState, Trajectory
-from lieham.training import RunFolder, Trainer, fit
+from lieham.training import RunFolder, fit
 from lieham.training.config import TrainConfig
 from systems import Springs
 from systems.baselines import free_flight
@@ -95,13 +96,13 @@ def test_fit_learns_springs(dtype, full_chunks):
     """From 20 windows to a loss 1,000 times below free flight's."""
     model = small_model(dtype, width=16)
     history = fit(model, data(), linear=False, steps=60, refine=30, evaluate_every=20, batch=20)
-    trainer = Trainer(model, data().train.to(dtype=dtype), data().val.to(dtype=dtype), TrainConfig())
+    trainer = trainer_of(model, data().train.to(dtype=dtype), data().val.to(dtype=dtype), TrainConfig())
     flight = free_flight(trainer.task.validation)
     loss, windows = trainer.task.loss, trainer.task.validation
     drift = ((flight.q - windows.q) / loss.scale_q).square() + ((flight.p - windows.p) / loss.scale_p).square()
     assert history.best < 1e-3 * drift[:, 1:].mean().item()
     assert {x.dtype for x in model.state_dict().values()} == {dtype, torch.bool}
-    assert [row["stage"] for row in history.rows] == ["adam"] * 3 + ["refine"]
+    assert [row["stage"] for row in history.rows] == ["adam"] * 3 + ["lbfgs"]
     assert history.rows[-1]["loss"] < history.rows[0]["loss"]
 
 
@@ -112,7 +113,7 @@ def test_the_weights_kept_are_the_best_on_validation():
     history = fit(model, data(), config=config)
     scores = [row["validation"] for row in history.rows]
     assert history.best == min(scores) < scores[-1]
-    trainer = Trainer(model, data().train, data().val, config)
+    trainer = trainer_of(model, data().train, data().val, config)
     with torch.no_grad():
         assert trainer.task.loss(model, trainer.task.validation).item() == min(scores)
 
@@ -129,14 +130,14 @@ def test_patience_ends_a_stage_early():
 
 def test_patience_of_adam_leaves_refinement_alone():
     rows = fit(small_model(), data(), config=replace(QUICK, lr=0.3, ema=0.0, steps=100), patience=1).rows
-    assert [row["stage"] for row in rows][-1] == "refine"
+    assert [row["stage"] for row in rows][-1] == "lbfgs"
     assert rows[-1]["validation"] < min(row["validation"] for row in rows if row["stage"] == "adam")
 
 
 def test_without_a_validation_split_the_training_loss_decides():
     model, alone = small_model(), Dataset(train=data().train)
     history = fit(model, alone, config=QUICK)
-    trainer = Trainer(model, alone.train, None, QUICK)
+    trainer = trainer_of(model, alone.train, None, QUICK)
     with torch.no_grad():
         assert trainer.task.loss(model, trainer.task.fixed).item() == history.best
 
@@ -235,7 +236,7 @@ def slow_loss(model: HLieConv, windows: Trajectory, segment: int, method: str, s
 
 def measured_loss(windows: Trajectory, segment: int, method: str = "rkn4", substeps: int = 1) -> ShootingLoss:
     loss = ShootingLoss(segment, method, substeps).double()
-    loss.measure(windows)
+    loss.calibrate(windows)
     return loss
 
 
@@ -341,7 +342,7 @@ def test_the_average_and_the_schedule(ema):
     assert torch.equal(stage.model.weight, module.weight) == (ema == 0)
 
 
-@pytest.mark.parametrize("make, settings", [(AdamStage, QUICK), (RefineStage, QUICK.refine)])
+@pytest.mark.parametrize("make, settings", [(AdamStage, QUICK), (LBFGSStage, QUICK.refine)])
 @pytest.mark.parametrize("scale", [math.nan, math.inf])
 def test_a_loss_that_is_not_finite_ends_training(scale, make, settings):
     module = linear()
@@ -363,7 +364,7 @@ def test_refinement_steps_back_from_where_the_flow_diverges(how, full_chunks):
             return module.weight.sum() * getattr(math, how)
         return (-module.weight - 0.1 * torch.log(1.2 - module.weight)).sum()
 
-    RefineStage(module, 50).step(loss)
+    LBFGSStage(module, 50).step(loss)
     assert outside, "the line search met the edge"
     # The minimum is flat: w is known to the root of the 1e-16 that the loss is known to.
     torch.testing.assert_close(module.weight.detach(), torch.full((2, 3), 1.1, dtype=torch.float64), rtol=1e-6, atol=0)
@@ -371,7 +372,7 @@ def test_refinement_steps_back_from_where_the_flow_diverges(how, full_chunks):
 
 @pytest.mark.parametrize("refine, chunks", [(1, 1), (50, 1), (51, 2), (70, 2), (110, 3), (200, 4)])
 def test_refinement_does_the_iterations_asked_for(refine, chunks, full_chunks):
-    stage = RefineStage(linear(), refine)
+    stage = LBFGSStage(linear(), refine)
     assert math.ceil(refine / stage.stride) == chunks
     assert refine <= chunks * stage.stride < refine + chunks, "no more than the rounding of equal chunks"
     assert stage.stride <= lbfgs.REFINE_CHUNK
@@ -412,7 +413,7 @@ def asked_at(*counts: int):
 
 def evaluations(config: TrainConfig = QUICK) -> int:
     seen = []
-    trainer = Trainer(small_model(), data().train, data().val, config, stop=lambda: bool(seen.append(1)))
+    trainer = trainer_of(small_model(), data().train, data().val, config, stop=lambda: bool(seen.append(1)))
     list(trainer.run())
     return len(seen)
 
@@ -439,7 +440,7 @@ def test_a_run_folder_holds_what_it_says(whole):
     assert [json.loads(x) for x in (folder / "log.jsonl").read_text().splitlines()] == history.rows
     assert same_weights(load_model(folder), model)
     assert [(row["stage"], row["step"]) for row in history.rows] == [
-        *(("adam", k) for k in (2, 4, 6, 8)), ("refine", 6), ("refine", 12)
+        *(("adam", k) for k in (2, 4, 6, 8)), ("lbfgs", 6), ("lbfgs", 12)
     ]  # fmt: skip
 
 
@@ -491,7 +492,7 @@ def state_after(steps: int, trainer: Trainer) -> dict:
 
 
 def new_trainer(config: TrainConfig = QUICK) -> Trainer:
-    return Trainer(small_model(), data().train, data().val, config)
+    return trainer_of(small_model(), data().train, data().val, config)
 
 
 def test_optimiser_average_and_draws_come_back():
@@ -509,7 +510,7 @@ def test_optimiser_average_and_draws_come_back():
 
 def test_the_drawn_frames_of_a_sampled_lift_come_back():
     def trainer():
-        return Trainer(HLieConv("SE(2)", 1, width=8, lift="sampled"), data().train, data().val, QUICK)
+        return trainer_of(HLieConv("SE(2)", 1, width=8, lift="sampled"), data().train, data().val, QUICK)
 
     straight, halfway, second = state_after(7, trainer()), state_after(3, trainer()), trainer()
     second.load_state_dict(halfway)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 
@@ -93,6 +94,7 @@ class CloudDataset:
     dimension, in features or in the kind of their targets, and when all are absent.
     """
 
+    kind: ClassVar[str] = "clouds"
     train: PointClouds | None = None
     val: PointClouds | None = None
     test: PointClouds | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from lieham.errors import InputError, expected
 from lieham.state import Trajectory
@@ -18,6 +19,7 @@ class Dataset:
     all are absent.
     """
 
+    kind: ClassVar[str] = "trajectories"
     train: Trajectory | None = None
     val: Trajectory | None = None
     test: Trajectory | None = None

@@ -5,10 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from copy import copy
+from typing import ClassVar
 
+import torch
 from torch import nn
 
 from lieham._support.compiling import compiled_gradient, gradient
+from lieham.dynamics.dictionary import Dictionary
+from lieham.errors import InputError
 from lieham.integrate.base import Field
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Tensor
@@ -16,6 +20,11 @@ from lieham.typing import Float, Tensor
 
 class Hamiltonian(nn.Module, ABC):
     """A scalar H(q, p) of a phase-space state and its bodies. It may hold a network; it is not one."""
+
+    learns_from: ClassVar[str] = "trajectories"
+    """The `kind` of the datasets that `fit` takes for it."""
+    separable: ClassVar[bool] = False
+    """H = K(p) + V(q), so that q̇ hangs on p alone and ṗ on q alone."""
 
     @abstractmethod
     def energy(self, state: PhaseState, bodies: Bodies) -> Float[Tensor, "*batch"]:
@@ -34,6 +43,24 @@ class Hamiltonian(nn.Module, ABC):
 
     def calibrate(self, data: Trajectory) -> None:
         """Measure on training data, once, what the model's units depend on; `fit` calls it first."""
+
+    def dictionary(self) -> Dictionary | None:
+        """Return the functions in whose coefficients H is linear; None where there are none."""
+        return None
+
+    def richer(self) -> Hamiltonian | None:
+        """Return a fresh model of the same settings whose lift sees more, such as angles.
+
+        None where the lift was asked for, where units were measured on data already, and where there is no such lift.
+        """
+        return None
+
+    def adopt(self, other: Hamiltonian) -> None:
+        """Take the network, the units and the settings of `other`, a model that `richer` made."""
+        raise InputError(f"model must be one that can see more, got {type(self).__name__}, which made no {other}")
+
+    def redraw(self, generator: torch.Generator) -> None:
+        """Draw anew what the model samples; a model that samples nothing stays as it is."""
 
 
 class HamiltonianField(Field):

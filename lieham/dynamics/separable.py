@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from copy import copy
+from typing import ClassVar
 
 from torch import nn
 
@@ -30,6 +31,8 @@ class Newtonian(nn.Module):
 
 class SeparableHamiltonian(Hamiltonian):
     """H = K(p) + V(q): `kinetic(p, bodies)` and `potential(q, bodies)`, each (*batch,)."""
+
+    separable: ClassVar[bool] = True
 
     def __init__(self, potential: Callable[[Tensor, Bodies], Tensor], kinetic: Newtonian | None = None):
         super().__init__()

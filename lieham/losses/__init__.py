@@ -1,6 +1,6 @@
 """What training minimises: the distance of integrated windows from observed ones."""
 
-from lieham.losses.free_states import StatesLoss
+from lieham.losses.free_states import FreeStatesLoss
 from lieham.losses.shooting import ShootingLoss
 
-__all__ = ["ShootingLoss", "StatesLoss"]
+__all__ = ["FreeStatesLoss", "ShootingLoss"]

@@ -40,7 +40,7 @@ class Fitted:
     """∂(state)/∂(state before), by step."""
 
 
-class StatesLoss(ShootingLoss):
+class FreeStatesLoss(ShootingLoss):
     """L(θ) = min over the initial states z₀ of every window of the mean squares of q̂ − q and p̂ − p, from z₀.
 
     The flow goes through the full window (initial-value problem of Bock 1981, one state a window), so noise in a first

@@ -29,7 +29,7 @@ class ShootingLoss(nn.Module):
         self.register_buffer("scale_q", torch.ones(()))
         self.register_buffer("scale_p", torch.ones(()))
 
-    def measure(self, windows: Trajectory) -> None:
+    def calibrate(self, windows: Trajectory) -> None:
         """Set s_q and s_p from observed windows; InputError when nothing moves in them."""
         start, truth, _ = self._segments(windows)
         for name, x0, x in (("q", start.q, truth.q), ("p", start.p, truth.p)):

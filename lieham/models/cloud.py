@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import ClassVar
 
 import torch
 from torch import nn
 
+from lieham._support.settings import changed
 from lieham.data.clouds import PointClouds
-from lieham.errors import InputError, check_choice, expected
+from lieham.errors import check_choice, expected
 from lieham.groups import Group, make_group
 from lieham.groups.algebra import keeps_form_in_other_units
 from lieham.lift import Lift, make_lift
+from lieham.models.config import CloudModelConfig
 from lieham.neighbors import Neighbours
 from lieham.nn import BLOCKS, LieResNet
 from lieham.typing import Float, Tensor
@@ -30,82 +34,56 @@ class CloudModel(nn.Module, ABC):
     Args:
         group: a name such as "SE(2)", "T(3)", "R*SO(2)", "Trivial(2)", or a Group.
         features: channels of a point.
-        width: channels before the first block; the convolutions run on a quarter of them.
-        blocks: how many.
-        block: "paper" or "gated".
-        lift: "point", "coset", "edge" (without neighbourhoods), "sampled" (not exact; one element a point), a Lift, or
-            its settings; by default point or coset, whichever the group allows, the latter with a point's pair with
-            itself: else what surrounds a point never meets what it is.
-        most: neighbours of a point at most, chosen at random in a ball or the nearest; 0 for all pairs.
-        fill: share of a cloud that the first block's balls hold; see `nn.Neighbours`.
-        keep: share of the points left after all blocks.
-        nearest: the nearest neighbours, not random ones.
-        alpha: weight of a distance along the group against that across its orbits.
-        growth: channels after all blocks over those before.
-        norm: batch normalisation; in eval a cloud's output does not depend on its batch mates.
-        mean: mean over the points in place of the sum.
-        kernel_dim: outputs of a kernel.
-        dtype: of the weights.
-        seed: of the initial weights.
+        config: the architecture, see `CloudModelConfig`. Where its lift is empty, it is point or coset, whichever the
+            group allows, and coset marks a point's pair with itself: else what surrounds a point never meets what it
+            is. Where `mean` is None, the mean over the points is taken.
+        settings: single settings of `CloudModelConfig`, in place of those of `config`. `lift` may also be a Lift, and
+            `dtype` a torch.dtype.
 
-    Raises InputError on an unknown group, lift or block, and on sizes out of range.
+    Raises:
+        InputError: on an unknown group, lift or block, and on sizes out of range.
     """
 
+    learns_from: ClassVar[str] = "clouds"
     length: Tensor
     calibrated: Tensor
     outputs: int
 
     def __init__(
-        self,
-        group: str | Group,
-        features: int = 1,
-        *,
-        width: int = 64,
-        blocks: int = 4,
-        block: str = "paper",
-        lift: str | Lift | dict | None = None,
-        most: int = 0,
-        fill: float = 1.0,
-        keep: float = 1.0,
-        nearest: bool = False,
-        alpha: float = 0.5,
-        growth: float = 1.0,
-        norm: bool = True,
-        mean: bool = True,
-        kernel_dim: int = 16,
-        dtype: torch.dtype = torch.float32,
-        seed: int = 0,
+        self, group: str | Group, features: int = 1, config: CloudModelConfig | None = None, **settings: object
     ):
         super().__init__()
-        sizes = {"features": features, "width": width, "blocks": blocks, "kernel_dim": kernel_dim}
-        for name, value in sizes.items():
-            least = 4 if name == "width" else 1
-            if value < least:
-                raise expected(name, f"at least {least}", value)
-        if most == 0 and (keep < 1 or fill < 1):
-            raise InputError(f"most must be positive where points are left out, got 0 with keep={keep}, fill={fill}")
-        if growth < 1:
-            raise expected("growth", "at least 1", growth)
-        check_choice("block", block, tuple(BLOCKS))
+        if "dtype" in settings:
+            settings["dtype"] = str(settings["dtype"]).removeprefix("torch.")
+        own = changed(config or CloudModelConfig(), settings)
+        if features < 1:
+            raise expected("features", "at least 1", features)
+        check_choice("block", own.block, tuple(BLOCKS))
         declared = make_group(group)
-        if lift in (None, ""):
-            lift = {"kind": "coset", "own": True} if most == 0 and not declared.acts_freely else None
-        lift = make_lift(SAMPLED if lift == "sampled" else lift, declared)
-        near = {"most": most, "fill": fill, "keep": keep, "nearest": nearest, "alpha": alpha}
-        neighbours = Neighbours(**near) if most else None
-        plain = {"growth": growth, "norm": norm, "mean": mean, "kernel_dim": kernel_dim}
+        lift = make_lift(_lift(own, declared), declared)
+        near = {name: getattr(own, name) for name in ("most", "fill", "keep", "nearest", "alpha")}
+        plain = {name: getattr(own, name) for name in ("growth", "norm", "kernel_dim")}
+        plain["mean"] = own.mean is not False
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.manual_seed(own.seed)
             self.network = LieResNet(
-                lift, features, self.outputs, width, blocks, BLOCKS[block], neighbours=neighbours, **plain
+                lift,
+                features,
+                self.outputs,
+                own.width,
+                own.blocks,
+                BLOCKS[own.block],
+                neighbours=Neighbours(**near) if own.most else None,
+                **plain,
             )
-            for own in self.network.blocks:
-                own.conv.kernel.mlp[-1].reset_parameters()
+            for block in self.network.blocks:
+                block.conv.kernel.mlp[-1].reset_parameters()
         self.bias = nn.Parameter(torch.zeros(self.outputs))
         self.register_buffer("length", torch.ones(()))
         self.register_buffer("calibrated", torch.zeros((), dtype=torch.bool))
-        self.config = {"group": declared.name, **sizes, "block": block, "lift": lift.settings, **near, **plain}
-        self.to(dtype)
+        sizes = {"features": features, "width": own.width, "blocks": own.blocks, "block": own.block}
+        self.config: dict[str, object] = {"group": declared.name, **sizes, "lift": lift.settings, **near, **plain}
+        self.to(getattr(torch, own.dtype))
 
     @property
     def group(self) -> Group:
@@ -134,11 +112,32 @@ class CloudModel(nn.Module, ABC):
         self.network.lift.settle(points.unsqueeze(1), mask, self.length)
         if self.network.near is not None:
             self.network.near.settle(self.network.lift, points / self.length, mask)
-        self._measure(data)
+        self._calibrate_head(data)
         self.calibrated.fill_(True)
 
-    def _measure(self, data: PointClouds) -> None:
-        """What else a head measures."""
+    def _calibrate_head(self, data: PointClouds) -> None:
+        """Measure what else a head depends on; nothing by default."""
+
+    @torch.no_grad()
+    def recalibrate_norms(self, batches: Iterable[PointClouds]) -> None:
+        """Give the norms the averages that the present weights have over some batches of training clouds.
+
+        Those that followed the steps of training lag behind and are of other weights, which a channel that hardly
+        varies magnifies without bound.
+        """
+        norms = self.network.norms
+        momenta = [norm.momentum for norm in norms]
+        self.train()
+        for k, batch in enumerate(batches if norms else ()):
+            for norm in norms:
+                norm.momentum = 1 / (k + 1)
+            self(batch)
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+
+    def redraw(self, generator: torch.Generator) -> None:
+        """Draw anew what the lift and the neighbourhoods sample."""
+        self.network.redraw(generator)
 
     def check(self, data: PointClouds) -> None:
         """Raise InputError unless the clouds are of the kind that the model takes."""
@@ -165,3 +164,12 @@ class CloudModel(nn.Module, ABC):
     @abstractmethod
     def predict(self, clouds: PointClouds) -> Tensor:
         """What the model says of each cloud, (k,)."""
+
+
+def _lift(config: CloudModelConfig, group: Group) -> str | Lift | dict | None:
+    """Return what `make_lift` is to make."""
+    if config.lift == "sampled":
+        return SAMPLED
+    if config.lift not in (None, ""):
+        return config.lift
+    return {"kind": "coset", "own": True} if config.most == 0 and not group.acts_freely else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lieham._support.settings import DTYPES, at_least
-from lieham.errors import check_choice
+from lieham.errors import InputError, check_choice
 
 KINDS = ("HLieConv", "VectorPotentialLieConv")
 
@@ -15,18 +15,20 @@ class ModelConfig:
     """What fixes the architecture of a model.
 
     Args:
-        kind: HLieConv, H = K(p) + V(q), or VectorPotentialLieConv, for magnetic fields.
-        group: the symmetry declared, such as SE(2), T(3), SO(2), Trivial(2).
-        features: features of a body beside its mass; taken from the data by the command line.
-        width: channels of the residual stream; convolutions run on a quarter of them.
+        kind: class of the model: HLieConv, H = K(p) + V(q), or VectorPotentialLieConv, for magnetic fields.
+        group: symmetry that is declared, such as SE(2), T(3), SO(2), Trivial(2).
+        features: number of features of a body beside its mass; the command line takes it from the data.
+        width: channels of the residual stream, at least 4; convolutions run on a quarter of them.
         blocks: number of LieConv blocks.
-        block: gated or paper.
-        lift: point, coset, edge or sampled; empty for point or coset, whichever the group allows, or edge where
-            training finds that pairs do not hold the law.
-        radius: where the neighbourhood of a body ends, smoothly, in the data's unit of length; nowhere by default.
-        fill: the same by the fraction of other bodies within it, measured once on the training data.
-        seed: of the initial weights.
-        dtype: of the weights, float64 or float32.
+        block: kind of the blocks, gated or paper.
+        lift: what is seen of a pair of bodies: point, coset, edge or sampled; empty for point or coset, whichever the
+            group allows, or edge where training finds that pairs do not hold the law.
+        radius: distance at which the neighbourhood of a body ends, smoothly, in the data's unit of length; nowhere by
+            default.
+        fill: fraction of the other bodies within the neighbourhood, measured once on the training data, in place of
+            `radius`.
+        seed: seed of the initial weights.
+        dtype: precision of the weights, float64 or float32.
     """
 
     kind: str = "HLieConv"
@@ -53,24 +55,26 @@ class CloudModelConfig:
     """What fixes the architecture of a classifier or a regressor.
 
     Args:
-        width: channels before the first block; convolutions run on a quarter of them.
+        width: channels before the first block, at least 4; convolutions run on a quarter of them.
         blocks: number of LieConv blocks.
-        block: paper or gated.
-        lift: point, coset, edge or sampled; empty for point or coset, whichever the group allows.
-        most: neighbours of a point at most, random ones within a ball; 0 for all points.
-        fill: share of a cloud within the balls of the first block.
-        keep: share of the points left after all blocks.
-        nearest: the nearest neighbours in place of random ones.
+        block: kind of the blocks, paper or gated.
+        lift: what is seen of a pair of points: point, coset, edge (without neighbourhoods) or sampled (not exact);
+            empty for point or coset, whichever the group allows.
+        most: largest number of neighbours of a point, chosen at random within a ball; 0 for all points.
+        fill: share of a cloud that the balls of the first block hold.
+        keep: share of the points that is left after all blocks.
+        nearest: whether the nearest neighbours are taken in place of random ones.
         alpha: weight of a distance along the group against that across its orbits.
-        growth: channels after all blocks over those before.
-        norm: batch normalisation.
-        mean: mean over the points in place of the sum; by default the sum where the target adds up over the points.
-        kernel_dim: outputs of a kernel.
-        seed: of the initial weights.
-        dtype: of the weights, float32 or float64.
+        growth: channels after all blocks over those before them.
+        norm: whether batches are normalised; in eval mode a cloud's output does not depend on its batch mates.
+        mean: whether the mean over the points is taken in place of the sum; where nothing is said, `model_for` takes
+            the sum for a target that adds up over the points.
+        kernel_dim: number of outputs of a kernel.
+        seed: seed of the initial weights.
+        dtype: precision of the weights, float32 or float64.
     """
 
-    width: int = 32
+    width: int = 64
     blocks: int = 4
     block: str = "paper"
     lift: str | dict = ""
@@ -87,4 +91,9 @@ class CloudModelConfig:
     dtype: str = "float32"
 
     def __post_init__(self):
+        for name, least in (("width", 4), ("blocks", 1), ("kernel_dim", 1), ("growth", 1)):
+            at_least(self, name, least)
+        if self.most == 0 and (self.keep < 1 or self.fill < 1):
+            got = f"got 0 with keep={self.keep}, fill={self.fill}"
+            raise InputError(f"most must be positive where points are left out, {got}")
         check_choice("dtype", self.dtype, DTYPES)

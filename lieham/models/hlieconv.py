@@ -6,10 +6,15 @@ from collections.abc import Callable
 
 import torch
 
+from lieham.dynamics.dictionary import Dictionary
+from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.dynamics.separable import SeparableHamiltonian
-from lieham.groups import Group
+from lieham.errors import expected
+from lieham.groups import Group, make_group
 from lieham.lift import Lift
-from lieham.models.potential import make_potential
+from lieham.models.config import ModelConfig
+from lieham.models.dictionary import dictionary_of
+from lieham.models.potential import make_potential, saved_settings
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 
@@ -52,10 +57,15 @@ class HLieConv(SeparableHamiltonian):
         dtype: torch.dtype = torch.float64,
         seed: int = 0,
     ):
-        settings = {"width": width, "blocks": blocks, "block": block, "radius": radius, "fill": fill, "dtype": dtype}
-        potential, config = make_potential(group, features, 1, lift=lift, seed=seed, **settings)
-        super().__init__(potential)
-        self.group, self.features, self.config = potential.network.lift.group, features, config
+        declared = make_group(group)
+        named, own = (lift or "", None) if lift is None or isinstance(lift, (str, dict)) else ("", lift)
+        precision = str(dtype).removeprefix("torch.")
+        config = ModelConfig(
+            "HLieConv", declared.name, features, width, blocks, block, named, radius, fill, seed, precision
+        )
+        super().__init__(make_potential(declared, 1, config, own))
+        self.group, self.features = declared, features
+        self.config = saved_settings(config, declared, self.potential.network.lift)
         self._default_lift, self._seed = lift in (None, ""), seed
 
     def at(self, bodies: Bodies) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
@@ -74,21 +84,27 @@ class HLieConv(SeparableHamiltonian):
         """Measure the units of length, energy and features on training data, the first time it is called."""
         self.potential.calibrate(data)
 
-    @property
-    def lift_is_open(self) -> bool:
-        """No lift was asked for, nothing was measured on data yet, and the group has a lift that sees angles."""
-        return self._default_lift and not bool(self.potential.calibrated) and self.group.name in ("SE(2)", "SE(3)")
+    def dictionary(self) -> Dictionary | None:
+        return dictionary_of(self.potential.network, self.basis)
 
-    def see_angles(self) -> None:
-        """Put EdgeLift in the place of its lift, with fresh weights and units to be measured anew."""
-        weight, lift = next(self.parameters()), {"kind": "edge"} | _neighbourhood(self.config["lift"])
+    def richer(self) -> HLieConv | None:
+        """Return the model with `lift="edge"`, which sees angles, in fresh weights; None where it is not to be tried.
+
+        It is tried for SE(2) and SE(3), where no lift was asked for and nothing was measured on data yet.
+        """
+        if not self._default_lift or bool(self.potential.calibrated) or self.group.name not in ("SE(2)", "SE(3)"):
+            return None
+        weight = next(self.parameters())
         settings = {k: v for k, v in self.config.items() if k not in ("group", "features", "lift", "dtype")}
-        self.potential, self.config = make_potential(
-            self.group, self.features, 1, lift=lift, seed=self._seed, dtype=weight.dtype, **settings
-        )
-        self.to(weight.device)
+        settings["lift"] = {"kind": "edge"} | {k: self.config["lift"][k] for k in ("radius", "fill")}
+        other = HLieConv(self.group, self.features, dtype=weight.dtype, seed=self._seed, **settings)
+        return other.to(weight.device)
 
+    def adopt(self, other: Hamiltonian) -> None:
+        """Take the potential and the settings of `other`, which `richer` made."""
+        if not (type(other) is type(self) and other.group.name == self.group.name):
+            raise expected("model", f"one of {type(self).__name__}({self.group})", other)
+        self.potential, self.config = other.potential, other.config
 
-def _neighbourhood(settings: dict) -> dict:
-    """Those settings of a lift that every lift has."""
-    return {name: settings[name] for name in ("radius", "fill")}
+    def redraw(self, generator: torch.Generator) -> None:
+        self.potential.network.redraw(generator)

@@ -7,10 +7,11 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from lieham.errors import check_choice, expected
-from lieham.groups import Group, make_group
+from lieham.errors import check_choice
+from lieham.groups import Group
 from lieham.groups.algebra import keeps_form_in_other_units
 from lieham.lift import Lift, make_lift
+from lieham.models.config import ModelConfig
 from lieham.nn import BLOCKS, LieResNet, Superposition, superposes
 from lieham.state import Bodies, Trajectory
 from lieham.typing import Float, Tensor
@@ -95,30 +96,24 @@ def _rms(x: Tensor, weight: Tensor) -> Tensor:
     return torch.where(mean > 0, mean, torch.ones_like(mean)).sqrt()
 
 
-def make_potential(
-    group: str | Group,
-    features: int,
-    outputs: int,
-    *,
-    width: int = 64,
-    blocks: int = 1,
-    block: str = "gated",
-    lift: str | Lift | dict | None = None,
-    radius: float | None = None,
-    fill: float | None = None,
-    dtype: torch.dtype = torch.float64,
-    seed: int = 0,
-) -> tuple[LieConvPotential, dict]:
-    """The network with these settings (see `HLieConv`), `outputs` for each body, and the settings as saved."""
-    for name, value, least in (("features", features, 0), ("width", width, 4), ("blocks", blocks, 1)):
-        if value < least:
-            raise expected(name, f"at least {least}", value)
-    check_choice("block", block, tuple(BLOCKS))
-    declared = make_group(group)
-    lift = make_lift(lift, declared, radius=radius, fill=fill)
+def make_potential(group: Group, outputs: int, config: ModelConfig, lift: Lift | None = None) -> LieConvPotential:
+    """Return a network with these settings, in fresh weights.
+
+    Args:
+        group: the symmetry declared.
+        outputs: outputs of the network for each body.
+        config: the architecture; its `group` is not read.
+        lift: a lift of one's own, in place of the one that `config` names.
+    """
+    check_choice("block", config.block, tuple(BLOCKS))
+    own = make_lift(lift or config.lift, group, radius=config.radius, fill=config.fill)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = LieResNet(lift, features + 1, outputs, width, blocks, BLOCKS[block])
-    sizes = {"width": width, "blocks": blocks, "block": block, "dtype": str(dtype).removeprefix("torch.")}
-    config = {"group": declared.name, "features": features, **sizes, "lift": lift.settings}
-    return LieConvPotential(network, features).to(dtype), config
+        torch.manual_seed(config.seed)
+        network = LieResNet(own, config.features + 1, outputs, config.width, config.blocks, BLOCKS[config.block])
+    return LieConvPotential(network, config.features).to(getattr(torch, config.dtype))
+
+
+def saved_settings(config: ModelConfig, group: Group, lift: Lift) -> dict[str, object]:
+    """Return the settings that build the model again, but for its class: `lift` has all of its own."""
+    sizes = {name: getattr(config, name) for name in ("features", "width", "blocks", "block", "dtype")}
+    return {"group": group.name, **sizes, "lift": lift.settings}

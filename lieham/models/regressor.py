@@ -35,7 +35,7 @@ class LieConvRegressor(CloudModel):
         total = clouds.features.double().sum(-2)
         return total / clouds.mask.sum(-1, keepdim=True) if self.network.mean else total
 
-    def _measure(self, data: PointClouds) -> None:
+    def _calibrate_head(self, data: PointClouds) -> None:
         pooled, targets = self._pooled(data), data.targets.double()
         inverse = torch.linalg.pinv(pooled - pooled.mean(0), rtol=1e-6)
         self.slope.copy_(inverse @ (targets - targets.mean()))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
+from lieham._support.settings import changed
+from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.errors import InputError
 from lieham.groups import Group, make_group
 from lieham.lift import Pairs
-from lieham.models.potential import make_potential
+from lieham.models.config import ModelConfig
+from lieham.models.dictionary import dictionary_of
+from lieham.models.potential import make_potential, saved_settings
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 
@@ -37,16 +43,21 @@ class VectorPotentialLieConv(Hamiltonian):
 
     momentum: Tensor
 
-    def __init__(self, group: str | Group, features: int = 0, **settings):
+    def __init__(self, group: str | Group, features: int = 0, **settings: Any):
         super().__init__()
         declared = make_group(group)
         _check_group(declared)
-        if settings.get("lift") in (None, ""):
+        lift, dtype = settings.pop("lift", None), settings.pop("dtype", torch.float64)
+        if lift in (None, ""):
             neighbourhood = {name: settings.pop(name, None) for name in ("radius", "fill")}
-            settings["lift"] = {"kind": "point", "bases": BASES, "own": True} | neighbourhood
-        potential, config = make_potential(declared, features, 1 + declared.lie_dim, **settings)
-        self.potential, self.group, self.features, self.config = potential, declared, features, config
-        self.register_buffer("momentum", torch.ones_like(potential.length))
+            lift = {"kind": "point", "bases": BASES, "own": True} | neighbourhood
+        named, own = (lift, None) if isinstance(lift, (str, dict)) else ("", lift)
+        fixed = {"kind": type(self).__name__, "group": declared.name, "features": features, "lift": named}
+        config = changed(ModelConfig(dtype=str(dtype).removeprefix("torch.")), settings | fixed)
+        self.potential = make_potential(declared, 1 + declared.lie_dim, config, own)
+        self.group, self.features = declared, features
+        self.config = saved_settings(config, declared, self.potential.network.lift)
+        self.register_buffer("momentum", torch.ones_like(self.potential.length))
 
     exact = True
 
@@ -71,6 +82,12 @@ class VectorPotentialLieConv(Hamiltonian):
             return self._energy(pairs, values, state, bodies)
 
         return units.network.basis(state.q / units.length, units.seen(bodies), bodies.mask, read=read, **columns)
+
+    def dictionary(self) -> Dictionary | None:
+        return dictionary_of(self.potential.network, self.basis)
+
+    def redraw(self, generator: torch.Generator) -> None:
+        self.potential.network.redraw(generator)
 
     def vector_potential(self, q: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch n d"]:
         """a_i(q), in units of momentum."""

@@ -76,6 +76,18 @@ class LieResNet(nn.Module):
         total = pairs.pool(values)
         return total / mask.sum(-1)[..., None] if self.mean else total
 
+    @property
+    def norms(self) -> list[MaskedBatchNorm]:
+        """Every batch normalisation, in the order in which values pass through them."""
+        inside = [norm for block in self.blocks for norm in block.norms]
+        return inside if self.norm is None else [*inside, self.norm]
+
+    def redraw(self, generator: torch.Generator) -> None:
+        """Draw anew what the lift and the neighbourhoods sample."""
+        self.lift.redraw(generator)
+        if self.near is not None:
+            self.near.redraw(generator)
+
     def local(
         self,
         points: Float[Tensor, "*#batch n d"],

@@ -40,6 +40,7 @@ class AdamStage(Stage):
     """Adam with a cosine schedule, clipped gradients and an exponential moving average of the weights."""
 
     name = "adam"
+    learner = "gradient descent (Adam)"
     fixed = False
 
     def __init__(self, model: nn.Module, config: AdamSettings):

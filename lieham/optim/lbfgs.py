@@ -20,10 +20,11 @@ DIVERGED = 1e10
 """Loss where the flow diverges: finite, so that the line search can shorten its step, which it cannot do from inf."""
 
 
-class RefineStage(Stage):
+class LBFGSStage(Stage):
     """scipy's L-BFGS-B (Byrd, Lu, Nocedal, Zhu 1995) on a deterministic loss, `REFINE_CHUNK` at a time."""
 
-    name = "refine"
+    name = "lbfgs"
+    learner = "gradient descent (L-BFGS)"
 
     def __init__(self, model: nn.Module, iterations: int):
         self._model = model

@@ -18,6 +18,8 @@ class Stage(ABC):
     """Improves a model step by step; `total` counts the steps and `every` those between validations."""
 
     name: str
+    learner: str
+    """What the stage is, in words: the answer to which learner made a result."""
     total: int
     every: int
 

@@ -1,4 +1,4 @@
-"""Which functions and which ridge: by cross-validation over windows, the simplest that do as well as any."""
+"""Cross-validation over windows: which columns and which ridge predict held-out windows, the simplest that do."""
 
 from __future__ import annotations
 
@@ -7,48 +7,65 @@ from typing import NamedTuple
 
 import torch
 
-from lieham.regression.problem import Problem, reduce
+from lieham.regression.problem import RidgeProblem, triangle
 from lieham.typing import Bool, Float, Tensor
 
 RIDGES = tuple(10.0**-k for k in range(4, 20))
 """Strengths of the ridge that cross-validation chooses from, for columns of largest element 1."""
 FOLDS = 5
+"""Parts into which windows are divided; each part is held out once."""
 SLACK = log(2.0)
-"""How much worse, in the logarithm of the mean square, a simpler choice may be."""
+"""By how much a simpler choice may be worse, in the logarithm of the mean square."""
 SOLVED = log(1e-6)
-"""Logarithm of the share of the mean square that is left where the law counts as found."""
+"""Logarithm of the share of the mean square that may be left where the law counts as found."""
 MOST_COLUMNS = 2_000
-"""Functions are added while there are no more than so many columns."""
+"""Functions are added while there are at most so many columns."""
 TINY = 1e-30
 
 
 class Choice(NamedTuple):
-    """The strongest ridge and the fewest columns that will do; `left`, the mean logarithm of the share of the mean
-    square that the best choice leaves of windows left out, infinite where there is but one window."""
+    """What cross-validation chose: the strongest ridge and the fewest columns that will do.
+
+    `left` is the mean logarithm of the share of the mean square that the best choice leaves of held-out windows; it is
+    infinite where there is only one window, so that none can be held out.
+    """
 
     ridge: float
     columns: Bool[Tensor, " columns"]
     left: float
 
 
-def lots(order: Float[Tensor, " functions"], each: int) -> list[float]:
-    """The orders up to which functions of `each` so many columns are taken, lot by lot, to `MOST_COLUMNS`."""
-    levels = order.unique()
+def rank_thresholds(rank: Float[Tensor, " functions"], each: int) -> list[float]:
+    """Return increasing rank thresholds; each defines a nested candidate set of at most `MOST_COLUMNS` columns.
+
+    Args:
+        rank: the rank of every function, (f,).
+        each: columns that a function has.
+    """
+    levels = rank.unique()
     levels = levels[sorted({0, *range(len(levels) - 1, 0, -3)})].tolist()
-    return levels[:1] + [x for x in levels[1:] if each * int((order <= x).sum()) <= MOST_COLUMNS]
+    return levels[:1] + [x for x in levels[1:] if each * int((rank <= x).sum()) <= MOST_COLUMNS]
 
 
-def choose(problem: Problem, order: Float[Tensor, " columns"], lots: list[float], slack: float = SLACK) -> Choice:
-    """The ridge and the columns, the simplest of those that predict windows left out as well as any.
+def choose(
+    problem: RidgeProblem, rank: Float[Tensor, " columns"], thresholds: list[float], slack: float = SLACK
+) -> Choice:
+    """Choose the ridge and the columns: the simplest of those that predict held-out windows as well as any.
 
-    Columns are added in their `order`, lot by lot, until what is left out is predicted to `SOLVED` and two more
-    lots have not helped. The score is the geometric mean of the error over windows left out; the fewest columns within
-    `slack` of the least one win, and with them the strongest ridge within it. With one window nothing can be left
-    out: all columns, and the ridge in the middle.
+    Columns are added threshold by threshold until held-out windows are predicted to `SOLVED` and two more thresholds
+    have not helped. The score is the geometric mean of the error over held-out windows. The fewest columns within
+    `slack` of the least score win, and with them the strongest ridge within it. With one window nothing can be held
+    out: then all columns and the ridge in the middle are taken.
+
+    Args:
+        problem: the rows with all candidate columns.
+        rank: the rank of every column, (columns,).
+        thresholds: see `rank_thresholds`.
+        slack: by how much a simpler choice may be worse, in the logarithm of the mean square.
     """
     if len(problem.A) < 2:
-        return Choice(RIDGES[len(RIDGES) // 2], torch.ones_like(order, dtype=torch.bool), inf)
-    choices = [order <= level for level in lots]
+        return Choice(RIDGES[len(RIDGES) // 2], torch.ones_like(rank, dtype=torch.bool), inf)
+    choices = [rank <= level for level in thresholds]
     whole = problem.y.square().mean(1).clamp(min=TINY).log().mean()
     scores: list[Tensor] = []
     for columns in choices:
@@ -63,16 +80,16 @@ def choose(problem: Problem, order: Float[Tensor, " columns"], lots: list[float]
     return Choice(RIDGES[int(good[level].nonzero()[0])], choices[level], (least - whole).item())
 
 
-def _scores(problem: Problem, columns: Tensor) -> Float[Tensor, " ridges"]:
-    """The mean log error on windows left out with these columns, for each of `RIDGES`.
+def _scores(problem: RidgeProblem, columns: Tensor) -> Float[Tensor, " ridges"]:
+    """Return the mean logarithm of the error on held-out windows with these columns, for each of `RIDGES`.
 
-    In the directions that any of the ridges would use: rotated there, the problem is the same and smaller.
+    The problem is rotated into the directions that any of the ridges would use, where it is the same and smaller.
     """
     A, y, folds = problem.A[..., columns], problem.y, min(FOLDS, len(problem.A))
-    _, S, V = torch.linalg.svd(reduce(A, y)[:, :-1], full_matrices=False)
+    _, S, V = torch.linalg.svd(triangle(A, y)[:, :-1], full_matrices=False)
     A = A @ V[S.square() > problem.count * RIDGES[-1] / 100].mT
     fold = torch.arange(len(A), device=A.device) % folds
-    parts = [reduce(A[fold == k], y[fold == k]) for k in range(folds)]
+    parts = [triangle(A[fold == k], y[fold == k]) for k in range(folds)]
     ridges = A.new_tensor(RIDGES) * problem.count * (folds - 1) / folds
     score = torch.zeros_like(ridges)
     for k in range(folds):

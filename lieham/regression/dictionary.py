@@ -1,55 +1,66 @@
-"""The columns of the linear equations: functions of the last kernel, times combinations of its outputs."""
+"""Columns: which functions of a model's dictionary a regression takes, and which combinations of its outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
-from lieham.models import LieConvModel
-from lieham.nn import Kernel
+from lieham.dynamics.dictionary import Dictionary
 from lieham.state import PhaseState, Trajectory
 from lieham.typing import Float, Int, Tensor
 
+MOST_SEEN = 100
+"""Windows by which combinations of outputs are told apart."""
 
-@dataclass
-class Basis:
-    """The columns: functions `chosen` of the kernel, times the combinations `mixing` of its outputs."""
 
-    chosen: Int[Tensor, " f"]
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a regression: the functions `chosen`, each times the combinations `mixing` of the outputs.
+
+    Args:
+        chosen: numbers of the functions, (c,).
+        mixing: combinations of the k outputs, one a column, (k, r); the columns are numbered function by function.
+    """
+
+    chosen: Int[Tensor, " c"]
     mixing: Float[Tensor, "k r"]
 
-    def write(self, theta: Float[Tensor, " columns"], weights: tuple[Tensor, ...]) -> None:
-        """The kernel's weights, those of functions that were not chosen 0."""
-        whole = theta.new_zeros(sum(w.shape[1] for w in weights), len(self.mixing))
+    def spread(self, theta: Float[Tensor, " columns"], functions: int) -> Float[Tensor, "f k"]:
+        """Return the coefficients of all functions and outputs; those of functions that were not chosen are 0."""
+        whole = theta.new_zeros(functions, len(self.mixing))
         whole[self.chosen] = theta.unflatten(0, (-1, self.mixing.shape[1])) @ self.mixing.mT.to(theta)
-        copy(weights, whole.mT.split([w.shape[1] for w in weights], 1))
+        return whole
 
-    def read(self, weights: Sequence[Tensor]) -> Float[Tensor, " columns"]:
-        """What was written; of gradients by the weights, those by the columns."""
+    def gather(self, theta: Float[Tensor, "f k"]) -> Float[Tensor, " columns"]:
+        """Return what `spread` was given; of a derivative by the coefficients, that by the columns."""
         mixing = self.mixing.double()
-        return (torch.cat(list(weights), 1).mT[self.chosen].to(mixing) @ mixing).flatten()
+        return (theta[self.chosen].to(mixing) @ mixing).flatten()
+
+    def rank(self, dictionary: Dictionary) -> Float[Tensor, " columns"]:
+        """Return the rank of the function of every column."""
+        return rank_of(dictionary, self.mixing)[self.chosen].repeat_interleave(self.mixing.shape[1])
 
 
-def kernel(model: LieConvModel) -> Kernel:
-    """The last kernel, whose weights θ are sought."""
-    return model.potential.network.blocks[-1].conv.kernel
+def rank_of(dictionary: Dictionary, like: Tensor) -> Float[Tensor, " f"]:
+    """Return the rank of every function, on the device of `like`."""
+    return dictionary.rank.to(like.device)
 
 
-def mixing_of(model: LieConvModel, x: Trajectory) -> Float[Tensor, "k r"]:
-    """The combinations of kernel outputs that the data can tell apart, orthonormal: the others change no energy."""
-    first = PhaseState(x.q[:100], x.p[:100])
-    rows = model.basis(first, x.bodies.map(lambda y: y[:100]).over_time())
+def columns_up_to(dictionary: Dictionary, mixing: Float[Tensor, "k r"], rank: float) -> Columns:
+    """Return the columns of all functions of at most this rank."""
+    return Columns((rank_of(dictionary, mixing) <= rank).nonzero().flatten(), mixing)
+
+
+def distinguishable(dictionary: Dictionary, x: Trajectory) -> Float[Tensor, "k r"]:
+    """Return orthonormal combinations of the outputs that the data can tell apart; the others change no energy.
+
+    They are the eigenvectors of ΦᵀΦ over `MOST_SEEN` windows whose eigenvalue is above round-off.
+    """
+    first = PhaseState(x.q[:MOST_SEEN], x.p[:MOST_SEEN])
+    rows = dictionary.evaluate(first, x.bodies.map(lambda y: y[:MOST_SEEN]).over_time())
     dtype, rows = rows.dtype, rows.double().flatten(0, -2)
     rows = rows / rows.norm(dim=-1, keepdim=True).clamp(min=torch.finfo(rows.dtype).tiny)
     values, vectors = torch.linalg.eigh(rows.mT @ rows)
-    floor = 1e-11 if dtype == torch.float64 else 1e-6
-    return vectors[:, values > floor * values[-1]].to(dtype)
-
-
-@torch.no_grad()
-def copy(weights: tuple[Tensor, ...], values: Sequence[Tensor]) -> None:
-    """Write values into weights."""
-    for weight, value in zip(weights, values, strict=True):
-        weight.copy_(value)
+    noise = 1e-11 if dtype == torch.float64 else 1e-6
+    return vectors[:, values > noise * values[-1]].to(dtype)

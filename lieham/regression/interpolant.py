@@ -8,14 +8,17 @@ import torch
 
 from lieham._support.polynomials import polynomial
 from lieham.dynamics.hamiltonian import Hamiltonian
-from lieham.dynamics.separable import SeparableHamiltonian
 from lieham.state import PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 
 MOST_POINTS = 5
 """Longest window whose interpolant is used whole; a longer one is cut."""
 NODES = (0.5 - 0.15**0.5, 0.5, 0.5 + 0.15**0.5)
-"""Where Gauss-Legendre's rule of three points looks at a step [0, 1]."""
+"""The nodes of Gauss-Legendre's rule of three points on a step [0, 1]."""
+RESOLVED = 0.1
+"""Interpolation error, in units of the change of q from point to point, up to which a window counts as resolved."""
+LEAST_RESOLVED = 10
+"""Where fewer windows than this are resolved, all count as resolved."""
 
 
 class Slopes(NamedTuple):
@@ -26,15 +29,17 @@ class Slopes(NamedTuple):
 
 
 def known(model: Hamiltonian, windows: Trajectory) -> Slopes:
-    """What the data tell of the slopes: q̇ = p/m where p is no more than that."""
-    separable = isinstance(model, SeparableHamiltonian)
-    return Slopes(windows.p / windows.bodies.mass[:, None, :, None] if separable else None)
+    """Return what the data tell of the slopes: q̇ = p/m for separable Hamiltonians; None otherwise (p is canonical)."""
+    return Slopes(windows.p / windows.bodies.mass[:, None, :, None] if model.separable else None)
 
 
 def hermite(
     times: Float[Tensor, "b t"], at: Float[Tensor, "b s"]
 ) -> tuple[Float[Tensor, "b s t"], Float[Tensor, "b s t"]]:
-    """Weights of values and of derivatives at `times` in the polynomial through all of them, at the times `at`."""
+    """Return the weights of values and of derivatives at `times` in the polynomial through all of them.
+
+    The polynomial has degree 2t − 1 and is evaluated at the times `at`, (b, s).
+    """
     t, s, half = _centred(times, at)
     powers = torch.arange(2 * t.shape[1], dtype=t.dtype, device=t.device)
     slopes = powers * t[..., None] ** (powers - 1).clamp(min=0)
@@ -45,13 +50,13 @@ def hermite(
 
 
 def _centred(times: Tensor, at: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Both in units of half the window, from its middle; that half."""
+    """Return both in units of half the window, counted from its middle, and that half."""
     middle, half = (times[:, -1:] + times[:, :1]) / 2, (times[:, -1:] - times[:, :1]) / 2
     return (times - middle) / half, (at - middle) / half, half
 
 
 def _interpolated(times: Tensor, at: Tensor, x: Tensor, slopes: Tensor | None) -> Float[Tensor, "b s n d"]:
-    """x at the times `at`, from its values, and slopes where they are known, at `times`; in float64."""
+    """Return x at the times `at` in float64, from its values at `times` and from its slopes where they are known."""
     if slopes is None:
         return torch.einsum("bst,btnd->bsnd", polynomial(times, at, times.shape[-1] - 1)[0], x.double())
     values, derivatives = hermite(times, at)
@@ -60,7 +65,7 @@ def _interpolated(times: Tensor, at: Tensor, x: Tensor, slopes: Tensor | None) -
 
 
 def between(x: Trajectory, slopes: Slopes) -> PhaseState:
-    """States at the Gauss nodes of every step, (b, s, n, d)."""
+    """Return the states at the Gauss nodes of every step, (b, s, n, d)."""
     times = x.times.double()
     at = (times[:, :-1, None] + times.diff(dim=-1)[..., None] * times.new_tensor(NODES)).flatten(1)
     pairs = zip(x.states(), slopes, strict=True)
@@ -68,8 +73,11 @@ def between(x: Trajectory, slopes: Slopes) -> PhaseState:
 
 
 def resolution(windows: Trajectory, slopes: Slopes) -> Float[Tensor, " b"]:
-    """The largest error in q at the second and fourth of the first 5 points, interpolated from the other three; 0 for
-    shorter windows. Where it is not small, the points are too far apart to tell the path between them."""
+    """Return the interpolation error of every window, (b,), in the unit of q.
+
+    It is the largest error at the second and the fourth of the first 5 points, interpolated from the other three, and 0
+    for shorter windows. Where it is not small, the points are too far apart to tell the path between them.
+    """
     if windows.n_steps < 4:
         return windows.q.new_zeros(len(windows)).double()
     times, three, left = windows.times[:, :5].double(), [0, 2, 4], [1, 3]
@@ -79,7 +87,7 @@ def resolution(windows: Trajectory, slopes: Slopes) -> Float[Tensor, " b"]:
 
 
 def cut(windows: Trajectory) -> Trajectory:
-    """Windows of at most `MOST_POINTS` points."""
+    """Cut longer windows into windows of `MOST_POINTS` points."""
     if windows.n_steps < MOST_POINTS:
         return windows
     step = MOST_POINTS - 1
@@ -87,3 +95,24 @@ def cut(windows: Trajectory) -> Trajectory:
     rows = [slice(s, s + MOST_POINTS) for s in starts]
     times, q, p = (torch.cat([x[:, r] for r in rows]) for x in (windows.times, windows.q, windows.p))
     return Trajectory(times, q, p, windows.bodies.map(lambda x: torch.cat([x] * len(rows))))
+
+
+def split_resolved(windows: Trajectory, slopes: Slopes, scale: Float[Tensor, ""]) -> tuple[Trajectory, Trajectory]:
+    """Split windows into (resolved, unresolved).
+
+    Resolved windows have an interpolation error of at most `RESOLVED` times `scale`, the change of q from point to
+    point. If fewer than `LEAST_RESOLVED` are, all count as resolved.
+    """
+    good = resolution(windows, slopes) <= RESOLVED * scale
+    if good.sum() < LEAST_RESOLVED:
+        good = torch.ones_like(good)
+    return windows[good], windows[~good]
+
+
+def thinned(windows: Trajectory, rows: int, least: int = LEAST_RESOLVED) -> Trajectory:
+    """Return all windows, or as many, evenly spaced, as give about `rows` equations, but at least `least`."""
+    each = 2 * windows.n_steps * windows.q.shape[-1] * windows.q.shape[-2]
+    most = max(least, rows // each)
+    if len(windows) <= most:
+        return windows
+    return windows[torch.linspace(0, len(windows) - 1, most, device=windows.q.device).long()]

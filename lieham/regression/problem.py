@@ -1,67 +1,128 @@
-"""A ridge regression: its columns, its singular values and its solution."""
+"""Ridge regression: its rows, its columns, its singular values and its solution."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 
-from lieham.regression.dictionary import Basis
-from lieham.regression.energy_rows import Energies
+from lieham.dynamics.dictionary import Dictionary
+from lieham.regression.dictionary import Columns
 from lieham.typing import Bool, Float, Tensor
 
 
+@dataclass(frozen=True)
+class WeightedRows:
+    """Rows A z ≈ y with residuals (A z − y)/size, whose squares are summed with `weight`.
+
+    Args:
+        A: coefficients, (windows, steps, columns).
+        y: right-hand sides, (windows, steps).
+        size: by what a residual is divided, (windows, steps).
+        weight: of the square of a residual, (windows, steps).
+    """
+
+    A: Float[Tensor, "windows steps columns"]
+    y: Float[Tensor, "windows steps"]
+    size: Float[Tensor, "windows steps"]
+    weight: Float[Tensor, "windows steps"]
+
+    def at(self, windows: Bool[Tensor, " windows"]) -> WeightedRows:
+        """Return the rows of some windows."""
+        return WeightedRows(self.A[windows], self.y[windows], self.size[windows], self.weight[windows])
+
+    def of(self, columns: Bool[Tensor, " columns"]) -> WeightedRows:
+        """Return the rows with these columns alone."""
+        return replace(self, A=self.A[..., columns])
+
+    def misfit(self, z: Float[Tensor, " columns"]) -> Float[Tensor, "windows steps"]:
+        """Return the residuals (A z − y)/size."""
+        return (self.A @ z - self.y) / self.size
+
+    def weighted(self) -> Float[Tensor, "rows c1"]:
+        """Return [A y], each row multiplied by √weight/size."""
+        rows = torch.cat([self.A, self.y[..., None]], -1)
+        return (rows * (self.weight.sqrt() / self.size)[..., None]).flatten(0, 1)
+
+
 @dataclass
-class Problem:
-    """A z ≈ y with columns of largest element 1; θ = z/scale, combined by `mixing` into the weights of functions."""
+class RidgeProblem:
+    """min over z of |A z − y|²/count + ridge |z|², with columns scaled to a largest element of 1.
+
+    The coefficients of the dictionary are θ = z/scale, spread over the outputs by `columns`. Only the columns `used`
+    enter; the coefficients of the others are 0.
+
+    Args:
+        A: rows in weak form, (windows, rows, columns).
+        y: right-hand sides, (windows, rows).
+        scale: the largest element of every column before scaling, (columns,).
+        columns: what the columns are.
+        count: number of terms over which the squares are averaged.
+        used: the columns in use, (columns,).
+        ridge: strength of the ridge.
+        beside: rows that are solved for beside A and y.
+    """
 
     A: Float[Tensor, "windows rows columns"]
     y: Float[Tensor, "windows rows"]
     scale: Float[Tensor, " columns"]
-    basis: Basis
+    columns: Columns
     count: int
-    columns: Bool[Tensor, " columns"]
-    """Those in use; the weights of the others are 0."""
+    used: Bool[Tensor, " columns"]
     ridge: float = 0.0
-    energies: Energies | None = None
-    """What is solved for beside the paths."""
+    beside: WeightedRows | None = None
+    S: Tensor = field(init=False, repr=False)
+    V: Tensor = field(init=False, repr=False)
+    shares: Tensor = field(init=False, repr=False)
 
     def decompose(self, ridge: float) -> None:
-        """The singular values of A's columns in use, for `solve`."""
-        triangle = reduce(self.A[..., self.columns], self.y)
-        if self.energies is not None:
-            triangle = torch.cat([triangle, self.energies.of(self.columns).weighted()])
+        """Compute the singular values of the columns in use, for `solution` and `solve`."""
+        rows = triangle(self.A[..., self.used], self.y)
+        if self.beside is not None:
+            rows = torch.cat([rows, self.beside.of(self.used).weighted()])
         self.ridge = ridge
-        U, self.S, self.V = torch.linalg.svd(triangle[:, :-1], full_matrices=False)
-        self.shares = U.mT @ triangle[:, -1]
+        U, self.S, self.V = torch.linalg.svd(rows[:, :-1], full_matrices=False)
+        self.shares = U.mT @ rows[:, -1]
 
     def solution(self) -> Float[Tensor, " columns"]:
-        """(AᵀA/count + ridge)⁻¹ Aᵀy/count, to round-off: without the product Aᵀy, whose own a small ridge magnifies."""
+        """Return (AᵀA/count + ridge)⁻¹ Aᵀy/count to round-off.
+
+        The product Aᵀy is not formed, since a small ridge would magnify its round-off.
+        """
         return self.V.mT @ (self.S * self.shares / (self.S.square() + self.ridge * self.count))
 
     def solve(self, right: Float[Tensor, " columns"]) -> Float[Tensor, " columns"]:
-        """(AᵀA/count + ridge)⁻¹ right."""
+        """Return (AᵀA/count + ridge)⁻¹ right."""
         return self.V.mT @ ((self.V @ right) / (self.S.square() / self.count + self.ridge))
 
-    def beside(self, z: Float[Tensor, " columns"]) -> tuple[float, Float[Tensor, " columns"]]:
-        """What the energies add to the loss, and half of its derivative."""
-        if self.energies is None:
+    def loss_beside(self, z: Float[Tensor, " columns"]) -> tuple[float, Float[Tensor, " columns"]]:
+        """Return what the rows `beside` add to the loss, and half of its derivative by z."""
+        if self.beside is None:
             return 0.0, torch.zeros_like(z)
-        rows = self.energies.of(self.columns).weighted()
+        rows = self.beside.of(self.used).weighted()
         error = rows[:, :-1] @ z - rows[:, -1]
         return (error.square().sum() / self.count).item(), rows[:, :-1].mT @ error / self.count
 
-    def write(self, z: Tensor, weights: tuple[Tensor, ...]) -> None:
-        """The solution as the kernel's weights."""
+    def write(self, z: Float[Tensor, " used"], dictionary: Dictionary) -> None:
+        """Write a solution into the model."""
         theta = torch.zeros_like(self.scale)
-        theta[self.columns] = z / self.scale[self.columns]
-        self.basis.write(theta, weights)
+        theta[self.used] = z / self.scale[self.used]
+        dictionary.set(self.columns.spread(theta, dictionary.functions))
 
-    def read(self, gradients: list[Tensor]) -> Float[Tensor, " columns"]:
-        """∂L/∂z of ∂L/∂weights."""
-        return self.basis.read(gradients)[self.columns] / self.scale[self.columns]
+    def slope(self, theta: Float[Tensor, "f k"]) -> Float[Tensor, " used"]:
+        """Return ∂L/∂z of ∂L/∂θ."""
+        return self.columns.gather(theta)[self.used] / self.scale[self.used]
 
 
-def reduce(A: Float[Tensor, "w r c"], y: Float[Tensor, "w r"]) -> Float[Tensor, "m c1"]:
-    """The triangle of [A y]: the same least-squares problem in no more rows than columns."""
+def posed(
+    A: Float[Tensor, "windows rows columns"], y: Float[Tensor, "windows rows"], columns: Columns, count: int
+) -> RidgeProblem:
+    """Return the problem of these rows with all columns in use, each scaled to a largest element of 1."""
+    scale = A.abs().amax((0, 1))
+    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
+    return RidgeProblem(A / scale, y, scale, columns, count, torch.ones_like(scale, dtype=torch.bool))
+
+
+def triangle(A: Float[Tensor, "w r c"], y: Float[Tensor, "w r"]) -> Float[Tensor, "m c1"]:
+    """Return the triangle of [A y]: the same least-squares problem in no more rows than columns."""
     return torch.linalg.qr(torch.cat([A, y[..., None]], -1).flatten(0, 1), mode="r").R

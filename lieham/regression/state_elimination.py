@@ -1,4 +1,4 @@
-"""Weights and initial states together: Gauss-Newton with the states of every window eliminated."""
+"""Coefficients and initial states together: Gauss-Newton with the states of every window eliminated."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from math import inf
 
 import torch
 
+from lieham.dynamics.dictionary import Dictionary
+from lieham.dynamics.separable import SeparableHamiltonian
 from lieham.errors import InputError
-from lieham.losses.free_states import Fitted, StatesLoss, check_length, cumulative, directions_of
-from lieham.models import HLieConv
+from lieham.losses.free_states import Fitted, FreeStatesLoss, check_length, cumulative, directions_of
 from lieham.optim.stage import Loss
-from lieham.regression.cross_validation import RIDGES, choose, lots
-from lieham.regression.dictionary import Basis, copy, kernel, mixing_of
-from lieham.regression.posing import clear, order_of, weights_of
-from lieham.regression.problem import Problem
-from lieham.regression.ridge_stage import LinearStage, thinned, value_of
-from lieham.regression.weak_form import slopes_of
+from lieham.regression.cross_validation import RIDGES, choose, rank_thresholds
+from lieham.regression.dictionary import Columns, columns_up_to, distinguishable, rank_of
+from lieham.regression.interpolant import thinned
+from lieham.regression.problem import RidgeProblem, posed
+from lieham.regression.selection import clear, cleared
+from lieham.regression.stage import MOST_ROWS, CoefficientStage, never, value_of
+from lieham.regression.weak_form import derivatives
 from lieham.state import PhaseState, Trajectory
 
 SLACK = 0.002
-"""How much worse, in the logarithm of the mean square, a simpler choice may be: noise hides a bias of its own size."""
+"""By how much a simpler choice may be worse, in the logarithm of the mean square: noise hides a bias of its own size."""
 STEPS = 6
 """Most Gauss-Newton steps."""
 TRIES = 3
@@ -32,60 +34,68 @@ SETTLED = 1e-3
 """Relative change of the loss at which no step follows."""
 
 
-class StatesStage(LinearStage):
-    """Gauss-Newton for θ and the initial states; the states of a window, that no other shares, are eliminated.
+class StateEliminationStage(CoefficientStage):
+    """Gauss-Newton for θ and the initial states; the states of a window, which no other shares, are eliminated.
 
-    Along a path q(t), z_{k+1} = Ψ_k z_k + ∫ (drift, F) dt is linear in θ and z₀: with the tangents M of z₀ and N of θ,
+    Along a path q(t), z_{k+1} = Ψ_k z_k + ∫ (drift, F) dt is linear in θ and z₀. With the tangents M of z₀ and N of θ,
     |r + Nθ − Nθ' − M δ|² is least over δ where both are projected off M's columns (variable projection, Golub and
-    Pereyra 1973), which leaves a problem for θ' alone. Functions and ridge are chosen by cross-validation over windows,
-    as in the linear stage. The first path is the polynomial of degree `DEGREE` or less through the observed positions
-    with Ψ that of free flight, so it needs neither momenta nor a model: for positions it says that their divided
-    second differences are means of F/m. Each further one is the model's own flow from the states that fit best.
+    Pereyra 1973), which leaves a ridge regression for θ' alone. Columns and ridge are chosen by cross-validation over
+    windows, as by `RidgeStage`. The first path is the polynomial of degree `DEGREE` or less through the observed
+    positions, with Ψ that of free flight, so it needs neither momenta nor a model: for positions it says that their
+    divided second differences are means of F/m. Each further path is the model's own flow from the states that fit
+    best.
+
+    Args:
+        model: a separable model with a dictionary; InputError for others.
+        all_windows: windows of at least 3 points; InputError for shorter ones.
+        loss: the loss with free initial states.
+        may_stop: see `CoefficientStage`.
     """
 
-    name = "states"
+    name = "ridge, free states"
+    learner = "ridge regression in weak form, initial states eliminated"
     hands_on = True
+    loss: FreeStatesLoss
 
     def __init__(
         self,
-        model: torch.nn.Module,
-        windows: Trajectory,
-        loss: StatesLoss,
-        wanted: bool,
-        may_stop: Callable[[], None] = lambda: None,
+        model: SeparableHamiltonian,
+        all_windows: Trajectory,
+        loss: FreeStatesLoss,
+        may_stop: Callable[[], None] = never,
     ):
-        check_length(windows.n_steps + 1)
-        super().__init__(model, windows, loss, wanted, may_stop)
-        self.windows = thinned(windows)
-        if not (self.total and isinstance(model, HLieConv)):
+        check_length(all_windows.n_steps + 1)
+        super().__init__(model, all_windows, loss, may_stop)
+        if not (self.total and model.separable):
             raise InputError(
                 "observed must be exact for this model, since noise and positions alone are learned from by models "
                 "that are linear in their last kernel: HLieConv with gated blocks and a lift that is exact"
             )
+        self._separable, self.windows = model, thinned(all_windows, MOST_ROWS)
 
     def _solve(self, loss: Loss) -> float:
-        """Write the solution into the model; returns its loss."""
-        weights, value = weights_of(self._model), inf
+        assert self.dictionary is not None, "a model without one was refused"
+        value = inf
         at = self.loss.unmodelled(self.windows)
         for _ in range(STEPS):
-            old, before = [x.detach().clone() for x in weights], value
-            problem = _posed(self._model, self.windows, self.loss, at)
-            value = self._descend(problem, loss, WORSE * before)
+            old, before = {name: x.clone() for name, x in self._model.state_dict().items()}, value
+            problem = _posed(self._separable, self.dictionary, self.windows, self.loss, at)
+            value = self._descend(problem, loss, WORSE * before, self.dictionary)
             if value == inf:
-                copy(weights, old)
+                self._model.load_state_dict(old)
                 return before
             if abs(value - before) < SETTLED * value:
                 break
-            at = self.loss.fit(self._model, self.windows)
+            at = self.loss.fit(self._separable, self.windows)
         return value
 
-    def _descend(self, problem: Problem, loss: Loss, most: float) -> float:
-        """Write the solution; its loss, infinite where it is above `most` with all of the ridges tried."""
-        clear(self._model)
+    def _descend(self, problem: RidgeProblem, loss: Loss, most: float, dictionary: Dictionary) -> float:
+        """Write the solution and return its loss, which is infinite where it is above `most` with all ridges tried."""
+        clear(dictionary)
         problem.decompose(problem.ridge)
         for ridge in (problem.ridge * STRONGER**k for k in range(TRIES)):
             problem.ridge = min(ridge, RIDGES[0])
-            problem.write(problem.solution(), weights_of(self._model)[:-1])
+            problem.write(problem.solution(), dictionary)
             value = value_of(loss)
             if value < most:
                 return value
@@ -93,28 +103,36 @@ class StatesStage(LinearStage):
 
 
 @torch.no_grad()
-def _posed(model: HLieConv, windows: Trajectory, loss: StatesLoss, at: Fitted) -> Problem:
-    """The equations with functions and ridge chosen; the model is left as it was."""
-    weights = weights_of(model)
-    old = [w.clone() for w in weights]
-    clear(model)
-    try:
-        mixing = mixing_of(model, windows)
-        order = kernel(model).order(model.potential.network.lift).to(mixing.device)
-        tried = lots(order, mixing.shape[1])
-        basis = Basis((order <= tried[-1]).nonzero().flatten(), mixing)
-        problem = assemble_eliminated(model, windows, loss, at, basis)
-    finally:
-        copy(weights, old)
-    choice = choose(problem, order_of(model, basis), tried, SLACK)
-    problem.ridge, problem.columns = choice.ridge, choice.columns
+def _posed(
+    model: SeparableHamiltonian, dictionary: Dictionary, windows: Trajectory, loss: FreeStatesLoss, at: Fitted
+) -> RidgeProblem:
+    """Return the regression with columns and ridge chosen; the model is left as it was."""
+    with cleared(model, dictionary):
+        mixing = distinguishable(dictionary, windows)
+        tried = rank_thresholds(rank_of(dictionary, mixing), mixing.shape[1])
+        columns = columns_up_to(dictionary, mixing, tried[-1])
+        rest = model.field(windows.bodies.over_time()).force(windows.times[:, :-1], at.middle)
+        problem = assemble_eliminated(dictionary, windows, loss, at, (columns, rest))
+    choice = choose(problem, columns.rank(dictionary), tried, SLACK)
+    problem.ridge, problem.used = choice.ridge, choice.columns
     return problem
 
 
-def assemble_eliminated(model: HLieConv, windows: Trajectory, loss: StatesLoss, at: Fitted, basis: Basis) -> Problem:
-    """The equations for θ, the states of every window eliminated; `model` has θ = 0."""
-    rest = model.field(windows.bodies.over_time()).force(windows.times[:, :-1], at.middle)
-    forces = -slopes_of(model, PhaseState(at.middle, torch.zeros_like(at.middle)), windows.bodies, basis, 0)
+def assemble_eliminated(
+    dictionary: Dictionary, windows: Trajectory, loss: FreeStatesLoss, at: Fitted, path: tuple[Columns, Tensor]
+) -> RidgeProblem:
+    """Pose the equations for θ with the states of every window eliminated.
+
+    Args:
+        dictionary: the functions whose coefficients are sought.
+        windows: windows, (windows, time, n, d).
+        loss: the loss, which holds the units.
+        at: the path through every window, with the flow linearised about it.
+        path: the columns, and the force at the middle of every step of the model with θ = 0, (windows, steps, n, d).
+    """
+    columns, rest = path
+    nowhere = PhaseState(at.middle, torch.zeros_like(at.middle))
+    forces = -derivatives(dictionary, nowhere, windows.bodies, columns, 0)
     forces = torch.cat([forces, (at.force - rest).double()[..., None]], -1)
     real = windows.bodies.mask[:, None, :, None, None].double()
     h = windows.times.double().diff(dim=-1)[..., None, None]
@@ -129,8 +147,5 @@ def assemble_eliminated(model: HLieConv, windows: Trajectory, loss: StatesLoss, 
     U, _, _ = directions_of(cumulative(at.flow)[:, :, seen], at.weight[seen])
     rows = rows.flatten(1, 2)
     rows = rows - U @ (U.mT @ rows)
-    scale = rows[..., :-1].abs().amax((0, 1))
-    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
     count = max(1, int(windows.bodies.mask.sum()) * windows.dim * (len(share) * int(seen.sum()) // len(seen) * 2 - 2))
-    A, y = rows[..., :-1] / scale, rows[..., -1]
-    return Problem(A, y, scale, basis, count, torch.ones_like(scale, dtype=torch.bool))
+    return posed(rows[..., :-1], rows[..., -1], columns, count)

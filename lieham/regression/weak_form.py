@@ -1,32 +1,47 @@
-"""The linear equations for the weights in which the energy is linear, from observed windows."""
+"""The weak form: equations of motion integrated along the observed path, linear in a model's coefficients."""
 
 from __future__ import annotations
 
 import torch
 
-from lieham.dynamics.separable import SeparableHamiltonian
+from lieham.dynamics.dictionary import Dictionary
+from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.losses.shooting import ShootingLoss
-from lieham.models import LieConvModel
-from lieham.regression.dictionary import Basis, kernel
+from lieham.regression.dictionary import Columns
 from lieham.regression.interpolant import NODES, Slopes, between
-from lieham.regression.problem import Problem
+from lieham.regression.problem import RidgeProblem, posed
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 
 CHUNK = 2_000_000
-"""About how many numbers a tensor of pairs, functions and directions has: more would leave the cache."""
-
-
+"""About how many numbers a tensor of pairs, functions and directions holds: more would leave the cache."""
 WEIGHTS = (5 / 18, 8 / 18, 5 / 18)
-"""Gauss-Legendre's rule of three points on [0, 1], of order 6."""
+"""The weights of Gauss-Legendre's rule of three points on [0, 1], of order 6."""
 
 
-def assemble(model: LieConvModel, x: Trajectory, loss: ShootingLoss, basis: Basis, slopes: Slopes) -> Problem:
-    """The equations of all windows, linear about the θ that the model has, in the units of the loss, in float64."""
+def assemble(
+    model: Hamiltonian, dictionary: Dictionary, x: Trajectory, loss: ShootingLoss, path: tuple[Columns, Slopes]
+) -> RidgeProblem:
+    """Pose the equations of all windows, linear about the θ that the model has, in float64.
+
+    With F = −Σ θ ∂Φ/∂q along the path, for every step from t_k to t_{k+1} = t_k + h and every body,
+
+        p_{k+1} − p_k = ∫ F dt,    q_{k+1} − q_k − h p_k/m = ∫ (t_{k+1} − t) F/m + Σ θ ∂Φ/∂p dt,
+
+    the former in units of s_p and the latter in units of s_q, as the loss has them.
+
+    Args:
+        model: the model whose coefficients are sought.
+        dictionary: its dictionary.
+        x: windows, (windows, time, n, d).
+        loss: the shooting loss, which holds the units s_q and s_p.
+        path: the columns, and the slopes of the path at the observed points.
+    """
+    columns, slopes = path
     nodes, (W, D) = between(x, slopes), _weights(x.times.double())
     h, mass = x.times.double().diff(dim=-1)[..., None, None], x.bodies.mass.double()[:, None, :, None]
     q, p, real = x.q.double(), x.p.double(), x.bodies.mask[:, None, :, None].double()
-    drifts, forces = _rates(model, nodes, x.bodies, basis)
+    drifts, forces = _rates(model, dictionary, nodes, x.bodies, columns)
     to_p = torch.einsum("bkg,bkgndc->bkndc", W, forces) * (real / loss.scale_p.double())[..., None]
     to_q = torch.einsum("bkg,bkgndc->bkndc", D, forces) / mass[..., None]
     if drifts is not None:
@@ -37,51 +52,49 @@ def assemble(model: LieConvModel, x: Trajectory, loss: ShootingLoss, basis: Basi
     A = torch.cat([to_p.flatten(1, 3), to_q.flatten(1, 3)], 1)
     y = torch.cat([dp.flatten(1), dq.flatten(1)], 1) - A[..., -1]
     A = A[..., :-1]
-    y = y + A @ basis.read(kernel(model).linear())
-    scale = A.abs().amax((0, 1))
-    scale = torch.where(scale > 0, scale, torch.ones_like(scale))
-    count = int(real.sum()) * W.shape[1] * q.shape[-1]
-    return Problem(A / scale, y, scale, basis, count, torch.ones_like(scale, dtype=torch.bool))
+    y = y + A @ columns.gather(dictionary.get())
+    return posed(A, y, columns, int(real.sum()) * W.shape[1] * q.shape[-1])
 
 
 def _weights(times: Float[Tensor, "b t"]) -> tuple[Float[Tensor, "b k g"], Float[Tensor, "b k g"]]:
-    """Gauss-Legendre weights of ∫ F dt and of ∫ (t_{k+1} − t) F dt over each step k."""
+    """Return the Gauss-Legendre weights of ∫ F dt and of ∫ (t_{k+1} − t) F dt over each step k."""
     h = times.diff(dim=-1)[..., None]
     weights = times.new_tensor(WEIGHTS)
     return h * weights, h.square() * weights * (1 - times.new_tensor(NODES))
 
 
-def _rates(model: LieConvModel, nodes: PhaseState, bodies: Bodies, basis: Basis) -> tuple[Tensor | None, Tensor]:
-    """q̇ − p/m and ṗ of every column, and last of the model as it is; the former None where that is 0 for all."""
+def _rates(
+    model: Hamiltonian, dictionary: Dictionary, nodes: PhaseState, bodies: Bodies, columns: Columns
+) -> tuple[Tensor | None, Tensor]:
+    """Return q̇ − p/m and ṗ of every column, and last of the model as it is; the former is None where it is 0."""
     rest = model.field(bodies.over_time())(nodes.q.new_zeros(()), nodes)
-    forces = _joined(-slopes_of(model, nodes, bodies, basis, 0), rest.p)
-    if isinstance(model, SeparableHamiltonian):
+    forces = _joined(-derivatives(dictionary, nodes, bodies, columns, 0), rest.p)
+    if model.separable:
         return None, forces
     drift = rest.q - nodes.p / bodies.mass[:, None, :, None]
-    return _joined(slopes_of(model, nodes, bodies, basis, 1), drift), forces
+    return _joined(derivatives(dictionary, nodes, bodies, columns, 1), drift), forces
 
 
 def _joined(columns: Float[Tensor, "b s n d c"], rest: Float[Tensor, "b s n d"]) -> Float[Tensor, "b k g n d c1"]:
     return torch.cat([columns, rest.double()[..., None]], -1).unflatten(1, (-1, len(NODES)))
 
 
-def slopes_of(
-    model: LieConvModel, nodes: PhaseState, bodies: Bodies, basis: Basis, along: int
+def derivatives(
+    dictionary: Dictionary, nodes: PhaseState, bodies: Bodies, columns: Columns, along: int
 ) -> Float[Tensor, "b s n d c"]:
-    """∂Φ/∂q (`along` 0) or ∂Φ/∂p (1) of every column Φ = ∂H/∂θ, by one forward derivative for each coordinate."""
+    """Return ∂Φ/∂q (`along` 0) or ∂Φ/∂p (`along` 1) of every column, by one forward derivative a coordinate."""
     n, d = nodes.q.shape[-2:]
     directions = torch.eye(n * d, dtype=nodes.q.dtype, device=nodes.q.device).view(-1, n, d)
 
     def slopes(state: PhaseState, bodies: Bodies) -> Tensor:
-        def columns(x: Tensor) -> Tensor:
+        def values(x: Tensor) -> Tensor:
             moved = PhaseState(x, state.p) if along == 0 else PhaseState(state.q, x)
-            return model.basis(moved, bodies, mixing=basis.mixing, chosen=basis.chosen)
+            return dictionary.evaluate(moved, bodies, columns.chosen, columns.mixing)
 
         at = state[along]
-        return torch.func.vmap(lambda x: torch.func.jvp(columns, (at,), (x.expand_as(at),))[1])(directions)
+        return torch.func.vmap(lambda x: torch.func.jvp(values, (at,), (x.expand_as(at),))[1])(directions)
 
-    functions = sum(w.shape[1] for w in kernel(model).linear())
-    size = max(1, CHUNK // (nodes.q.shape[1] * n * n * functions * n * d))
+    size = max(1, CHUNK // (nodes.q.shape[1] * n * n * dictionary.functions * n * d))
     done = []
     for k in range(0, len(nodes.q), size):
         part = PhaseState(*(x[k : k + size] for x in nodes))

@@ -2,91 +2,98 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
 from lieham._support.interrupt import interruptible
 from lieham._support.progress import Progress, announce, reporting
-from lieham._support.settings import changed
 from lieham.data import CloudDataset, Dataset
 from lieham.errors import InputError, Interrupted, expected
-from lieham.forecasting import check_fits
-from lieham.models import CloudModel, LieConvModel, save_model
+from lieham.models import save_model
 from lieham.training.config import CloudTrainConfig, TrainConfig
 from lieham.training.history import History
 from lieham.training.run_folder import RunFolder
-from lieham.training.trainer import Trainer
+from lieham.training.tasks import task_for
+from lieham.training.trainer import Trainer, refuse
 
 
 def fit(
-    model: LieConvModel,
+    model: nn.Module,
     data: Dataset | CloudDataset,
     *,
     config: TrainConfig | CloudTrainConfig | None = None,
     run: str | Path | None = None,
     resume: bool = False,
     progress: Progress | None = None,
-    **settings,
+    **settings: Any,
 ) -> History:
     """Train `model` in place on `data.train`; it ends with the weights that were best on `data.val`.
 
+    A Hamiltonian is learned by ridge regression in weak form (`lieham.regression`). Adam and L-BFGS follow only where
+    that leaves a loss above `tolerance`; `History.learner` says which of them made the result. Classifiers and
+    regressors are trained by Adam.
+
     Args:
-        model: a Hamiltonian, a classifier or a regressor; trained in its own dtype, on its own device unless `device`
-            says otherwise.
-        data: trajectories, of which windows are drawn, for a Hamiltonian, clouds for the others; without a `val` split
-            the training loss decides which weights are best. Of files without momenta the attribute `observed`,
-            "positions", stands for that setting where it is empty.
+        model: a Hamiltonian, a classifier or a regressor; it is trained in its own dtype, on its own device unless
+            `device` says otherwise.
+        data: trajectories, of which windows are drawn, for a Hamiltonian; clouds for the others. Without a `val` split
+            the training loss decides which weights are best. Data of positions alone say so themselves, and are
+            learned from as with `observed="positions"`.
         config: all settings; `settings` replace single ones, see `TrainConfig` and, for clouds, `CloudTrainConfig`.
         run: a folder for config.yaml, log.jsonl, checkpoint.pt and model.safetensors. Ctrl-C leaves it resumable.
         resume: continue the run in that folder. The weights come out bit for bit as without the interruption.
         progress: called as progress(done, total); by default a bar, where standard error is a terminal.
 
-    Returns the history of validations. Raises InputError on data that do not fit the model, FileError when `run`
-    holds a run already and `resume` is False, Interrupted after Ctrl-C, IntegrationError when training diverges.
+    Returns:
+        The history of validations.
+
+    Raises:
+        InputError: on data that do not fit the model, and on settings that do not fit.
+        FileError: when `run` holds a run already and `resume` is False.
+        Interrupted: after Ctrl-C.
+        IntegrationError: when training diverges.
 
     Example:
-        >>> fit(model, data, steps=200, run="runs/springs")          # doctest: +SKIP
+        >>> import lieham, systems
+        >>> data = systems.Springs(n_bodies=3, dim=2).benchmark(20, n_test=0)
+        >>> lieham.fit(lieham.HLieConv("SE(2)", data.n_features, width=16), data).learner
+        'ridge regression in weak form'
     """
-    config = _config(data, config, settings)
+    kind = task_for(model, data)
+    config = kind.configured(config, settings, data)
     if resume and run is None:
         raise InputError("run must name the folder to resume, got None")
     if config.tensorboard:
         _check_tensorboard(run)
-    _check(model, data)
-    weight = next(model.parameters())
-    device = _device(config.device) if config.device else weight.device
-    model.to(device)
-    train, val = (None if x is None else x.to(device, weight.dtype) for x in (data.train, data.val))
+    seen = _moved(model, data, config.device)
     with interruptible() as stop, reporting(progress, "training") as report:
-        trainer = Trainer(model, train, val, config, stop, getattr(data, "augment", None))
-        if trainer.stages[0].notes:
+        began = time.perf_counter()
+        task = kind(model, seen, config, partial(refuse, stop))
+        chosen = task.choose(model)
+        if chosen is not model:
             announce("pairs of bodies do not hold this law: the model now has the lift edge, which sees angles")
+            model.adopt(chosen)
+        trainer = Trainer(model, task, config, stop, began)
         if run is None:
             for _ in trainer.run(report):
                 pass
         else:
-            _fit_in(RunFolder(Path(run)), trainer, model, data, resume, report)
+            _fit_in(RunFolder(Path(run)), trainer, data, resume, report)
     model.eval()
     return trainer.history
 
 
-def _config(data: Dataset | CloudDataset, config: TrainConfig | CloudTrainConfig | None, settings: dict):
-    """All settings, of the kind that the data take."""
-    kind = CloudTrainConfig if isinstance(data, CloudDataset) else TrainConfig
-    if config is not None and not isinstance(config, kind):
-        raise expected("config", f"a {kind.__name__} for a {type(data).__name__}", type(config).__name__)
-    config = changed(config or kind(), settings)
-    if kind is TrainConfig:
-        config = changed(config, {"observed": config.observed or data.attributes.get("observed", "exact")})
-    return config
-
-
-def _fit_in(folder: RunFolder, trainer: Trainer, model, data, resume: bool, progress: Progress):
+def _fit_in(folder: RunFolder, trainer: Trainer, data: Any, resume: bool, progress: Progress) -> None:
     if resume:
         trainer.load_state_dict(folder.checkpoint(), str(folder.path / "checkpoint.pt"))
     else:
-        folder.create(model, trainer.config, data)
+        folder.create(trainer.model, trainer.config, data)
         folder.save(trainer)
     try:
         for _ in trainer.run(progress):
@@ -96,20 +103,17 @@ def _fit_in(folder: RunFolder, trainer: Trainer, model, data, resume: bool, prog
         folder.save(trainer)
         raise Interrupted(f"training was interrupted; resume it from {folder.path}", folder.path) from error
     folder.save(trainer)
-    save_model(model, folder.path / "model.safetensors")
+    save_model(trainer.model, folder.path / "model.safetensors")
+    folder.note(learner=trainer.history.learner)
 
 
-def _check(model: LieConvModel, data: Dataset | CloudDataset) -> None:
-    clouds = isinstance(data, CloudDataset)
-    if data.train is None:
-        raise InputError("data must have a train split, got none")
-    if clouds != isinstance(model, CloudModel):
-        wanted = "a LieConvClassifier or LieConvRegressor" if clouds else "a Hamiltonian"
-        raise expected("model", f"{wanted} for a {type(data).__name__}", type(model).__name__)
-    for split in data.splits.values() if clouds else ():
-        model.check(split)
-    if not clouds:
-        check_fits(model, data.train)
+def _moved(model: nn.Module, data: Any, device: str) -> Any:
+    """Move the model to `device`, if one is named, and return the splits there that training sees."""
+    weight = next(model.parameters())
+    place = _device(device) if device else weight.device
+    model.to(place)
+    train, val = (None if x is None else x.to(place, weight.dtype) for x in (data.train, data.val))
+    return replace(data, train=train, val=val, test=None)
 
 
 def _device(name: str) -> torch.device:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 @dataclass
 class History:
-    """What a run has seen: one row a validation, with `stage`, `step`, `loss`, `validation` and `seconds`,
-    and of clouds `error` or `mae`.
+    """What a run has seen: one row a validation.
 
-    Where `fit` took another lift, since pairs of bodies do not hold the law, the first row has it under `lift`.
+    A row has `stage`, `learner`, `step`, `loss`, `validation` and `seconds`, and of clouds `error` or `mae`. Where `fit`
+    took another lift, since pairs of bodies do not hold the law, the first row has it under `lift`. `best` is the least
+    validation loss.
     """
 
     rows: list[dict] = field(default_factory=list)
@@ -20,3 +21,8 @@ class History:
     def seconds(self) -> float:
         """Training time so far, validations included."""
         return self.rows[-1]["seconds"] if self.rows else 0.0
+
+    @property
+    def learner(self) -> str:
+        """The learner that made the result, in words: that of the row with the least validation loss."""
+        return next((row["learner"] for row in self.rows if row["validation"] == self.best), "none")

@@ -27,10 +27,18 @@ class RunFolder:
     def __init__(self, path: Path):
         self.path = path
 
-    def create(self, model: LieConvModel, config: TrainConfig | CloudTrainConfig, data: Dataset | CloudDataset):
+    def create(self, model: LieConvModel, config: TrainConfig | CloudTrainConfig, data: Dataset | CloudDataset) -> None:
         """Make the folder; FileError when a run is there already."""
         self.must_be_new()
         content = {"model": settings_of(model), "train": asdict(config), "data": _plain(data.attributes)}
+        self._write_config(content)
+
+    def note(self, **more: str) -> None:
+        """Add entries to config.yaml, such as the learner that made the result."""
+        path = self.path / "config.yaml"
+        self._write_config(yaml.safe_load(path.read_text()) | more)
+
+    def _write_config(self, content: dict) -> None:
         with replacing(self.path / "config.yaml") as temporary:
             temporary.write_text(yaml.safe_dump(content, sort_keys=False))
 

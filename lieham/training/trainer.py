@@ -12,44 +12,40 @@ import torch
 from torch import nn
 
 from lieham._support.progress import Progress
-from lieham.data.clouds import Augmentation, PointClouds
 from lieham.errors import FileError, InputError, Interrupted
-from lieham.lift import Drawn
 from lieham.models.io import load_weights
-from lieham.optim.stage import Stage
-from lieham.state import Trajectory
+from lieham.optim import Stage
 from lieham.training.config import CloudTrainConfig, TrainConfig
 from lieham.training.history import History
 from lieham.training.tasks.base import Task, differing
-from lieham.training.tasks.clouds import CloudTask
-from lieham.training.tasks.trajectories import DynamicsTask
 from lieham.typing import Tensor
 
 
 class Trainer:
-    """Fits a model to data of its kind (`Task`); its `state_dict` is all that the rest of the run depends on.
+    """Runs the stages of a task; its `state_dict` is all that the rest of the run depends on.
 
-    `stop` is asked before every evaluation of the loss; when it says True the step is undone and Interrupted raised.
+    Args:
+        model: the model, with the lift that the task chose.
+        task: the batches, the losses and the stages.
+        config: the settings of training.
+        stop: asked before every evaluation of the loss; when it says True the step is undone and Interrupted raised.
+        began: the reading of `time.perf_counter` when the work for this run began; now by default.
     """
 
     def __init__(
         self,
         model: nn.Module,
-        train: Trajectory | PointClouds,
-        validation: Trajectory | PointClouds | None,
+        task: Task,
         config: TrainConfig | CloudTrainConfig,
         stop: Callable[[], bool] = lambda: False,
-        augment: Augmentation | None = None,
+        began: float | None = None,
     ):
-        self.model, self.config, self.stop, self._started = model, config, stop, time.perf_counter()
+        self._started = time.perf_counter() if began is None else began
+        self.model, self.task, self.config, self.stop = model, task, config, stop
         if config.products and (dtype := next(model.parameters()).dtype) != torch.float32:
             raise InputError(f"products=bfloat16 must go with a model in float32, got {dtype}")
         self.generator = torch.Generator().manual_seed(config.seed)
-        if isinstance(train, PointClouds):
-            self.task: Task = CloudTask(model, train, validation, config, augment)
-        else:
-            self.task = DynamicsTask(model, train, validation, config, self._maybe_stop)
-        self.stages = self.task.stages
+        self.stages = task.stages(model)
         self.history = History()
         self.stage, self.done, self.stale = 0, 0, 0
         self.best_weights = copy.deepcopy(model.state_dict())
@@ -89,6 +85,7 @@ class Trainer:
             self.history.best, self.stale = score, 0
             self.best_weights = copy.deepcopy(stage.model.state_dict())
         row = {"stage": stage.name, "step": self.done, "loss": loss, **found, "seconds": self.seconds}
+        row["learner"] = stage.learner
         row |= stage.notes
         self.history.rows.append(row)
         return row
@@ -100,9 +97,8 @@ class Trainer:
 
     def _sampled_loss(self) -> Tensor:
         self._maybe_stop()
-        for part in self.model.modules():
-            if self.task.redraws and isinstance(part, Drawn):
-                part.redraw(self.generator)
+        if self.task.redraws:
+            self.model.redraw(self.generator)
         device = next(self.model.parameters()).device.type
         with torch.autocast(device, torch.bfloat16) if self.config.products else nullcontext():
             return self.task.sampled_loss(self.model, self.generator)
@@ -112,8 +108,7 @@ class Trainer:
         return self.task.fixed_loss(self.model)
 
     def _maybe_stop(self) -> None:
-        if self.stop():
-            raise Interrupted("training was interrupted")
+        refuse(self.stop)
 
     def state_dict(self) -> dict:
         """Tensors, numbers and lists only, so that a checkpoint loads without executing code."""
@@ -149,3 +144,9 @@ class Trainer:
         self.generator.set_state(state["generator"])
         self.history = History(list(state["rows"]), state["score"])
         self._elapsed, self._started = state["seconds"], time.perf_counter()
+
+
+def refuse(stop: Callable[[], bool]) -> None:
+    """Raise Interrupted where `stop` says so."""
+    if stop():
+        raise Interrupted("training was interrupted")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 
-from lieham.data.clouds import Augmentation, PointClouds
+from lieham.data.clouds import CloudDataset
 from lieham.evaluate import scores
 from lieham.models import CloudModel
-from lieham.nn import MaskedBatchNorm
-from lieham.optim.adam import AdamStage
+from lieham.optim import AdamStage, Stage
 from lieham.training.config import CloudTrainConfig
 from lieham.training.tasks.base import Task
 from lieham.typing import Tensor
@@ -20,24 +22,29 @@ FEW = 1000
 class CloudTask(Task):
     """Fits a classifier or a regressor to clouds; the model is given its units first.
 
-    Batches are drawn without replacement, each anew, and augmented if the data say how. The weights are judged in eval,
-    the norms' averages measured for them.
+    Batches are drawn without replacement, each anew, and augmented if the data say how. The weights are judged in eval
+    mode, after the averages of the norms were measured for them.
     """
 
-    def __init__(
-        self,
-        model: CloudModel,
-        train: PointClouds,
-        validation: PointClouds | None,
-        config: CloudTrainConfig,
-        augment: Augmentation | None,
-    ):
-        self.train, self.config, self.augment, self.redraws = train, config, augment, config.redraw
-        self.judged = train[:FEW] if validation is None else validation
-        model.calibrate(train)
-        spread = train.targets.double()
+    kind = "clouds"
+    models = "a LieConvClassifier or LieConvRegressor"
+    settings = CloudTrainConfig
+
+    def __init__(self, model: CloudModel, data: CloudDataset, config: CloudTrainConfig, may_stop: Callable[[], None]):
+        assert data.train is not None, "`accepts` refuses data without a train split"
+        self.train, self.config, self.augment, self.redraws = data.train, config, data.augment, config.redraw
+        self.judged = data.train[:FEW] if data.val is None else data.val
+        model.calibrate(data.train)
+        spread = data.train.targets.double()
         self.units = {"length": model.length.clone(), "mean target": spread.mean(), "deviation": spread.std()}
-        self.stages = [AdamStage(model, config)]
+
+    @classmethod
+    def _check(cls, model: Any, data: Any) -> None:
+        for split in data.splits.values():
+            model.check(split)
+
+    def stages(self, model: CloudModel) -> list[Stage]:
+        return [AdamStage(model, self.config)]
 
     def __len__(self) -> int:
         return len(self.train)
@@ -51,20 +58,8 @@ class CloudTask(Task):
         return model.train().loss(self.train[: self.config.batch])
 
     def score(self, model: CloudModel) -> dict[str, float]:
-        self._remeasure(model)
-        found = scores(model, self.judged, self.config.batch)
+        batch = self.config.batch
+        starts = range(0, max(min(FEW, len(self.train)) - batch + 1, 1), batch)
+        model.recalibrate_norms(self.train[first : first + batch] for first in starts)
+        found = scores(model, self.judged, batch)
         return {"validation": found.pop("loss")} | found
-
-    @torch.no_grad()
-    def _remeasure(self, model: CloudModel) -> None:
-        """Give the norms the averages that these very weights have over training clouds: those that followed the steps
-        lag behind and are of other weights, which a channel that hardly varies magnifies without bound."""
-        norms = [part for part in model.modules() if isinstance(part, MaskedBatchNorm)]
-        momenta, batch = [norm.momentum for norm in norms], self.config.batch
-        model.train()
-        for k, first in enumerate(range(0, max(min(FEW, len(self.train)) - batch + 1, 1), batch) if norms else ()):
-            for norm in norms:
-                norm.momentum = 1 / (k + 1)
-            model(self.train[first : first + batch])
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum

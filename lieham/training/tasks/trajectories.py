@@ -3,65 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
-from lieham.data import Windows
-from lieham.dynamics.hamiltonian import Hamiltonian
-from lieham.dynamics.separable import SeparableHamiltonian
-from lieham.losses.free_states import StatesLoss
-from lieham.losses.shooting import ShootingLoss
-from lieham.optim.adam import AdamStage
-from lieham.optim.lbfgs import RefineStage
-from lieham.optim.stage import Stage
-from lieham.regression.ridge_stage import LinearStage, told
-from lieham.regression.state_elimination import StatesStage
+from lieham._support.settings import changed
+from lieham.data import Dataset, Windows
+from lieham.dynamics import Hamiltonian
+from lieham.errors import InputError
+from lieham.forecasting import check_fits
+from lieham.losses import FreeStatesLoss, ShootingLoss
+from lieham.optim import AdamStage, LBFGSStage, Stage
+from lieham.regression import LiftChoice, RidgeStage, StateEliminationStage, choose_lift
+from lieham.regression.interpolant import known, split_resolved
 from lieham.state import Trajectory
 from lieham.training.config import TrainConfig
 from lieham.training.tasks.base import Task
 from lieham.typing import Tensor
 
 
-class DynamicsTask(Task):
-    """Fits a Hamiltonian to windows; the model is given its units, and the lift that the law needs."""
+class TrajectoryTask(Task):
+    """Fits a Hamiltonian to windows of trajectories; the model is given its units first."""
 
-    def __init__(
-        self,
-        model: Hamiltonian,
-        train: Trajectory,
-        validation: Trajectory | None,
-        config: TrainConfig,
-        may_stop: Callable[[], None],
-    ):
-        self.config = config
-        self.windows = Windows(train, config.window)
+    kind = "trajectories"
+    models = "a Hamiltonian"
+    settings = TrainConfig
+
+    def __init__(self, model: Hamiltonian, data: Dataset, config: TrainConfig, may_stop: Callable[[], None]):
+        assert data.train is not None, "`accepts` refuses data without a train split"
+        self.config, self._may_stop = config, may_stop
+        self.windows = Windows(data.train, config.window)
         self.fixed = _draw(self.windows, config.refine_windows, config.seed + 1)
-        self.validation = None if validation is None else _draw(Windows(validation, config.window), 200, 2)
-        method = config.method
-        if method == "auto":
-            method = "rkn4" if isinstance(model, SeparableHamiltonian) else "rk4"
-        if free := config.observed in ("noisy", "positions"):
-            loss = StatesLoss(config.observed, method, config.substeps)
-        else:
-            loss = ShootingLoss(config.segment, method, config.substeps, config.compile)
-        self.loss = loss.to(train.q.device, train.q.dtype)
-        self.loss.measure(self.fixed)
+        self.validation = None if data.val is None else _draw(Windows(data.val, config.window), 200, 2)
+        self.free = config.observed in ("noisy", "positions")
+        self.loss = self._loss(model).to(data.train.q.device, data.train.q.dtype)
+        self.loss.calibrate(self.fixed)
         self.units = self.loss.state_dict()
         judged = self.fixed if self.validation is None else self.validation
-        self.judged = judged if free else told(model, judged, self.loss)[0]
-        open_lift = getattr(model, "lift_is_open", False)
+        self.judged = judged if self.free else split_resolved(judged, known(model, judged), self.loss.scale_q)[0]
+        self.richer = None if self.free or not config.linear else model.richer()
         model.calibrate(self.fixed)
-        self.stages = self._stages(model, StatesStage if free else LinearStage, open_lift, may_stop)
+        self._choice = LiftChoice(model, None)
 
-    def _stages(
-        self, model: Hamiltonian, kind: type[LinearStage], open_lift: bool, may_stop: Callable[[], None]
-    ) -> list[Stage]:
-        first = kind(model, self.fixed, self.loss, self.config.linear, may_stop)
-        if kind is StatesStage:
-            return [first]
-        if first.total and open_lift:
-            first.choose_lift()
-        return [first] * first.total + [AdamStage(model, self.config), RefineStage(model, self.config.refine)]
+    def _loss(self, model: Hamiltonian) -> ShootingLoss:
+        config, method = self.config, self.config.method
+        if method == "auto":
+            method = "rkn4" if model.separable else "rk4"
+        if self.free:
+            return FreeStatesLoss(config.observed, method, config.substeps)
+        return ShootingLoss(config.segment, method, config.substeps, config.compile)
+
+    @classmethod
+    def _check(cls, model: Any, data: Any) -> None:
+        check_fits(model, data.train)
+
+    @classmethod
+    def configured(cls, config: TrainConfig | None, settings: dict[str, Any], data: Dataset) -> TrainConfig:
+        found = super().configured(config, settings, data)
+        return changed(found, {"observed": found.observed or data.attributes.get("observed", "exact")})
+
+    def choose(self, model: Hamiltonian) -> Hamiltonian:
+        self._choice = choose_lift(model, self.richer, self.fixed, self.loss, self._may_stop)
+        return self._choice.model
+
+    def stages(self, model: Hamiltonian) -> list[Stage]:
+        if self.free and not self.config.linear:
+            raise InputError(
+                f"observed must be exact where linear=False, got {self.config.observed}: ridge regression learns from noise "
+                "and from positions alone, so say linear=True"
+            )
+        if self.free:
+            return [StateEliminationStage(model, self.fixed, self.loss, self._may_stop)]
+        notes = {"lift": "edge"} if self._choice.model is self.richer else {}
+        ridge = RidgeStage(model, self.fixed, self.loss, self._may_stop, notes, self._choice.posed)
+        first: list[Stage] = [ridge] if self.config.linear and ridge.total else []
+        return [*first, AdamStage(model, self.config), LBFGSStage(model, self.config.refine)]
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -78,7 +94,7 @@ class DynamicsTask(Task):
 
 
 def _draw(windows: Windows, count: int, seed: int) -> Trajectory:
-    """All windows where they are few, else `count` of them, always the same."""
+    """Return all windows where they are few, else `count` of them, always the same."""
     if len(windows) <= count:
         return windows.all()
     return windows.sample(count, torch.Generator().manual_seed(seed))

@@ -1,0 +1,53 @@
+"""The contract of a model whose energy is linear in some of its coefficients."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from lieham.state import Bodies, PhaseState
+from lieham.typing import Float, Int, Tensor
+
+
+class Dictionary(ABC):
+    """H(q, p) = H₀(q, p) + Σ_fk θ_fk Φ_fk(q, p): the functions Φ of a model, and their coefficients θ.
+
+    The index f counts the functions of a pair of bodies, k the outputs that weigh the pairs by what the bodies are. A
+    model of which H is not linear in θ gives Φ = ∂H/∂θ at its present θ: then the equation holds to first order.
+    """
+
+    functions: int
+    """The number of functions f."""
+
+    @property
+    @abstractmethod
+    def rank(self) -> Float[Tensor, " f"]:
+        """The order in which cross-validation adds the functions: those of the least rank come first."""
+
+    @abstractmethod
+    def evaluate(
+        self,
+        state: PhaseState,
+        bodies: Bodies,
+        chosen: Int[Tensor, " c"] | None = None,
+        mixing: Float[Tensor, "k r"] | None = None,
+    ) -> Float[Tensor, "*batch f r"]:
+        """Evaluate Φ at states.
+
+        Args:
+            state: positions and momenta, (*batch, n, d).
+            bodies: the bodies of the states.
+            chosen: numbers of the functions that are wanted; all of them by default.
+            mixing: combinations of the outputs, one a column; the outputs themselves by default.
+        """
+
+    @abstractmethod
+    def get(self) -> Float[Tensor, "f k"]:
+        """Return a copy of the coefficients θ that the model has now."""
+
+    @abstractmethod
+    def set(self, theta: Float[Tensor, "f k"]) -> None:
+        """Write θ into the model, in the precision of its weights. A constant that Φ cannot tell is set to 0."""
+
+    @abstractmethod
+    def slope(self, loss: Float[Tensor, ""]) -> Float[Tensor, "f k"]:
+        """Return ∂loss/∂θ of a loss that was computed with gradients."""

@@ -1,0 +1,61 @@
+"""The dictionary of a network whose last block is linear in its kernel: the kernel's functions are the columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from lieham.dynamics.dictionary import Dictionary
+from lieham.nn import LieResNet
+from lieham.state import Bodies, PhaseState
+from lieham.typing import Float, Int, Tensor
+
+
+class KernelDictionary(Dictionary):
+    """The functions of the last kernel of a `LieResNet`, weighed by that kernel's last weights θ.
+
+    Args:
+        network: the network; its last block must be linear in its kernel.
+        basis: ∂H/∂θ as a function of state and bodies, with the arguments `chosen` and `mixing` of `evaluate`.
+    """
+
+    def __init__(self, network: LieResNet, basis: Callable[..., Tensor]):
+        self._kernel, self._lift, self._basis = network.blocks[-1].conv.kernel, network.lift, basis
+        self.functions = sum(weight.shape[1] for weight in self._kernel.linear())
+
+    @property
+    def rank(self) -> Float[Tensor, " f"]:
+        return self._kernel.order(self._lift)
+
+    def evaluate(
+        self,
+        state: PhaseState,
+        bodies: Bodies,
+        chosen: Int[Tensor, " c"] | None = None,
+        mixing: Float[Tensor, "k r"] | None = None,
+    ) -> Float[Tensor, "*batch f r"]:
+        return self._basis(state, bodies, chosen=chosen, mixing=mixing)
+
+    def get(self) -> Float[Tensor, "f k"]:
+        return torch.cat([weight.detach() for weight in self._kernel.linear()], 1).mT.clone()
+
+    @torch.no_grad()
+    def set(self, theta: Float[Tensor, "f k"]) -> None:
+        weights = self._kernel.linear()
+        for weight, part in zip(weights, theta.mT.split([x.shape[1] for x in weights], 1), strict=True):
+            weight.copy_(part)
+        self._kernel.mlp[-1].bias.zero_()
+
+    def slope(self, loss: Float[Tensor, ""]) -> Float[Tensor, "f k"]:
+        return torch.cat(torch.autograd.grad(loss, self._kernel.linear()), 1).mT
+
+
+def dictionary_of(network: LieResNet, basis: Callable[..., Tensor]) -> KernelDictionary | None:
+    """Return the network's dictionary, or None where it is not linear in its last kernel or its lift is not exact.
+
+    A lift that samples would give the solution of one draw, so it has no dictionary.
+    """
+    if network.blocks[-1].linear_in_kernel and network.lift.exact:
+        return KernelDictionary(network, basis)
+    return None

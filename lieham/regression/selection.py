@@ -1,0 +1,102 @@
+"""Posing the regression of a model: along which path, with which columns, and with which ridge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import log
+
+import torch
+
+from lieham.dynamics.dictionary import Dictionary
+from lieham.dynamics.hamiltonian import Hamiltonian
+from lieham.losses.shooting import ShootingLoss
+from lieham.regression.cross_validation import Choice, choose, rank_thresholds
+from lieham.regression.dictionary import columns_up_to, distinguishable, rank_of
+from lieham.regression.interpolant import Slopes, cut, known
+from lieham.regression.problem import RidgeProblem
+from lieham.regression.weak_form import assemble
+from lieham.state import Trajectory
+
+PASSES = 6
+"""How often the equations are posed at most with the same functions, where p is not m q̇."""
+EXACT = log(1e-12)
+"""Logarithm of the share of the mean square left at which no more functions are tried, where p is not m q̇."""
+
+
+@contextmanager
+def cleared(model: Hamiltonian, dictionary: Dictionary) -> Iterator[None]:
+    """Run a block with θ = 0 and give the model its own weights back afterwards."""
+    old = {name: x.clone() for name, x in model.state_dict().items()}
+    clear(dictionary)
+    try:
+        yield
+    finally:
+        model.load_state_dict(old)
+
+
+def clear(dictionary: Dictionary) -> None:
+    """Put θ to 0."""
+    dictionary.set(torch.zeros_like(dictionary.get()))
+
+
+@torch.no_grad()
+def select(
+    model: Hamiltonian, dictionary: Dictionary, windows: Trajectory, loss: ShootingLoss
+) -> tuple[RidgeProblem, Choice]:
+    """Pose the regression with columns and ridge chosen by cross-validation; the model is left as it was."""
+    with cleared(model, dictionary):
+        return WeakForm(model, dictionary, cut(windows), loss).sharpened()
+
+
+class WeakForm:
+    """The weak form of windows: posed once where p = m q̇, and otherwise along better and better paths.
+
+    Args:
+        model: the model, with θ = 0.
+        dictionary: its dictionary.
+        x: windows, (windows, time, n, d).
+        loss: the shooting loss, which holds the units.
+    """
+
+    def __init__(self, model: Hamiltonian, dictionary: Dictionary, x: Trajectory, loss: ShootingLoss):
+        self.model, self.dictionary, self.x, self.loss = model, dictionary, x, loss
+        self.slopes = known(model, x)
+        self.mixing = distinguishable(dictionary, x)
+        self.thresholds = rank_thresholds(rank_of(dictionary, self.mixing), self.mixing.shape[1])
+
+    def sharpened(self) -> tuple[RidgeProblem, Choice]:
+        """Pose the equations, along the path that the solution itself tells where q̇ is not known.
+
+        There the path is at first the polynomial through positions and momenta alone. The solution tells both slopes
+        at the points, so the equations are posed again, linear about it, along the path that has them, while this helps
+        with held-out windows: first with the coordinates alone, then with more functions if need be.
+        """
+        if self.slopes.q is not None:
+            return self.posed(self.thresholds)
+        best: tuple[RidgeProblem, Choice] | None = None
+        for tried in (self.thresholds[:1], self.thresholds):
+            for _ in range(PASSES):
+                found = self.posed(tried)
+                if best is not None and not found[1].left < best[1].left:
+                    break
+                best = found
+                if best[1].left < EXACT:
+                    return best
+                self.slopes = self._solved(found[0])
+        assert best is not None, "the first pass has nothing to be worse than"
+        return best
+
+    def posed(self, tried: list[float]) -> tuple[RidgeProblem, Choice]:
+        """Pose the equations along the path so far, with columns and ridge chosen from these thresholds."""
+        columns = columns_up_to(self.dictionary, self.mixing, tried[-1])
+        problem = assemble(self.model, self.dictionary, self.x, self.loss, (columns, self.slopes))
+        choice = choose(problem, columns.rank(self.dictionary), tried)
+        problem.ridge, problem.used = choice.ridge, choice.columns
+        return problem, choice
+
+    def _solved(self, problem: RidgeProblem) -> Slopes:
+        """Write the ridge solution into the model and return the slopes that it then has at the points."""
+        problem.decompose(problem.ridge)
+        problem.write(problem.solution(), self.dictionary)
+        return Slopes(*self.model.field(self.x.bodies.over_time())(self.x.times.new_zeros(()), self.x.states()))
