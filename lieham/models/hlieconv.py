@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
+from lieham.dynamics.base import Functions
 from lieham.dynamics.separable import SeparableHamiltonian
 from lieham.groups import Group
 from lieham.lift import Lift
@@ -73,6 +75,10 @@ class HLieConv(SeparableHamiltonian):
     def calibrate(self, data: Trajectory) -> None:
         """Measure the units of length, energy and features on training data, the first time it is called."""
         self.potential.calibrate(data)
+
+    def functions(self) -> Functions:
+        redraw = None if self.exact else self.potential.network.lift.redraw
+        return replace(super().functions(), units=self.potential.units(), redraw=redraw)
 
     @property
     def lift_is_open(self) -> bool:

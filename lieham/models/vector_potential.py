@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
+from lieham.dynamics.base import Functions
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.errors import InputError
 from lieham.groups import Group, make_group
@@ -57,6 +60,9 @@ class VectorPotentialLieConv(Hamiltonian):
             mean = (data.p.square().sum(-1) * real).sum() / real.sum()
             self.momentum.copy_(torch.where(mean > 0, mean, torch.ones_like(mean)).sqrt())
         self.potential.calibrate(data)
+
+    def functions(self) -> Functions:
+        return replace(super().functions(), units=self.potential.units())
 
     def energy(self, state: PhaseState, bodies: Bodies) -> Float[Tensor, "*batch"]:
         units = self.potential

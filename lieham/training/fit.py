@@ -11,7 +11,6 @@ from lieham._support.progress import Progress, announce, reporting
 from lieham._support.settings import changed
 from lieham.data import CloudDataset, Dataset
 from lieham.errors import InputError, Interrupted, expected
-from lieham.forecasting import check_fits
 from lieham.models import CloudModel, LieConvModel, save_model
 from lieham.training.config import CloudTrainConfig, TrainConfig
 from lieham.training.history import History
@@ -109,7 +108,7 @@ def _check(model: LieConvModel, data: Dataset | CloudDataset) -> None:
     for split in data.splits.values() if clouds else ():
         model.check(split)
     if not clouds:
-        check_fits(model, data.train)
+        model.check(data.train)
 
 
 def _device(name: str) -> torch.device:

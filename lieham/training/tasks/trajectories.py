@@ -8,7 +8,6 @@ import torch
 
 from lieham.data import Windows
 from lieham.dynamics.hamiltonian import Hamiltonian
-from lieham.dynamics.separable import SeparableHamiltonian
 from lieham.losses.free_states import StatesLoss
 from lieham.losses.shooting import ShootingLoss
 from lieham.optim.adam import AdamStage
@@ -39,7 +38,7 @@ class DynamicsTask(Task):
         self.validation = None if validation is None else _draw(Windows(validation, config.window), 200, 2)
         method = config.method
         if method == "auto":
-            method = "rkn4" if isinstance(model, SeparableHamiltonian) else "rk4"
+            method = "rkn4" if model.separable else "rk4"
         if free := config.observed in ("noisy", "positions"):
             loss = StatesLoss(config.observed, method, config.substeps)
         else:
