@@ -1,11 +1,12 @@
-"""Forecasts: rollouts of a learned Hamiltonian from initial states, in batches, written to disk while running."""
+"""Forecasts: the motion of a learned Hamiltonian from initial states, in batches, written to disk while it runs."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from pathlib import Path
 
@@ -14,37 +15,60 @@ import torch
 from lieham._support.progress import Progress, reporting
 from lieham.data import TrajectoryWriter
 from lieham.dynamics.hamiltonian import Hamiltonian
-from lieham.dynamics.separable import SeparableHamiltonian
 from lieham.errors import InputError, expected
 from lieham.groups import Group, Trivial
 from lieham.integrate import Field, Integrator, make_integrator
 from lieham.metrics import state_mse
-from lieham.models import LieConvModel
 from lieham.state import PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 
 CHUNK = 100
-"""Output times that are held before they go to the file."""
+"""Number of output times that are held in memory before they are written to the file."""
+
+Write = Callable[[int, PhaseState], None]
+"""Called as `write(first, states)` with the index of the first of the output times that are written."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """A rollout and what it came from: `trajectory` (batch, steps + 1), `model`, `integrator`, `attributes`."""
+    """A rollout and what it came from; made by `lieham.forecast`, or put together from a path of one's own.
+
+    Args:
+        trajectory: states at the output times, (batch, steps + 1, n, d), and the bodies.
+        model: the Hamiltonian whose flow it is.
+        integrator: the method that followed the flow.
+        attributes: the settings by name, such as `method` and `dtype`, and the `seconds` that it took.
+
+    Example:
+        >>> import lieham, systems
+        >>> from lieham.integrate import make_integrator
+        >>> truth = systems.Springs(3).generate(2, 0, 0, points=4).train
+        >>> own = lieham.Forecast(truth, systems.Springs(3).hamiltonian(), make_integrator("yoshida4"), {})
+        >>> own.errors(truth).max().item(), own.group
+        (0.0, Trivial(2))
+    """
 
     trajectory: Trajectory
     model: Hamiltonian
     integrator: Integrator
-    attributes: dict
+    attributes: dict[str, str | float]
 
     @property
     def group(self) -> Group:
         """The symmetry that the model declares, the trivial one where it declares none."""
-        return getattr(self.model, "group", None) or Trivial(self.trajectory.dim)
+        return self.model.group or Trivial(self.trajectory.dim)
 
-    def errors(self, truth: Float[Tensor, "batch time n d"] | Trajectory | PhaseState) -> Float[Tensor, "batch time"]:
+    def errors(self, truth: Trajectory | PhaseState) -> Float[Tensor, "batch time"]:
         """Mean squared error over all bodies and all components of q and p, at each time.
 
-        `truth` holds states at the forecast's own times. InputError when its shape differs.
+        Args:
+            truth: states (batch, time, n, d) at the forecast's own times.
+
+        Returns:
+            One error a system and time.
+
+        Raises:
+            InputError: if the shape of the truth is not that of the forecast.
         """
         if truth.q.shape != self.trajectory.q.shape:
             raise expected("truth", f"q of shape {tuple(self.trajectory.q.shape)}", tuple(truth.q.shape))
@@ -65,7 +89,7 @@ def forecast(
     progress: Progress | None = None,
     **settings,
 ) -> Forecast:
-    """Roll `model` out for `steps` output times from the first states of `initial`.
+    """Integrate the motion of `model` for `steps` output times from the first states of `initial`.
 
     Args:
         model: the Hamiltonian; the forecast runs in its dtype, on its device.
@@ -73,28 +97,42 @@ def forecast(
             batch of 1.
         steps: number of output times after the first.
         dt: time between outputs, negative for backwards; by default each trajectory's own first step.
-        method: integrator; by default Yoshida-4, for H that is not separable Gauss-4. Both keep P and L to
-            round-off, with 4 steps between outputs and compensated summation. `settings` (substeps, compensated,
-            rtol, atol) replace the defaults.
-        batch: systems integrated at a time.
-        out: HDF5 file, written while running; with `overwrite` an old one may be replaced.
-        compile: let torch.compile the force; half a minute at first, less for each step.
+        method: the integrator. By default it is Yoshida-4 for a separable H and Gauss-4 for others; both keep P and L
+            to round-off.
+        batch: number of systems that are integrated at a time.
+        out: HDF5 file, written while running.
+        overwrite: whether an old file may be replaced.
+        compile: whether torch.compile compiles the force, which takes half a minute once and saves time in each step.
         progress: called as progress(done, total) in output times of all batches; by default a bar on a terminal.
+        settings: those of the method (substeps, compensated, rtol, atol); by default it takes 4 steps between outputs
+            and sums with compensation, where it can.
 
-    Raises InputError on settings that do not fit, FileError when `out` exists, IntegrationError when the state leaves
-    the finite numbers.
+    Returns:
+        The rollout with its model and integrator.
+
+    Raises:
+        InputError: if the settings or the initial states do not fit the model.
+        FileError: if `out` exists and `overwrite` is False.
+        IntegrationError: if the state leaves the finite numbers.
+
+    Example:
+        >>> import lieham, systems
+        >>> start = systems.Springs(3).generate(2, 0, 0, points=2).train
+        >>> rollout = lieham.forecast(lieham.HLieConv("SE(2)", 1, width=8), start, steps=5, dt=0.1)
+        >>> rollout.trajectory.q.shape, rollout.attributes["method"]
+        (torch.Size([2, 6, 3, 2]), 'yoshida4')
     """
     for name, value in (("steps", steps), ("batch", batch)):
         if value < 1:
             raise expected(name, "at least 1", value)
     if method == "auto":
-        method = "yoshida4" if isinstance(model, SeparableHamiltonian) else "gauss4"
+        method = "yoshida4" if model.separable else "gauss4"
     integrator = _integrator(method, settings)
-    check_fits(model, initial)
+    model.check(initial)
     weight = next(model.parameters(), initial.q)
     start = _as_batch(initial).window(0, 1).to(weight.device, weight.dtype)
     times = _times(_as_batch(initial), steps, dt)
-    attributes = {"method": integrator.name, "settings": str(integrator)}
+    attributes: dict[str, str | float] = {"method": integrator.name, "settings": str(integrator)}
     attributes["dtype"] = str(weight.dtype).removeprefix("torch.")
     began = time.perf_counter()
     writer = nullcontext() if out is None else TrajectoryWriter(out, times, start.bodies, attributes, overwrite)
@@ -103,25 +141,16 @@ def forecast(
         for first in range(0, len(start), batch):
             rows = slice(first, first + batch)
             report = _offset(shown, first // batch * steps, -(-len(start) // batch) * steps)
-            field = _field(model, start[rows], compile)
-            parts.append(_roll(integrator, field, start[rows], times[rows], rows, sink, report))
-    states = PhaseState(*(torch.cat(x) for x in zip(*parts, strict=True)))
+            states = integrator.stream(_field(model, start[rows], compile), start[rows].state(0), times[rows])
+            parts.append(_collect(states, steps, None if sink is None else partial(sink.write, rows), report))
+    path = PhaseState(*(torch.cat(x) for x in zip(*parts, strict=True)))
     attributes["seconds"] = time.perf_counter() - began
-    trajectory = Trajectory(times.to(weight.device, weight.dtype), states.q, states.p, start.bodies)
+    trajectory = Trajectory(times.to(weight.device, weight.dtype), path.q, path.p, start.bodies)
     return Forecast(trajectory, model, integrator, attributes)
 
 
-def check_fits(model: Hamiltonian, data: Trajectory) -> None:
-    """Raise InputError when the bodies of `data` have other features, or live in another space, than the model's."""
-    if isinstance(model, LieConvModel):
-        features = data.bodies.features.shape[-1]
-        if features != model.features:
-            raise InputError(f"features of the model must be {features} like the data's, got {model.features}")
-        if data.dim != model.group.space_dim:
-            raise InputError(f"group must act on {data.dim} dimensions like the data, got {model.group}")
-
-
 def _integrator(method: str | Integrator, settings: dict) -> Integrator:
+    """The method with its settings; one that is named is accurate by default."""
     if isinstance(method, str):
         probe = make_integrator(method)
         fixed = {"substeps": 4, "compensated": True}
@@ -130,6 +159,7 @@ def _integrator(method: str | Integrator, settings: dict) -> Integrator:
 
 
 def _as_batch(initial: Trajectory) -> Trajectory:
+    """With a batch axis; InputError for none and for more than one."""
     if initial.q.ndim == 4:
         if len(initial) == 0:
             raise InputError("initial must hold at least one trajectory, got none")
@@ -141,7 +171,7 @@ def _as_batch(initial: Trajectory) -> Trajectory:
 
 
 def _times(initial: Trajectory, steps: int, dt: float | None) -> Float[Tensor, "batch time"]:
-    """t_0 + k dt in float64, on the CPU."""
+    """The output times t_0 + k dt of each system, in float64 on the CPU."""
     times = initial.times.to("cpu", torch.float64)
     if dt is None:
         if initial.n_steps == 0:
@@ -159,22 +189,23 @@ def _field(model: Hamiltonian, start: Trajectory, compile: bool) -> Field:
     return field.compiled() if compile else field
 
 
-def _roll(
-    integrator: Integrator, field: Field, start: Trajectory, times: Tensor, rows: slice, sink, report
+def _collect(
+    states: Iterator[PhaseState], steps: int, write: Write | None, report: Callable[[int], None]
 ) -> PhaseState:
-    """One batch along all times; every CHUNK outputs go to the file."""
+    """The states of one batch, (batch, steps + 1, n, d); every CHUNK of them are written to the file as they come."""
     path: list[PhaseState] = []
-    states: Iterator[PhaseState] = integrator.stream(field, start.state(0), times)
     for k, state in enumerate(states):
         path.append(state)
         report(k)
-        if sink is not None and (len(path) % CHUNK == 0 or k == times.shape[-1] - 1):
+        if write is not None and (len(path) % CHUNK == 0 or k == steps):
             first = (len(path) - 1) // CHUNK * CHUNK
-            sink.write(rows, first, PhaseState(*(torch.stack(x, 1) for x in zip(*path[first:], strict=True))))
+            write(first, PhaseState(*(torch.stack(x, 1) for x in zip(*path[first:], strict=True))))
     return PhaseState(*(torch.stack(x, 1) for x in zip(*path, strict=True)))
 
 
-def _offset(progress: Progress, before: int, total: int) -> Progress:
+def _offset(progress: Progress, before: int, total: int) -> Callable[[int], None]:
+    """Progress of one batch, as part of that of all batches."""
+
     def report(k: int) -> None:
         if k:
             progress(before + k, total)

@@ -8,7 +8,7 @@ from cases import randomise
 from test_conservation_laws import attractive, start
 
 import lieham
-from lieham.conservation.certificate import certify, growth_exponent, name_of_growth
+from lieham.conservation.certificate import Drift, certify, growth_exponent, name_of_growth
 from lieham.conservation.charges import Conservation
 
 EPS = torch.finfo(torch.float64).eps
@@ -37,7 +37,7 @@ def test_growth_laws_are_recognised(drift, name):
 
 def test_nothing_that_moves_has_no_law():
     assert growth_exponent(0 * TIMES, TIMES) is None
-    made = certify("yes", True, "keeps linear", 0 * TIMES, TIMES, EPS)
+    made = certify("yes", True, "keeps linear", Drift(0 * TIMES, TIMES, EPS))
     assert (made.growth, made.blame) == ("none", "")
 
 
@@ -55,7 +55,7 @@ def test_nothing_that_moves_has_no_law():
     ],
 )
 def test_blame(model, kept, size, blame):
-    assert certify(model, kept, "", size * walk() / walk().max(), TIMES, EPS).blame == blame
+    assert certify(model, kept, "", Drift(size * walk() / walk().max(), TIMES, EPS)).blame == blame
 
 
 # Forecasts

@@ -61,7 +61,7 @@ for group in ("SE(2)", "T(2)", "SO(2)", "Trivial(2)"):
     own.calibrate(data.train)
     methods = INTEGRATORS if group == "SE(2)" else ["yoshida4"]
     want = {name: lieham.forecast(own, data.test, 3, method=name) for name in methods}
-    tables = {name: lieham.conservation(x).summary()["charges"] for name, x in want.items()}
+    tables = {name: lieham.conservation(x).as_dict()["charges"] for name, x in want.items()}
     with FakeGPU():
         own.to(DEVICE)
         for name in methods:
@@ -70,7 +70,7 @@ for group in ("SE(2)", "T(2)", "SO(2)", "Trivial(2)"):
             assert torch.equal(got.trajectory.q.to("cpu"), want[name].trajectory.q), (group, name)
             assert torch.equal(got.trajectory.p.to("cpu"), want[name].trajectory.p), (group, name)
             report = lieham.conservation(got)
-            assert report.summary()["charges"] == tables[name], (group, name)
+            assert report.as_dict()["charges"] == tables[name], (group, name)
         assert report.plot(sys.argv[2] + "/drift.png").exists()
         lieham.save_model(own, sys.argv[2] + "/m.safetensors")
     back = lieham.load_model(sys.argv[2] + "/m.safetensors")
@@ -85,7 +85,7 @@ def run(device):
     own = lieham.VectorPotentialLieConv("SO(2)xT(1)", 1, width=8)
     history = lieham.fit(own, data, linear=False, steps=3, refine=0, batch=4, window=3, device=device)
     rollout = lieham.forecast(own, data.test, 3)
-    return history.best, rollout.trajectory.q.to("cpu"), lieham.conservation(rollout).summary()["charges"]
+    return history.best, rollout.trajectory.q.to("cpu"), lieham.conservation(rollout).as_dict()["charges"]
 
 want = run("")
 with FakeGPU():

@@ -13,6 +13,7 @@ import torch
 
 from lieham.conservation.charges import Charge, Conservation
 from lieham.conservation.drift import conservation
+from lieham.dynamics import Promise
 from lieham.errors import InputError
 from lieham.forecasting import Forecast, forecast
 from lieham.groups import Translation
@@ -102,7 +103,7 @@ def test_the_model_decides_what_is_promised_not_the_group_asked_for():
 
 def test_a_group_may_be_given_as_such():
     by_name, given = (conservation(rollout("T(2)", steps=2), group) for group in ("T(2)", Translation(2)))
-    assert by_name.summary()["charges"] == given.summary()["charges"]
+    assert by_name.as_dict()["charges"] == given.as_dict()["charges"]
 
 
 @pytest.mark.parametrize("group", ["SE(3)", "T(3)", "Trivial(1)"])
@@ -187,18 +188,19 @@ def test_padding_changes_nothing():
 
 
 def charge(values: list[list[float]], scale: list[float]) -> Charge:
-    return Charge("P_x", torch.tensor(values), torch.tensor(scale), "yes", True, "linear")
+    return Charge(Promise("P_x", "yes", "It was said."), torch.tensor(values), torch.tensor(scale), True, "linear")
 
 
 def test_drift_is_the_change_over_the_scale():
     one = charge([[1.0, 3.0, 0.5], [-2.0, -2.0, -6.0]], [2.0, 4.0])
     assert one.drift.tolist() == [[0.0, 1.0, 0.25], [0.0, 0.0, 1.0]]
-    assert one.summary() == {
+    assert one.as_dict() == {
         "name": "P_x",
         "max_drift": 1.0,
         "median_drift": 1.0,
         "final_drift": 0.25,  # torch's median of two is the lower
         "promised": True,
+        "why": "It was said.",
         "integrator_keeps": True,
     }
 
@@ -232,11 +234,11 @@ def report() -> Conservation:
 
 
 def test_the_summary_is_json(report):
-    summary = json.loads(json.dumps(report.summary(), allow_nan=False))
+    summary = json.loads(json.dumps(report.as_dict(), allow_nan=False))
     assert summary["method"] == "yoshida4" and summary["dtype"] == "float64"
     assert [row["name"] for row in summary["charges"]] == PLANE
     for row in summary["charges"]:
-        assert row == report[row["name"]].summary() | asdict(report.certificate(row["name"]))
+        assert row == report[row["name"]].as_dict() | asdict(report.certificate(row["name"]))
         assert 0 <= row["final_drift"] <= row["median_drift"] <= row["max_drift"] or row["name"] == "L"
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 import torch
-from torch import nn
 
 from benchmarks.baselines.units import Units
+from lieham.dynamics.base import Dynamics
 from lieham.dynamics.hamiltonian import GeneralHamiltonian
 from lieham.dynamics.separable import SeparableHamiltonian
 from lieham.integrate import Field, SeparableField
@@ -15,7 +15,7 @@ from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Tensor
 
 
-class Rates(nn.Module, ABC):
+class Rates(Dynamics):
     """A learned vector field: (q̇, ṗ) of a state, both from a network."""
 
     units: Units
@@ -33,7 +33,7 @@ class Rates(nn.Module, ABC):
         self.units.measure(data)
 
 
-class Force(nn.Module, ABC):
+class Force(Dynamics):
     """A learned second-order equation: q̇ = p/m is known, ṗ is a network of the positions."""
 
     units: Units

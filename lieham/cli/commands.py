@@ -164,7 +164,7 @@ def conservation_command(run: Path, file: Path | None = None, plot: Path | None 
     report = conservation_of_run(run, file)
     if plot is not None:
         report.plot(plot)
-    show(report.summary(), json, lambda _: str(report))
+    show(report.as_dict(), json, lambda _: str(report))
 
 
 def audit_command(

@@ -108,7 +108,7 @@ def _figures(
         "mse_5step": five | {name: {"mean": x} for name, x in PUBLISHED.items()},
         "mse_rollout": at,
         "drift": drift,
-        "forecast": report.summary(),
+        "forecast": report.as_dict(),
         "parameters": sum(p.numel() for p in model.parameters()),
     }
 

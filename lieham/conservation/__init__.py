@@ -1,4 +1,4 @@
-"""What a forecast conserves: momentum maps from the group's generators, drift, and a certificate for every charge."""
+"""What a forecast conserves: momentum maps from the generators of a group, their drift, and a certificate for each."""
 
 from lieham.conservation.certificate import Certificate, certify
 from lieham.conservation.charges import Charge, Conservation

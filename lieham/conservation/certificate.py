@@ -3,27 +3,70 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from math import log, sqrt
 
 import torch
 
+from lieham.dynamics.promise import YES
 from lieham.typing import Float, Tensor
 
 STEADY = 100.0
-"""Drifts of up to so many units of round-off are none: a sum of some ten terms, each rounded, leaves a few of them."""
+"""A drift of at most so many units of round-off counts as none: a sum of ten rounded terms leaves a few of them."""
 WALK = 1000.0
-"""What round-off explains, in units of it times √steps: beyond, a symmetry that was promised is broken."""
+"""Round-off explains a drift of so many units of it times √steps; beyond that, a promised symmetry is broken."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far a charge moved along a batch of forecasts, and how much of that round-off explains.
+
+    Args:
+        values: |J(t) − J(0)| in units of the charge's scale, (batch, time).
+        times: (batch, time).
+        round_off: machine epsilon of the forecast's precision.
+        condition: size of the numbers that cancel in the charge, in units of its scale; far from the origin their
+            round-off is larger than that of the charge.
+    """
+
+    values: Float[Tensor, "batch time"]
+    times: Float[Tensor, "batch time"]
+    round_off: float
+    condition: float = 1.0
+
+    @property
+    def largest(self) -> float:
+        """The largest drift of all systems and times."""
+        return self.values.max().item()
+
+    @cached_property
+    def exponent(self) -> float | None:
+        """The power of t that the drift grows like; see `growth_exponent`."""
+        return growth_exponent(self.values, self.times)
+
+    @property
+    def growth(self) -> str:
+        """The name of that power, and "none" where the drift is round-off alone."""
+        return "none" if self.largest <= STEADY * self.round_off else name_of_growth(self.exponent)
+
+    @property
+    def beyond_round_off(self) -> bool:
+        """Whether the drift is larger than sums of rounded terms can explain."""
+        return self.largest > WALK * self.condition * self.round_off * sqrt(self.values.shape[-1])
 
 
 @dataclass(frozen=True)
 class Certificate:
     """What holds a charge in place, and how well it is held.
 
-    `model`: "yes", "no", "no: changes K" (the motion is no isometry), "on average" (a sampled lift). `integrator`:
-    "keeps linear", "keeps quadratic", "keeps none", "bounds H" (symplectic). `growth`: "none" (to round-off),
-    "constant", "√t", "t", another power of t, or "?" where the forecast is too short to tell; `exponent`, the slope
-    that says so. `blame`: "model", "integrator", "precision", or "" where nothing drifts.
+    Args:
+        model: the verdict of the model's promise: "yes", "no", "no: changes K", where only V has the symmetry, or
+            "on average", where the model draws at random.
+        integrator: "keeps linear", "keeps quadratic", "keeps none", or "bounds H", which symplectic methods do.
+        growth: "none" (to round-off), "constant", "√t", "t", another power of t, or "?" if the forecast is too short.
+        exponent: the fitted power of t; None if the forecast is too short.
+        blame: "model", "integrator" or "precision", whichever explains the drift; "" where nothing drifts.
     """
 
     model: str
@@ -33,41 +76,42 @@ class Certificate:
     blame: str
 
 
-def certify(
-    model: str,
-    kept: bool,
-    integrator: str,
-    drift: Float[Tensor, "batch time"],
-    times: Float[Tensor, "batch time"],
-    round_off: float,
-    condition: float = 1.0,
-) -> Certificate:
-    """The certificate of a charge that drifts so, in units of its scale; `kept`, whether the integrator keeps it.
+def certify(model: str, kept: bool, integrator: str, drift: Drift) -> Certificate:
+    """Find the growth law of a drift and what is to blame for it.
 
-    `condition` is the size of the numbers that cancel in the charge, in units of its scale: far from the origin their
-    round-off is larger than that of the charge.
+    Args:
+        model: the verdict of the model's promise.
+        kept: whether the integrator keeps what theory keeps.
+        integrator: the same in words, for the certificate.
+        drift: the drift observed.
+
+    Returns:
+        The certificate. The model is to blame if it promised nothing, else the integrator if it keeps nothing; if both
+        keep the charge, a drift beyond round-off blames the model, whose promise is then false.
     """
-    largest = drift.max().item()
-    exponent = growth_exponent(drift, times)
-    growth = "none" if largest <= STEADY * round_off else name_of_growth(exponent)
-    if growth == "none":
+    if drift.growth == "none":
         blame = ""
-    elif model != "yes":
+    elif model != YES:
         blame = "model"
     elif not kept:
         blame = "integrator"
-    elif largest > WALK * condition * round_off * sqrt(drift.shape[-1]):
-        blame = "model"
     else:
-        blame = "precision"
-    return Certificate(model, integrator, growth, exponent, blame)
+        blame = "model" if drift.beyond_round_off else "precision"
+    return Certificate(model, integrator, drift.growth, drift.exponent, blame)
 
 
 def growth_exponent(drift: Float[Tensor, "batch time"], times: Float[Tensor, "batch time"]) -> float | None:
-    """The slope of log rms(drift) against log t over the last 1.5 decades, by least squares; None when too short.
+    """The slope of log rms(drift) against log t over the last 1.5 decades, by least squares.
 
     The mean square is taken over systems and over six bins of equal width in log t, so that an oscillation counts as
     its amplitude.
+
+    Args:
+        drift: relative drift, (batch, time).
+        times: times of the same shape; the first system's grid is taken.
+
+    Returns:
+        The exponent; None if there are fewer than 20 steps, fewer than three bins, or no drift at all.
     """
     elapsed = (times - times[:, :1]).abs()[0, 1:].double()
     square = drift[:, 1:].double().square().mean(0)
@@ -88,7 +132,7 @@ def growth_exponent(drift: Float[Tensor, "batch time"], times: Float[Tensor, "ba
 
 
 def name_of_growth(exponent: float | None) -> str:
-    """constant, √t or t within a quarter of the exponent; else the power itself, and "?" where none was fitted."""
+    """The growth law of an exponent: "constant", "√t" or "t" within 0.25, else the power; "?" where there is none."""
     if exponent is None:
         return "?"
     for name, power in (("constant", 0.0), ("√t", 0.5), ("t", 1.0)):

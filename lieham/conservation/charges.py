@@ -8,36 +8,46 @@ from pathlib import Path
 
 import torch
 
-from lieham.conservation.certificate import Certificate, certify
+from lieham._support.report import Report
+from lieham.conservation.certificate import Certificate, Drift, certify
+from lieham.dynamics.promise import Promise
 from lieham.errors import expected
 from lieham.integrate import Integrator
 from lieham.typing import Float, Tensor
 
 ROUND_OFF = {torch.float32: torch.finfo(torch.float32).eps, torch.float64: torch.finfo(torch.float64).eps}
+"""Machine epsilon of each precision."""
 
 
 @dataclass(frozen=True)
 class Charge:
     """One conserved quantity along a batch of forecasts.
 
-    `values` (batch, time); `scale` (batch,), the mean over time of its size if nothing cancelled; `model`, whether
-    theory keeps it for this model and why not (see `Certificate`); `kept`, whether the integrator keeps what theory
-    keeps, and `kind` the invariants it is one of: linear, quadratic, or the energy. `condition` is how much larger than
-    the scale the terms are that the charge is computed from.
+    Args:
+        promise: its name, whether theory keeps it for this model, and why.
+        values: J(t), (batch, time).
+        scale: the mean over time of its size if nothing cancelled, (batch,).
+        kept: whether the integrator keeps what theory keeps.
+        kind: which invariants it is one of: "linear", "quadratic" or "energy".
+        condition: size of the terms that the charge is computed from, in units of its scale.
     """
 
-    name: str
+    promise: Promise
     values: Float[Tensor, "batch time"]
     scale: Float[Tensor, " batch"]
-    model: str
     kept: bool
     kind: str
     condition: float = 1.0
 
     @property
+    def name(self) -> str:
+        """The name of the charge, such as P_x or L_cm."""
+        return self.promise.charge
+
+    @property
     def promised(self) -> bool:
-        """Whether theory keeps it for this model."""
-        return self.model == "yes"
+        """Whether theory keeps it for this model, to round-off and not on average alone."""
+        return self.promise.kept
 
     @property
     def drift(self) -> Float[Tensor, "batch time"]:
@@ -46,8 +56,8 @@ class Charge:
         scale = self.scale[:, None].expand_as(change)
         return torch.where(change == 0, torch.zeros_like(change), change / scale)
 
-    def summary(self) -> dict:
-        """Largest drift over systems and times, the median over systems of their largest, and the flags."""
+    def as_dict(self) -> dict:
+        """The largest drift of all, medians over systems of their largest and final drift, and what was promised."""
         largest = self.drift.amax(1)
         return {
             "name": self.name,
@@ -55,14 +65,30 @@ class Charge:
             "median_drift": largest.median().item(),
             "final_drift": self.drift[:, -1].median().item(),
             "promised": self.promised,
+            "why": self.promise.why,
             "integrator_keeps": self.kept,
         }
 
 
 @dataclass(frozen=True)
-class Conservation:
-    """What a forecast conserves: `times` (batch, time) and one Charge for each of P, L about the origin, L about the
-    centre of mass, K of the boosts, and H; `integrator` made it."""
+class Conservation(Report):
+    """What a forecast conserves; made by `lieham.conservation`.
+
+    Args:
+        times: the times of the forecast, (batch, time).
+        charges: P, L about the origin and about the centre of mass, K of the boosts, and H, as far as they were asked.
+        attributes: settings of the forecast.
+        integrator: the method that made the forecast.
+
+    Example:
+        >>> import lieham, systems
+        >>> start = systems.Springs(3).generate(1, 0, 0, points=2).train
+        >>> report = lieham.conservation(lieham.forecast(lieham.HLieConv("T(2)", 1, width=8), start, steps=5))
+        >>> report["P_x"].promised, report["L"].promised, report.largest("P") < 1e-13
+        (True, False, True)
+        >>> report.certificate("L").model, report["L"].promise.why
+        ('no', 'The model declares T(2), which does not hold this motion.')
+    """
 
     times: Float[Tensor, "batch time"]
     charges: tuple[Charge, ...]
@@ -70,11 +96,11 @@ class Conservation:
     integrator: Integrator
 
     def __getitem__(self, name: str) -> Charge:
-        """The charge of that name; InputError when there is none."""
+        """The charge of that name; InputError if there is none."""
         return self._of(lambda own: own == name, name)[0]
 
     def largest(self, prefix: str) -> float:
-        """The largest drift of all charges whose name starts with `prefix`; InputError when there is none."""
+        """The largest drift of all charges whose name starts with `prefix`; InputError if there is none."""
         return max(c.drift.max().item() for c in self._of(lambda own: own.startswith(prefix), prefix))
 
     def _of(self, wanted: Callable[[str], bool], asked: str) -> list[Charge]:
@@ -84,23 +110,37 @@ class Conservation:
         return found
 
     def certificate(self, name: str) -> Certificate:
-        """What holds this charge, the growth law of its drift, and what is to blame for it."""
+        """What holds a charge in place, the growth law of its drift, and what is to blame for it.
+
+        Args:
+            name: of the charge.
+
+        Raises:
+            InputError: if there is no charge of that name.
+        """
         charge = self[name]
-        holds = charge.model, charge.kept, self._keeps(charge)
-        return certify(*holds, charge.drift, self.times, self.round_off, charge.condition)
+        drift = Drift(charge.drift, self.times, self.round_off, charge.condition)
+        return certify(charge.promise.verdict, charge.kept, self._keeps(charge), drift)
 
     def _keeps(self, charge: Charge) -> str:
         if charge.kind == "energy":
             return "bounds H" if self.integrator.symplectic else "keeps none"
         return f"keeps {charge.kind}" if charge.kept else "keeps none"
 
-    def summary(self) -> dict:
-        """JSON-able: the settings of the forecast and one row a charge, its certificate with it."""
-        rows = [charge.summary() | asdict(self.certificate(charge.name)) for charge in self.charges]
+    def as_dict(self) -> dict:
+        """The settings of the forecast and one row a charge, its certificate with it, as JSON can hold them."""
+        rows = [charge.as_dict() | asdict(self.certificate(charge.name)) for charge in self.charges]
         return {**self.attributes, "charges": rows}
 
     def plot(self, path: str | Path) -> Path:
-        """Draw the drift of every charge against time, on a log axis with a round-off line, into a PNG file."""
+        """Draw the drift of every charge against time, on a log axis with a line at round-off, into a PNG file.
+
+        Args:
+            path: the file; missing folders on the way are made.
+
+        Returns:
+            The path of the file.
+        """
         from lieham import plotting
 
         return plotting.plot_drift(self.times, {c.name: c.drift for c in self.charges}, path, self.round_off)
@@ -115,6 +155,6 @@ class Conservation:
         rows = [
             f"{r['name']:<8} {r['max_drift']:>10.1e} {r['median_drift']:>9.1e}  {r['growth']:<9} {r['model']:<14} "
             f"{r['integrator']:<16} {r['blame'] or '-'}"
-            for r in self.summary()["charges"]
+            for r in self.as_dict()["charges"]
         ]
         return "\n".join([head, *rows, f"precision: round-off is {self.round_off:.1e}"])

@@ -1,13 +1,25 @@
-"""Dynamics: a scalar H of states and bodies, and the vector field that follows from it."""
+"""Models of motion: a field for given bodies, the Hamiltonians that it follows from, and what they promise to conserve.
 
+`Dynamics` is the contract. A `Hamiltonian` gives H(q, p), whose field J∇H follows; a `SeparableHamiltonian` is
+K(p) + V(q), with a `Kinetic` energy that says itself which motions it is invariant under.
+"""
+
+from lieham.dynamics.base import Dynamics, Functions, Units
 from lieham.dynamics.hamiltonian import GeneralHamiltonian, Hamiltonian, HamiltonianField
-from lieham.dynamics.separable import Newtonian, SeparableHamiltonian, SeparableHamiltonianField
+from lieham.dynamics.kinetic import Kinetic, Newtonian
+from lieham.dynamics.promise import Promise
+from lieham.dynamics.separable import SeparableHamiltonian, SeparableHamiltonianField
 
 __all__ = [
+    "Dynamics",
+    "Functions",
     "GeneralHamiltonian",
     "Hamiltonian",
     "HamiltonianField",
+    "Kinetic",
     "Newtonian",
+    "Promise",
     "SeparableHamiltonian",
     "SeparableHamiltonianField",
+    "Units",
 ]

@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from copy import copy
-from typing import ClassVar
+from typing import NamedTuple
 
 import torch
-from torch import nn
 
 from lieham._support.compiling import compiled_gradient, gradient
-from lieham.dynamics.dictionary import Dictionary
-from lieham.errors import InputError
+from lieham.dynamics.base import Dynamics, Functions
+from lieham.dynamics.promise import BOOST, ENERGY, MOMENTUM, NO, ON_AVERAGE, SPIN, YES, Promise, spin_name
+from lieham.groups import Group, Translation, Trivial, make_group
+from lieham.groups.algebra import contains
 from lieham.integrate.base import Field
-from lieham.state import Bodies, PhaseState, Trajectory
+from lieham.state import Bodies, PhaseState
 from lieham.typing import Float, Tensor
 
 
-class Hamiltonian(nn.Module, ABC):
-    """A scalar H(q, p) of a phase-space state and its bodies. It may hold a network; it is not one."""
+class Answer(NamedTuple):
+    """A verdict of `promise.VERDICTS`, and why."""
 
-    learns_from: ClassVar[str] = "trajectories"
-    """The `kind` of the datasets that `fit` takes for it."""
-    separable: ClassVar[bool] = False
-    """H = K(p) + V(q), so that q̇ hangs on p alone and ṗ on q alone."""
+    verdict: str
+    why: str
+
+
+class Hamiltonian(Dynamics):
+    """A scalar H(q, p) of a phase-space state and its bodies, and the field q̇ = ∂H/∂p, ṗ = −∂H/∂q.
+
+    A subclass gives `energy`; the field follows by automatic differentiation. Where it sets `group`, it declares that
+    H(A q + b, A⁻ᵀp) = H(q, p) for every motion of that group, and promises the charges of Noether's theorem
+    (Marsden and Ratiu, Introduction to Mechanics and Symmetry, section 11.4).
+
+    Example:
+        >>> import lieham
+        >>> class Oscillator(lieham.Hamiltonian):
+        ...     group = lieham.make_group("SO(2)")
+        ...     def energy(self, state, bodies):
+        ...         return 0.5 * (state.q.square() + state.p.square()).sum((-2, -1))
+        >>> [(promise.charge, promise.verdict) for promise in Oscillator().promises("SO(2)")]
+        [('L', 'yes'), ('L_cm', 'no'), ('H', 'yes')]
+    """
 
     @abstractmethod
     def energy(self, state: PhaseState, bodies: Bodies) -> Float[Tensor, "*batch"]:
@@ -41,26 +58,76 @@ class Hamiltonian(nn.Module, ABC):
     def forward(self, state: PhaseState, bodies: Bodies) -> Tensor:
         return self.energy(state, bodies)
 
-    def calibrate(self, data: Trajectory) -> None:
-        """Measure on training data, once, what the model's units depend on; `fit` calls it first."""
+    def promises(self, group: str | Group) -> tuple[Promise, ...]:
+        """What theory says of every charge of `group` along the exact flow of H, for any weights.
 
-    def dictionary(self) -> Dictionary | None:
-        """Return the functions in whose coefficients H is linear; None where there are none."""
-        return None
+        They are, in this order: J = Σ p·(A q + b) for each generator; for each generator with A ≠ 0 its part about the
+        centre of mass, such as L_cm; the charge M q_cm − t P of the boosts along each axis that the group moves along;
+        and H itself.
 
-    def richer(self) -> Hamiltonian | None:
-        """Return a fresh model of the same settings whose lift sees more, such as angles.
+        Args:
+            group: the group asked for, which need not be the one that the model declares.
 
-        None where the lift was asked for, where units were measured on data already, and where there is no such lift.
+        Returns:
+            One promise a charge. A momentum is kept where its generator lies in the span of the declared group.
+
+        Raises:
+            InputError: if the group acts on a space of another dimension than the model's.
         """
-        return None
+        group = self._asked(group)
+        axes = Translation(group.space_dim)
+        turning = (group.generators()[0].abs().sum((1, 2)) > 0).tolist()
+        along = contains(group, axes).tolist()
+        momenta, spins, boosts = self._of_momenta(group), self._of_spins(group), self._of_boosts(axes)
+        names = [name.replace("P", "K") for name in axes.charges]
+        return (
+            *(Promise(x, *momenta[k], MOMENTUM, k) for k, x in enumerate(group.charges)),
+            *(Promise(spin_name(x), *spins[k], SPIN, k) for k, x in enumerate(group.charges) if turning[k]),
+            *(Promise(x, *boosts[k], BOOST, k) for k, x in enumerate(names) if along[k]),
+            Promise("H", YES, "H does not depend on time, so it is constant along its own flow.", ENERGY),
+        )
 
-    def adopt(self, other: Hamiltonian) -> None:
-        """Take the network, the units and the settings of `other`, a model that `richer` made."""
-        raise InputError(f"model must be one that can see more, got {type(self).__name__}, which made no {other}")
+    @property
+    def _declared(self) -> str:
+        """The declared symmetry, in words."""
+        return "no symmetry" if self.group is None else str(self.group)
 
-    def redraw(self, generator: torch.Generator) -> None:
-        """Draw anew what the model samples; a model that samples nothing stays as it is."""
+    def _of_momenta(self, group: Group) -> list[Answer]:
+        """For each generator: whether it is declared, and so kept, since H is invariant under its cotangent lift."""
+        inside = contains(self.group or Trivial(group.space_dim), group).tolist()
+        return [self._kept() if x else self._not_declared() for x in inside]
+
+    def _of_spins(self, group: Group) -> list[Answer]:
+        """For each generator: whether its charge about the centre of mass is kept by itself."""
+        why = "The velocity ∂H/∂p is not known to be p/m, so q_cm × P need not be constant, and L − q_cm × P neither."
+        return [Answer(NO, why)] * group.lie_dim
+
+    def _of_boosts(self, axes: Group) -> list[Answer]:
+        """For each axis: whether the centre of mass moves uniformly along it."""
+        why = "The velocity ∂H/∂p is not known to be p/m, so the centre of mass need not move with P/M."
+        return [Answer(NO, why)] * axes.lie_dim
+
+    def _kept(self) -> Answer:
+        if not self.exact:
+            why = f"The model draws elements of {self._declared} at random: H is invariant as a mean over draws only."
+            return Answer(ON_AVERAGE, why)
+        why = f"H is invariant under {self._declared}, which moves q and the canonical momenta p: Noether's theorem."
+        return Answer(YES, why)
+
+    def _not_declared(self) -> Answer:
+        return Answer(NO, f"The model declares {self._declared}, which does not hold this motion.")
+
+    def functions(self) -> Functions:
+        """H and its field as plain functions of tensors, which is how `lieham.audit` looks at a Hamiltonian."""
+
+        def energy(q: Tensor, p: Tensor, mass: Tensor, features: Tensor, mask: Tensor) -> Tensor:
+            return self.energy(PhaseState(q, p), Bodies(mass, features, mask))
+
+        def rates(q: Tensor, p: Tensor, mass: Tensor, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+            rate = self.field(Bodies(mass, features, mask))(torch.zeros((), dtype=q.dtype), PhaseState(q, p))
+            return rate.q, rate.p
+
+        return Functions(energy, rates)
 
 
 class HamiltonianField(Field):
@@ -84,11 +151,30 @@ class HamiltonianField(Field):
 
 
 class GeneralHamiltonian(Hamiltonian):
-    """Any differentiable callable H(state, bodies) → (*batch,); a module's parameters are learned with it."""
+    """Any differentiable H(q, p), not necessarily K(p) + V(q), with the field q̇ = ∂H/∂p, ṗ = −∂H/∂q.
 
-    def __init__(self, function: Callable[[PhaseState, Bodies], Tensor]):
+    Args:
+        function: H(state, bodies) → (*batch,) of q and p (*batch, n, d); a module's parameters are learned with it.
+        group: the symmetry that H has, a name or a Group: H(A q + b, A⁻ᵀp) = H(q, p) for all its motions. It is taken
+            on trust, `lieham.audit` checks it; by default none is declared, and only H itself is promised.
+
+    Raises:
+        InputError: if there is no group of that name.
+
+    Example:
+        Scalings are a symmetry of this H, though they change |p|²: their charge D = Σ q·p is kept.
+
+        >>> import lieham
+        >>> def energy(state, bodies):
+        ...     return (state.q.square().sum(-1) * state.p.square().sum(-1)).sum(-1)
+        >>> [promise.verdict for promise in lieham.GeneralHamiltonian(energy, group="R*(2)").promises("R*SO(2)")[:2]]
+        ['yes', 'no']
+    """
+
+    def __init__(self, function: Callable[[PhaseState, Bodies], Tensor], group: str | Group | None = None):
         super().__init__()
         self.function = function
+        self.group = None if group is None else make_group(group)
 
     def energy(self, state: PhaseState, bodies: Bodies) -> Tensor:
         return self.function(state, bodies)

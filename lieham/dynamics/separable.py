@@ -4,37 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from copy import copy
+from dataclasses import replace
 from typing import ClassVar
 
-from torch import nn
-
 from lieham._support.compiling import compiled_gradient, gradient
-from lieham.dynamics.hamiltonian import Hamiltonian
+from lieham.dynamics.base import Functions
+from lieham.dynamics.hamiltonian import Answer, Hamiltonian
+from lieham.dynamics.kinetic import Kinetic, Newtonian
+from lieham.dynamics.promise import CHANGES_K, NO, YES
+from lieham.groups import Group, Trivial
+from lieham.groups.algebra import moves_freely
 from lieham.integrate.base import SeparableField
 from lieham.state import Bodies, PhaseState
-from lieham.typing import Float, Tensor
-
-
-class Newtonian(nn.Module):
-    """K = Σ |p_i|² / 2m_i, with velocity p/m, linear in p."""
-
-    linear_velocity = True
-
-    def forward(self, p: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch"]:
-        kinetic = p.square().sum(-1) / (2 * bodies.mass)
-        return (kinetic * bodies.mask).sum(-1)
-
-    def velocity(self, p: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch n d"]:
-        """∂K/∂p; 0 for padding."""
-        return p / bodies.mass[..., None] * bodies.mask[..., None]
+from lieham.typing import Tensor
 
 
 class SeparableHamiltonian(Hamiltonian):
-    """H = K(p) + V(q): `kinetic(p, bodies)` and `potential(q, bodies)`, each (*batch,)."""
+    """H(q, p) = K(p) + V(q), with velocity ∂K/∂p and force −∂V/∂q.
+
+    Where a subclass sets `group`, it declares the symmetry of V; which of its motions K shares, K says itself.
+
+    Args:
+        potential: V(q, bodies) → (*batch,) of positions (*batch, n, d); a module's parameters are learned with it.
+        kinetic: K, by default Newton's Σ|p|²/2m.
+
+    Example:
+        >>> import lieham
+        >>> springs = lieham.SeparableHamiltonian(lambda q, bodies: 0.5 * q.square().sum((-2, -1)))
+        >>> springs.group = lieham.make_group("R*SO(2)")
+        >>> [(promise.charge, promise.verdict) for promise in springs.promises("R*SO(2)")[:2]]
+        [('D', 'no: changes K'), ('L', 'yes')]
+    """
 
     separable: ClassVar[bool] = True
 
-    def __init__(self, potential: Callable[[Tensor, Bodies], Tensor], kinetic: Newtonian | None = None):
+    def __init__(self, potential: Callable[[Tensor, Bodies], Tensor], kinetic: Kinetic | None = None):
         super().__init__()
         self.kinetic = Newtonian() if kinetic is None else kinetic
         self.potential = potential
@@ -52,6 +56,49 @@ class SeparableHamiltonian(Hamiltonian):
     def field(self, bodies: Bodies) -> SeparableField:
         """The same J∇H, with velocity and force apart, as splitting methods need it."""
         return SeparableHamiltonianField(self, bodies)
+
+    def functions(self) -> Functions:
+        return replace(super().functions(), potential=self._potential)
+
+    def _of_momenta(self, group: Group) -> list[Answer]:
+        answers, shared = super()._of_momenta(group), self.kinetic.keeps(group).tolist()
+        why = f"V is invariant under {self._declared}, but this motion changes {self.kinetic.equation}, and so H."
+        changed = Answer(CHANGES_K, why)
+        return [x if keeps or x.verdict == NO else changed for x, keeps in zip(answers, shared, strict=True)]
+
+    def _of_spins(self, group: Group) -> list[Answer]:
+        if not self.kinetic.galilean:
+            return super()._of_spins(group)
+        free = moves_freely(self.group or Trivial(group.space_dim), group).tolist()
+        answers = zip(self._of_momenta(group), free, strict=True)
+        return [self._spin(x, alone) for x, alone in answers]
+
+    def _of_boosts(self, axes: Group) -> list[Answer]:
+        if not self.kinetic.galilean:
+            return super()._of_boosts(axes)
+        return [self._boost(x) for x in self._of_momenta(axes)]
+
+    def _kept(self) -> Answer:
+        verdict, why = super()._kept()
+        if verdict != YES:
+            return Answer(verdict, why)
+        return Answer(YES, f"V is invariant under {self._declared} and {self.kinetic.equation} too: Noether's theorem.")
+
+    @staticmethod
+    def _spin(whole: Answer, alone: bool) -> Answer:
+        """What is said of L_cm, given what is said of L, and whether P is kept across its axis."""
+        if not alone:
+            return Answer(NO, "P is not kept in the plane of this motion, so neither are q_cm × P and L − q_cm × P.")
+        if whole.verdict != YES:
+            return whole
+        return Answer(YES, "L is kept, and so is q_cm × P, since P is and the centre of mass moves with P/M.")
+
+    @staticmethod
+    def _boost(momentum: Answer) -> Answer:
+        """What is said of a boost, given what is said of P along its axis."""
+        if momentum.verdict != YES:
+            return momentum
+        return Answer(YES, "P is kept along this axis and velocities are p/m, so the centre of mass moves uniformly.")
 
 
 class SeparableHamiltonianField(SeparableField):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
+from lieham.dynamics.base import Dynamics, Functions
 from lieham.dynamics.dictionary import Dictionary
-from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.dynamics.separable import SeparableHamiltonian
 from lieham.errors import expected
 from lieham.groups import Group, make_group
@@ -87,6 +88,10 @@ class HLieConv(SeparableHamiltonian):
     def dictionary(self) -> Dictionary | None:
         return dictionary_of(self.potential.network, self.basis)
 
+    def functions(self) -> Functions:
+        redraw = None if self.exact else self.potential.network.lift.redraw
+        return replace(super().functions(), units=self.potential.units(), redraw=redraw)
+
     def richer(self) -> HLieConv | None:
         """Return the model with `lift="edge"`, which sees angles, in fresh weights; None where it is not to be tried.
 
@@ -100,7 +105,7 @@ class HLieConv(SeparableHamiltonian):
         other = HLieConv(self.group, self.features, dtype=weight.dtype, seed=self._seed, **settings)
         return other.to(weight.device)
 
-    def adopt(self, other: Hamiltonian) -> None:
+    def adopt(self, other: Dynamics) -> None:
         """Take the potential and the settings of `other`, which `richer` made."""
         if not (type(other) is type(self) and other.group.name == self.group.name):
             raise expected("model", f"one of {type(self).__name__}({self.group})", other)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from lieham.dynamics.base import Units
 from lieham.errors import check_choice
 from lieham.groups import Group
 from lieham.groups.algebra import keeps_form_in_other_units
@@ -83,6 +84,10 @@ class LieConvPotential(nn.Module):
 
     def _of(self, q: Tensor, mass: Tensor, features: Tensor, mask: Tensor) -> Float[Tensor, "*batch"]:
         return self(q, Bodies(mass, features, mask))
+
+    def units(self) -> Units:
+        """ℓ, E and s, as numbers."""
+        return Units(self.length.item(), self.energy.item(), self.scale.detach().cpu().double())
 
     def seen(self, bodies: Bodies) -> Float[Tensor, "*batch n c"]:
         """(m, features) in their units, as the network is given them."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from lieham._support.settings import changed
+from lieham.dynamics.base import Functions
 from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.errors import InputError
@@ -68,6 +70,9 @@ class VectorPotentialLieConv(Hamiltonian):
             mean = (data.p.square().sum(-1) * real).sum() / real.sum()
             self.momentum.copy_(torch.where(mean > 0, mean, torch.ones_like(mean)).sqrt())
         self.potential.calibrate(data)
+
+    def functions(self) -> Functions:
+        return replace(super().functions(), units=self.potential.units())
 
     def energy(self, state: PhaseState, bodies: Bodies) -> Float[Tensor, "*batch"]:
         units = self.potential

@@ -6,8 +6,8 @@ invariants of the declared group (coordinates, radial functions at many scales, 
 products of what the two bodies are. So whatever θ is, H keeps the symmetry, and the learned flow the momenta.
 
 **The rows.** Hamilton's equations are integrated over every step between observed points, as in the weak form of SINDy
-with a test function that is constant over a step: p_{k+1} − p_k = ∫ F dt and q_{k+1} − q_k − h p_k/m = ∫ (t_{k+1} − t) F/m
-dt, with F = −Σ θ ∂Φ/∂q (`weak_form`). Between the points the path is the polynomial through positions and velocities, and
+with a test function that is constant over a step: p_{k+1} − p_k = ∫ F dt and q_{k+1} − q_k − h p_k/m =
+∫ (t_{k+1} − t) F/m dt, with F = −Σ θ ∂Φ/∂q (`weak_form`). Between the points the path is the polynomial through positions and velocities, and
 the integrals are taken by Gauss-Legendre's rule (`interpolant`). No derivative of the data is formed, and no trajectory
 is integrated. Windows whose points do not show their path, as in a close encounter, give ΔV = −ΔK from point to point
 instead (`energy_rows`), with Huber's weights for outliers (`robust`). Where momenta are missing or noisy, the initial

@@ -11,7 +11,6 @@ from lieham._support.settings import changed
 from lieham.data import Dataset, Windows
 from lieham.dynamics import Hamiltonian
 from lieham.errors import InputError
-from lieham.forecasting import check_fits
 from lieham.losses import FreeStatesLoss, ShootingLoss
 from lieham.optim import AdamStage, LBFGSStage, Stage
 from lieham.regression import LiftChoice, RidgeStage, StateEliminationStage, choose_lift
@@ -55,7 +54,7 @@ class TrajectoryTask(Task):
 
     @classmethod
     def _check(cls, model: Any, data: Any) -> None:
-        check_fits(model, data.train)
+        model.check(data.train)
 
     @classmethod
     def configured(cls, config: TrainConfig | None, settings: dict[str, Any], data: Dataset) -> TrainConfig:

@@ -1,0 +1,130 @@
+"""The contract of a model of motion: a vector field for given bodies, and what it promises to conserve."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from lieham.dynamics.dictionary import Dictionary
+from lieham.dynamics.promise import NO, Promise
+from lieham.errors import InputError
+from lieham.groups import Group, make_group
+from lieham.integrate.base import Field
+from lieham.state import Bodies, Trajectory
+from lieham.typing import Float, Tensor
+
+
+@dataclass(frozen=True)
+class Units:
+    """The sizes of the data that a model was calibrated on.
+
+    Args:
+        length: typical distance of two bodies; None where the model has no size of its own.
+        energy: typical energy of a body.
+        bodies: typical mass and features of a body, (1 + c,); None for 1.
+    """
+
+    length: float | None = None
+    energy: float = 1.0
+    bodies: Float[Tensor, " c1"] | None = None
+
+
+@dataclass(frozen=True)
+class Functions:
+    """A model as plain functions of tensors, for whoever examines it from outside (see `lieham.auditing`).
+
+    Args:
+        energy: H(q, p, mass, features, mask) → (*batch,).
+        rates: the field, of the same arguments → (q̇, ṗ), (*batch, n, d) each.
+        potential: V(q, mass, features, mask) → (*batch,), where H = K(p) + V(q); None otherwise.
+        units: the sizes of the data that the model was calibrated on.
+        redraw: draws anew what the model draws at random; None where it draws nothing.
+    """
+
+    energy: Callable[..., Tensor]
+    rates: Callable[..., tuple[Tensor, Tensor]]
+    potential: Callable[..., Tensor] | None = None
+    units: Units = field(default_factory=Units)
+    redraw: Callable[[torch.Generator], None] | None = None
+
+
+class Dynamics(nn.Module, ABC):
+    """A model of motion: it gives the vector field of any bodies, and says itself what it needs and what it keeps.
+
+    Nobody has to look inside: integrators take `field`, training and forecasts ask `separable` and `check`, reports of
+    conservation ask `promises`.
+    """
+
+    group: Group | None = None
+    """The symmetry that the model declares, if any."""
+    features: int | None = None
+    """How many features a body must have beside its mass; None where the model does not say."""
+    learns_from: ClassVar[str] = "trajectories"
+    """The `kind` of the datasets that `fit` takes for it."""
+    separable: ClassVar[bool] = False
+    """Velocity hangs on p alone and force on q alone, so that splitting methods can integrate it (see `Field`)."""
+
+    @abstractmethod
+    def field(self, bodies: Bodies) -> Field:
+        """The vector field (q̇, ṗ) of these bodies."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether the symmetry declared holds to round-off, and not only on average over random draws."""
+        return True
+
+    def promises(self, group: str | Group) -> tuple[Promise, ...]:
+        """What the model says of every charge of `group`, in the order of a report of conservation.
+
+        One promise for each generator. A Hamiltonian adds those of L about the centre of mass, of the boosts and of H;
+        a field that no Hamiltonian is known of promises nothing.
+
+        Args:
+            group: the group asked for, which need not be the one that the model declares.
+
+        Raises:
+            InputError: if the group acts on a space of another dimension than the model's.
+        """
+        why = "The field is not known to follow from a Hamiltonian, so Noether's theorem says nothing of its symmetry."
+        return tuple(Promise(name, NO, why, index=k) for k, name in enumerate(self._asked(group).charges))
+
+    def _asked(self, group: str | Group) -> Group:
+        """The group of that name; InputError if it acts on a space of another dimension than the model's."""
+        group = make_group(group)
+        if self.group is not None and self.group.space_dim != group.space_dim:
+            raise InputError(f"group must act on {self.group.space_dim} dimensions like the model's, got {group}")
+        return group
+
+    def check(self, data: Trajectory) -> None:
+        """Raise InputError if the bodies have other features, or live in another space, than the model takes."""
+        features = data.bodies.features.shape[-1]
+        if self.features is not None and features != self.features:
+            raise InputError(f"features of the model must be {features} like the data's, got {self.features}")
+        if self.group is not None and data.dim != self.group.space_dim:
+            raise InputError(f"group must act on {data.dim} dimensions like the data, got {self.group}")
+
+    def calibrate(self, data: Trajectory) -> None:
+        """Measure on training data, once, what the model's units depend on; `fit` calls it first."""
+
+    def dictionary(self) -> Dictionary | None:
+        """Return the functions in whose coefficients H is linear; None where there are none."""
+        return None
+
+    def richer(self) -> Dynamics | None:
+        """Return a fresh model of the same settings whose lift sees more, such as angles.
+
+        None where the lift was asked for, where units were measured on data already, and where there is no such lift.
+        """
+        return None
+
+    def adopt(self, other: Dynamics) -> None:
+        """Take the network, the units and the settings of `other`, a model that `richer` made."""
+        raise InputError(f"model must be one that can see more, got {type(self).__name__}, which made no {other}")
+
+    def redraw(self, generator: torch.Generator) -> None:
+        """Draw anew what the model samples; a model that samples nothing stays as it is."""
