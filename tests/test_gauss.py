@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from itertools import pairwise
 
 import pytest
@@ -12,9 +14,11 @@ from torchdiffeq import odeint, odeint_adjoint
 
 from lieham.dynamics.hamiltonian import GeneralHamiltonian
 from lieham.errors import InputError, IntegrationError
-from lieham.integrate import Field, collocation, integrate, make_integrator
+from lieham.integrate import Field, collocation, integrate, make_integrator, register
 from lieham.integrate.gauss import tableau
 from lieham.state import Bodies, PhaseState
+
+register()  # for the tests of torchdiffeq below
 
 METHODS = {"gauss2": 2, "gauss4": 4, "gauss6": 6}
 over_methods = pytest.mark.parametrize("name", METHODS)
@@ -283,6 +287,42 @@ def test_torchdiffeq_steps_as_lieham_does(name):
     q, p = odeint(lambda t, z: tuple(field(t, PhaseState(*z))), tuple(z), t, method=name)
     path = integrate(field, z, t, name)
     assert max((q - path.q).abs().max(), (p - path.p).abs().max()) < 1e-14
+
+
+REGISTER = """
+import torch
+from torchdiffeq import odeint
+from torchdiffeq._impl.odeint import SOLVERS
+from lieham.dynamics.hamiltonian import GeneralHamiltonian
+from lieham.integrate import integrate, register
+
+def solve():
+    return odeint(lambda t, z: tuple(field(t, PhaseState(*z))), tuple(z), t, method="gauss4")
+
+from lieham.state import Bodies, PhaseState
+z = PhaseState(*torch.tensor([[[[0.3]]], [[[0.2]]]], dtype=torch.float64))
+field = GeneralHamiltonian(lambda z, bodies: (z.p**2 / 2 - z.q.cos()).sum((-2, -1))).field(Bodies.of(torch.ones(1, 1)))
+t, before = torch.linspace(0, 1, 6, dtype=torch.float64), dict(SOLVERS)
+integrate(field, z, t, "rk4")
+try:
+    solve()
+except ValueError:
+    print("unknown")
+register()
+after = dict(SOLVERS)
+register()
+print(sorted(set(after) - set(before)), after == SOLVERS, after.items() >= before.items())
+q, p = solve()
+path = integrate(field, z, t, "gauss4")
+print(bool((q - path.q[0, :, None]).abs().max() < 1e-14), bool((p - path.p[0, :, None]).abs().max() < 1e-14))
+"""
+
+
+def test_torchdiffeq_is_changed_only_by_register():
+    """In a process apart: importing and integrating leave its table alone, and a second call changes nothing."""
+    done = subprocess.run([sys.executable, "-c", REGISTER], capture_output=True, text=True)
+    lines = ["unknown", "['gauss2', 'gauss4', 'gauss6'] True True", "True True"]
+    assert done.stdout.splitlines() == lines, done.stderr
 
 
 def test_torchdiffeq_gradients():

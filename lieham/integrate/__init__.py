@@ -1,8 +1,8 @@
-"""Integrators: states along a grid of times.
+"""Integrators move a state along a grid of times.
 
-Splitting methods and RKN-4 are written here, Runge-Kutta methods come from torchdiffeq; all stand behind the
-one contract of `Integrator`, and `INTEGRATORS` has them by name. Importing this package puts the Gauss methods among
-those of torchdiffeq too.
+Splitting methods, RKN-4 and the Gauss methods are written here, and explicit Runge-Kutta methods come from torchdiffeq.
+All of them obey the contract `Integrator`, and `INTEGRATORS` holds them by name. `register` offers the Gauss methods to
+callers of `torchdiffeq.odeint`; importing this package changes nothing in torchdiffeq.
 """
 
 from lieham.integrate.base import Field, Integrator, Progress, SeparableField
@@ -13,8 +13,6 @@ from lieham.integrate.registry import INTEGRATORS, integrate, make_integrator
 from lieham.integrate.splitting import Leapfrog, Splitting, Yoshida4, Yoshida6
 from lieham.integrate.torchdiffeq_adapter import TorchDiffEq
 from lieham.integrate.torchdiffeq_solvers import register
-
-register()
 
 __all__ = [
     "INTEGRATORS",
@@ -32,4 +30,5 @@ __all__ = [
     "Yoshida6",
     "integrate",
     "make_integrator",
+    "register",
 ]

@@ -1,4 +1,4 @@
-"""The contracts of integration: a field says how a state moves, an integrator moves it along a time grid."""
+"""The contracts of integration: a field gives the rate of a state, and an integrator moves it along a time grid."""
 
 from __future__ import annotations
 
@@ -13,49 +13,52 @@ from lieham.typing import Float, Tensor
 
 
 class Field(ABC):
-    """The vector field of ż = f(t, z) on phase space, z = (q, p)."""
+    """The vector field f of ż = f(t, z) on phase space, where z = (q, p).
+
+    `separable` says that the field is a `SeparableField`. `linear_velocity` says that q̇ is linear in p and has no t, as
+    Nyström methods need it.
+    """
 
     separable: ClassVar[bool] = False
+    linear_velocity: bool = False
 
     @abstractmethod
     def __call__(self, t: Tensor, state: PhaseState) -> PhaseState:
-        """(q̇, ṗ) at time `t`, which is a scalar or has shape (*batch, 1, 1)."""
+        """Return the rate (q̇, ṗ), each of shape (*batch, n, d), at time `t`, a scalar or of shape (*batch, 1, 1)."""
 
     def compiled(self) -> Field:
-        """The same field with what takes its time compiled, where there is such a thing; here as it is."""
+        """Return the same field with its costly part compiled by torch; a field that has none returns itself."""
         return self
 
     def parameters(self) -> Iterable[Tensor]:
-        """Tensors that the field depends on, for the adjoint method."""
+        """Return the tensors that the field depends on, which the adjoint method differentiates."""
         return ()
 
 
 class SeparableField(Field):
-    """q̇ = v(t, p), ṗ = F(t, q): the field of H = K(p) + V(q, t)."""
+    """The field of H = K(p) + V(q, t): q̇ = v(t, p) and ṗ = F(t, q)."""
 
     separable: ClassVar[bool] = True
-    linear_velocity: bool = False
-    """v(t, p) is linear in p and has no t: Nyström methods need that."""
 
     @abstractmethod
     def velocity(self, t: Tensor, p: Float[Tensor, "*batch n d"]) -> Float[Tensor, "*batch n d"]:
-        """q̇ = ∂K/∂p."""
+        """Return q̇ = ∂K/∂p."""
 
     @abstractmethod
     def force(self, t: Tensor, q: Float[Tensor, "*batch n d"]) -> Float[Tensor, "*batch n d"]:
-        """ṗ = −∂V/∂q."""
+        """Return ṗ = −∂V/∂q."""
 
     def __call__(self, t: Tensor, state: PhaseState) -> PhaseState:
         return PhaseState(self.velocity(t, state.p), self.force(t, state.q))
 
 
 class Integrator(ABC):
-    """Moves a state along a grid of times.
+    """An integrator moves a state along a grid of times.
 
-    `order` is the order of convergence; `keeps_linear` and `keeps_quadratic` say which first integrals of the
-    *field* the method keeps to round-off at any step size (Hairer, Lubich, Wanner, Geometric Numerical
-    Integration, ch. IV): every Runge-Kutta method keeps linear ones (P), only symplectic ones quadratic ones
-    (L). A new method is a leaf with a `name`, its settings as dataclass fields, and one line in `registry`.
+    `order` is the order of convergence. `keeps_linear` and `keeps_quadratic` say which first integrals of the *field*
+    the method keeps to round-off at any step size: every Runge-Kutta method keeps linear ones such as P, and only
+    symplectic methods keep quadratic ones such as L (Hairer, Lubich, Wanner, Geometric Numerical Integration, ch. IV).
+    A new method is a subclass with a `name`, with its settings as dataclass fields, and with one line in `registry`.
     """
 
     name: ClassVar[str]
@@ -73,17 +76,27 @@ class Integrator(ABC):
         times: Float[Tensor, "*batch time"],
         progress: Progress | None = None,
     ) -> PhaseState:
-        """States at every time, (*batch, time, n, d); the first is `state`.
+        """Return the states at all times.
 
-        `times` has shape (time,) or (*batch, time), each trajectory on its own grid; strictly increasing, or
-        strictly decreasing for backwards in time. Raises InputError on other grids, on a field the method
-        cannot take, and IntegrationError when the state leaves the finite numbers.
+        Args:
+            field: vector field that moves the state.
+            state: initial state, q and p of shape (*batch, n, d), at the first time.
+            times: output times of shape (time,), or (*batch, time) where each trajectory has its own grid; they
+                increase strictly, or decrease strictly for an integration backwards in time.
+            progress: function that is called with (output times reached, all of them) during the integration.
+
+        Returns:
+            States of shape (*batch, time, n, d), of which the first is `state`.
+
+        Raises:
+            InputError: the grid is another one, or the method cannot take this field.
+            IntegrationError: the state leaves the finite numbers, or the method does not converge.
         """
 
     def stream(self, field: Field, state: PhaseState, times: Float[Tensor, "*batch time"]) -> Iterator[PhaseState]:
-        """The states of `integrate` one output time after the other, (*batch, n, d) each.
+        """Yield the states of `integrate`, each of shape (*batch, n, d), one output time after the other.
 
-        A fixed-step method yields each as it is reached, so that a forecast can be written while it runs.
+        A fixed-step method yields each state when it reaches it, so that a forecast can be written while it runs.
         """
         path = self.integrate(field, state, times)
         for q, p in zip(path.q.unbind(-3), path.p.unbind(-3), strict=True):

@@ -1,4 +1,4 @@
-"""Implicit steps: the equations of all stages of all trajectories solved in one batch, and differentiated.
+"""Implicit steps: one batch solves the equations of all stages of all trajectories, and differentiates the solution.
 
 symbol → variable: k_i, the rate at stage i → `rates`, (stage, *batch, n, d); Φ → `phi`.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf, isfinite
+from typing import Any, NamedTuple
 
 import torch
 
@@ -15,17 +16,30 @@ from lieham.typing import Float, Tensor
 
 MAX_ITERATIONS = 100
 DEPTH = 6
-"""Differences of iterates that the acceleration looks back on: two for each stage of an oscillator."""
+"""Number of past differences of iterates that the acceleration uses: two for each stage of an oscillator."""
 SLOW = 0.3
-"""The acceleration starts where an iteration leaves more than this of the change; below, it costs more."""
+"""The acceleration starts when an iteration leaves more than this share of the change; else it costs too much."""
 WILD = 100.0
-"""And not where the change grows by more: plain iterations soon leave the finite numbers, and so will the step."""
+"""It does not start when the change grows by more than this factor, since such a step leaves the finite numbers."""
 FLOOR = 1e3
-"""Changes below this many units of round-off that shrink no further are round-off."""
+"""A change that shrinks no further counts as round-off if it is below this many units of round-off."""
 PATIENCE = 3
-"""Accelerated iterations without progress, near round-off, after which the best one is the result."""
+"""The best iterate is the result after this many accelerated iterations without progress near round-off."""
 
 Map = Callable[[Tensor], Tensor]
+
+
+class Stages(NamedTuple):
+    """What the stage equations take from an implicit method.
+
+    `A`, of shape (stage, stage), and `c`, of shape (stage,), are Butcher's. The message of an error has the `name`.
+    `kinds` is the number of equal parts of unlike units, such as q and p, into which the last axis of a state falls.
+    """
+
+    A: Float[Tensor, "stage stage"]
+    c: Float[Tensor, " stage"]
+    name: str
+    kinds: int = 1
 
 
 def solve_stages(
@@ -33,42 +47,50 @@ def solve_stages(
     y: Float[Tensor, "*batch n d"],
     t: Tensor,
     h: float | Tensor,
-    A: Float[Tensor, "stage stage"],
-    c: Float[Tensor, " stage"],
     guess: Float[Tensor, "stage *batch n d"],
-    name: str,
-    kinds: int = 1,
+    method: Stages,
 ) -> Float[Tensor, "stage *batch n d"]:
-    """k with k_i = f(t + c_i h, y + h Σ_j a_ij k_j), for f of all stages at once.
+    """Solve k_i = f(t + c_i h, y + h Σ_j a_ij k_j) for the rates k of all stages.
 
-    `kinds` says into how many parts of unlike units, q and p, the last axis of y falls. Raises IntegrationError in the
-    name of the method where the iteration does not converge.
+    Args:
+        f: function of (times, states) that gives the rates of all stages at once.
+        y: state at the start of the step, of shape (*batch, n, d).
+        t: time at the start of the step, a scalar or of shape (*batch, 1, 1).
+        h: width of the step, a float or of shape (*batch, 1, 1).
+        guess: first guess of the rates, of shape (stage, *batch, n, d).
+        method: tableau and name of the method, and the number of kinds of components.
+
+    Returns:
+        The rates, of shape (stage, *batch, n, d).
+
+    Raises:
+        IntegrationError: the iteration does not converge.
     """
-    clock = t + c.view(-1, *(1,) * y.ndim) * h
+    kinds, clock = method.kinds, t + method.c.view(-1, *(1,) * y.ndim) * h
 
     def phi(rates: Tensor) -> Tensor:
-        return f(clock, y + h * torch.tensordot(A, rates, 1))
+        return f(clock, y + h * torch.tensordot(method.A, rates, 1))
 
     def weight(rates: Tensor) -> Tensor:
-        """What turns a change of the rates into one of the state, relative to the largest component of its kind."""
+        """Return the factor from a change of the rates to one of the state, relative to its largest component."""
         size = (y.abs() + (h * rates).abs().amax(0)).unflatten(-1, (kinds, -1)).amax((-3, -1), keepdim=True)
         size = size.expand(*y.shape[:-1], kinds, y.shape[-1] // kinds).flatten(-2)
-        return _over(abs(h), size)
+        return _over(magnitude(h), size)
 
     def complaint() -> str:
         return (
-            f"{name} did not converge in {MAX_ITERATIONS} iterations at t = {float(t.min()):g}: take smaller steps "
-            "(substeps)"
+            f"{method.name} did not converge in {MAX_ITERATIONS} iterations at t = {float(t.min()):g}: "
+            "take smaller steps (substeps)"
         )
 
     return anderson(phi, guess, weight, complaint)
 
 
 def anderson(phi: Map, guess: Tensor, weight: Map, complaint: Callable[[], str]) -> Tensor:
-    """x = Φ(x), and its gradients.
+    """Solve x = Φ(x) so that gradients pass through the solution.
 
-    The iteration builds no graph. Gradients come by the implicit function theorem: with x = Φ(x, θ) and g = ∂l/∂x,
-    dl/dθ = vᵀ ∂Φ/∂θ where v = g + (∂Φ/∂x)ᵀ v is solved by the same iteration. Second derivatives raise InputError.
+    The iteration builds no graph. Gradients follow from the implicit function theorem: with x = Φ(x, θ) and g = ∂l/∂x,
+    dl/dθ = vᵀ ∂Φ/∂θ, where the same iteration solves v = g + (∂Φ/∂x)ᵀ v. Second derivatives raise InputError.
     """
     with torch.no_grad():
         x = fixed_point(phi, guess, weight, complaint)
@@ -79,19 +101,19 @@ def anderson(phi: Map, guess: Tensor, weight: Map, complaint: Callable[[], str])
 
 
 class _Implicit(torch.autograd.Function):
-    """The identity, whose gradient at Φ(x) with x fixed is that of x = Φ(x)."""
+    """The identity, whose gradient at Φ(x) with x fixed is that of the solution of x = Φ(x)."""
 
     @staticmethod
-    def forward(x, phi, scale, complaint):
+    def forward(x: Tensor, phi: Map, scale: Tensor, complaint: Callable[[], str]) -> Tensor:
         return x.clone()
 
     @staticmethod
-    def setup_context(ctx, inputs, output):
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         _, ctx.phi, ctx.scale, ctx.complaint = inputs
         ctx.save_for_backward(output)
 
     @staticmethod
-    def backward(ctx, g):
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         (x,) = ctx.saved_tensors
         with torch.enable_grad():
             moved = ctx.phi(x)
@@ -110,18 +132,18 @@ class _Implicit(torch.autograd.Function):
 
 
 class _Once(torch.autograd.Function):
-    """The first argument; what it depends on through the others cannot be differentiated."""
+    """The identity of the first argument, which refuses to be differentiated again."""
 
     @staticmethod
-    def forward(v, g, x):
+    def forward(v: Tensor, g: Tensor, x: Tensor) -> Tensor:
         return v.clone()
 
     @staticmethod
-    def setup_context(ctx, inputs, output):
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         pass
 
     @staticmethod
-    def backward(ctx, _):
+    def backward(ctx: Any, _: Tensor) -> Tensor:
         raise InputError(
             "second derivatives do not pass through an implicit step (gauss2, gauss4, gauss6): take rk4, or yoshida4 "
             "where H is separable"
@@ -129,12 +151,18 @@ class _Once(torch.autograd.Function):
 
 
 def fixed_point(phi: Map, x: Tensor, weight: Map, complaint: Callable[[], str]) -> Tensor:
-    """x = Φ(x) to round-off, from a first guess; raises IntegrationError(complaint()).
+    """Solve x = Φ(x) to round-off from a first guess.
 
-    Plain iterations while they shrink the change, weight(x) |Φ(x) − x|, fast; else Anderson's.
+    The iteration is plain while it shrinks the change weight(x) |Φ(x) − x| fast, and accelerated by Anderson's method
+    otherwise.
+
+    Raises:
+        IntegrationError: the iteration does not converge; the message is that of `complaint`.
     """
     eps = torch.finfo(x.dtype).eps
-    mixing, scale, last, best, stuck, found = None, 0.0, inf, inf, 0, x
+    mixing: Anderson | None = None
+    scale: float | Tensor = 0.0
+    last, best, stuck, found = inf, inf, 0, x
     for i in range(MAX_ITERATIONS):
         moved = phi(x)
         old = scale
@@ -161,15 +189,17 @@ def fixed_point(phi: Map, x: Tensor, weight: Map, complaint: Callable[[], str]) 
 
 
 class Anderson:
-    """x ← Φ(x) − Σ_j γ_j ΔΦ_j, with γ the least squares of |r − Σ_j γ_j Δr_j|, r = Φ(x) − x, in each trajectory.
+    """Anderson's acceleration of x = Φ(x), for each trajectory on its own.
 
-    Anderson 1965; type II of Fang and Saad, Numer. Linear Algebra Appl. 16 (2009), 197.
+    x ← Φ(x) − Σ_j γ_j ΔΦ_j, where γ minimises |r − Σ_j γ_j Δr_j| and r = Φ(x) − x (Anderson 1965; type II of Fang and
+    Saad, Numer. Linear Algebra Appl. 16 (2009), 197).
     """
 
-    def __init__(self):
-        self.moved, self.residuals = [], []
+    def __init__(self) -> None:
+        self.moved: list[Tensor] = []
+        self.residuals: list[Tensor] = []
 
-    def __call__(self, moved: Tensor, residual: Tensor, scale: Tensor) -> Tensor:
+    def __call__(self, moved: Tensor, residual: Tensor, scale: float | Tensor) -> Tensor:
         self.moved = [*self.moved[-DEPTH:], moved]
         self.residuals = [*self.residuals[-DEPTH:], residual]
         if len(self.moved) == 1:
@@ -186,6 +216,11 @@ class Anderson:
         return moved - (share[:, None] * torch.stack(self.moved).diff(dim=0)).sum(0)
 
 
+def magnitude(h: float | Tensor) -> float | Tensor:
+    """Return |h|."""
+    return h.abs() if isinstance(h, Tensor) else abs(h)
+
+
 def _over(a: float | Tensor, size: Tensor) -> Tensor:
-    """a / size, 0 where the size is."""
+    """Return a / size, and 0 where the size is 0."""
     return torch.where(size == 0, 0.0, a / size)

@@ -1,4 +1,4 @@
-"""Compensated summation: a state that remembers what rounding took from it."""
+"""Compensated summation: a state that carries the rounding errors of its additions."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from lieham.typing import Float, Tensor
 
 
 class CompensatedState(NamedTuple):
-    """A PhaseState whose true value is (q + q_low, p + p_low); all of shape (*batch, n, d).
+    """A PhaseState whose true value is (q + q_low, p + p_low); all four have shape (*batch, n, d).
 
-    Steppers move states by `shift` alone, so they sum with compensation when they are handed this state. Over
-    N steps the rounding error of a component stays of the size of one unit in the last place, where plain
-    summation lets it grow as √N or N (Kahan 1965; Hairer, Lubich, Wanner, Geometric Numerical Integration,
-    §VIII.5).
+    Steps move states by `shift` alone, so they sum with compensation when they are given this state. Over N steps the
+    rounding error of a component stays at the size of one unit in the last place, where plain summation lets it grow as
+    √N or N (Kahan 1965; Hairer, Lubich, Wanner, Geometric Numerical Integration, §VIII.5).
     """
 
     q: Float[Tensor, "*batch n d"]
@@ -26,28 +25,27 @@ class CompensatedState(NamedTuple):
 
     @classmethod
     def of(cls, state: PhaseState) -> CompensatedState:
-        """`state` with nothing lost so far."""
+        """Return `state` with residuals of zero."""
         return cls(state.q, state.p, torch.zeros_like(state.q), torch.zeros_like(state.p))
 
     def shift(self, dq: Tensor | None = None, dp: Tensor | None = None) -> CompensatedState:
-        """(q + dq, p + dp), carrying on what the two additions round away."""
+        """Return (q + dq, p + dp), with the rounding errors of the two additions in the residuals."""
         q, q_low = (self.q, self.q_low) if dq is None else compensated_add(self.q, self.q_low, dq)
         p, p_low = (self.p, self.p_low) if dp is None else compensated_add(self.p, self.p_low, dp)
         return CompensatedState(q, p, q_low, p_low)
 
     def plain(self) -> PhaseState:
-        """The state without the residuals, which are below half a unit in its last place."""
+        """Return the state without its residuals, which are below half a unit in the last place."""
         return PhaseState(self.q, self.p)
 
 
 def compensated_add(
     x: Float[Tensor, "*shape"], low: Float[Tensor, "*shape"], dx: Float[Tensor, "*shape"]
 ) -> tuple[Float[Tensor, "*shape"], Float[Tensor, "*shape"]]:
-    """Kahan's step: s = fl(x + y) and y − (s − x), for y = low + dx.
+    """Return Kahan's sum s = fl(x + y) and its residual y − (s − x), where y = low + dx.
 
-    The residual is exact where |x| ≥ |y|. Elsewhere, as when a body passes the origin, it is wrong by at most
-    a unit in the last place of y, and dx itself is no better than that: Knuth's exact two-sum would only cost
-    more.
+    The residual is exact where |x| ≥ |y|. Elsewhere, as when a body passes the origin, it is wrong by at most a unit in
+    the last place of y. The increment dx is no more accurate than that, so Knuth's exact two-sum would only cost more.
     """
     y = dx + low
     total = x + y

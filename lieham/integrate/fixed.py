@@ -1,11 +1,11 @@
-"""Fixed-step methods: one loop over the grid, and a `step` for each method."""
+"""Fixed-step methods: one loop over the grid serves them all, and each method gives its `step`."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from lieham.errors import check_count
 from lieham.integrate.base import Field, Integrator, Progress, check_flag
@@ -17,7 +17,7 @@ from lieham.typing import Float, Tensor
 State = TypeVar("State", PhaseState, CompensatedState)
 
 CHECK_EVERY = 64
-"""Output times between two looks at whether the state is finite: each look makes a GPU wait."""
+"""Number of output times between two checks that the state is finite; each check makes a GPU wait."""
 
 
 @dataclass(frozen=True)
@@ -25,27 +25,33 @@ class FixedStep(Integrator):
     """A one-step method z_{k+1} = Φ_h(t_k, z_k) on the grid of output times.
 
     Args:
-        substeps: steps of equal width between two output times.
-        compensated: carry what rounding takes from q and p (`CompensatedState`); four additions where plain
-            summation needs one.
+        substeps: number of steps of equal width between two output times.
+        compensated: carry the rounding errors of q and p along (`CompensatedState`), which takes four additions where
+            plain summation takes one.
 
-    Raises InputError on other settings.
+    Raises:
+        InputError: a setting is of another type or out of range.
     """
 
     substeps: int = 1
     compensated: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_count("substeps", self.substeps)
         check_flag("compensated", self.compensated)
 
     @abstractmethod
-    def step(self, field: Field, state: State, t: Float[Tensor, "*clock"], h: float | Tensor) -> State:
-        """The state at t + h.
+    def step(self, field: Any, state: State, t: Float[Tensor, "*clock"], h: float | Tensor) -> State:
+        """Return the state at t + h.
 
-        `t` is a scalar or has shape (*batch, 1, 1); h likewise, or is a float, and may be negative. A step
-        moves the state by `state.shift` alone and branches on no value, so torch.func and torch.compile see
+        A step moves the state by `state.shift` alone and branches on no value, so torch.func and torch.compile see
         through it.
+
+        Args:
+            field: a field that `check` accepts; a method that splits H takes a SeparableField.
+            state: state at t, q and p of shape (*batch, n, d).
+            t: time, a scalar or of shape (*batch, 1, 1).
+            h: width of the step, a float or a tensor like `t`; it may be negative.
         """
 
     def integrate(
@@ -65,8 +71,15 @@ class FixedStep(Integrator):
     def stream(self, field: Field, state: PhaseState, times: Float[Tensor, "*grid time"]) -> Iterator[PhaseState]:
         self.check(field)
         grid = TimeGrid.of(times, state)
-        recent = [PhaseState(*state)]
-        moving = CompensatedState.of(recent[0]) if self.compensated else recent[0]
+        start = PhaseState(*state)
+        if self.compensated:
+            yield from self._run(field, grid, CompensatedState.of(start))
+        else:
+            yield from self._run(field, grid, start)
+
+    def _run(self, field: Field, grid: TimeGrid, moving: State) -> Iterator[PhaseState]:
+        """Yield the state at every time of the grid, from the first on."""
+        recent = [PhaseState(moving.q, moving.p)]
         yield recent[0]
         for i, (t, h) in enumerate(grid.intervals(self.substeps), 1):
             moving = self._advance(field, moving, t, h)

@@ -15,25 +15,25 @@ import torch
 
 from lieham.errors import expected
 from lieham.integrate.base import Field
-from lieham.integrate.collocation import solve_stages
+from lieham.integrate.collocation import Stages, magnitude, solve_stages
 from lieham.integrate.fixed import FixedStep, State
 from lieham.state import PhaseState
 from lieham.typing import Float, Tensor
 
 RECENT = 2
-"""Steps whose rates are extrapolated as the first guess of the next one's."""
+"""Number of past steps whose rates are extrapolated to the first guess of the next step's rates."""
 
 
 @dataclass(frozen=True)
 class Gauss(FixedStep):
     """k_i = f(t + c_i h, z + h Σ_j a_ij k_j), z ← z + h Σ_i b_i k_i.
 
-    Implicit: all stages, of all trajectories, are one batch of the field, iterated to a fixed point until round-off
-    lets the change shrink no further, by Anderson's method where plain iterations are slow; IntegrationError says
-    where that fails. Gradients come by the implicit function theorem, in memory that does not grow with the
-    iterations (see `collocation`). It keeps every quadratic first integral, L among them, and for H(q, p) that a
-    splitting cannot take (Hairer, Lubich, Wanner, Geometric Numerical Integration, §II.1.3, thms. IV.2.1 and VI.4.2).
-    A step asks how far it has converged, so torch.compile and torch.func.vmap stop there.
+    The method is implicit. All stages of all trajectories are one batch of the field, which is iterated to a fixed
+    point until round-off lets the change shrink no further. Anderson's method accelerates slow iterations, and an
+    IntegrationError says where they fail. Gradients follow from the implicit function theorem, in memory that does not
+    grow with the iterations (see `collocation`). The method keeps every quadratic first integral, L among them, also
+    for an H(q, p) that a splitting cannot take (Hairer, Lubich, Wanner, Geometric Numerical Integration, §II.1.3, thms.
+    IV.2.1 and VI.4.2). A step looks at how far it has converged, so torch.compile and torch.func.vmap stop there.
     """
 
     symplectic: ClassVar[bool] = True
@@ -50,7 +50,7 @@ class Gauss(FixedStep):
         A, b, c = tableau(type(self), y.dtype, y.device)
         recent = field if isinstance(field, _Recent) else _Recent(field)
         guess = recent.guess(self.c, y, h)
-        rates = solve_stages(recent.rates, y, t, h, A, c, guess, self.name, kinds=2)
+        rates = solve_stages(recent.rates, y, t, h, guess, Stages(A, c, self.name, kinds=2))
         recent.keep(rates.detach(), guess, h)
         dq, dp = (h * torch.tensordot(b, rates, 1)).chunk(2, -1)
         return state.shift(dq=dq, dp=dp)
@@ -58,21 +58,24 @@ class Gauss(FixedStep):
 
 @cache
 def tableau(method: type[Gauss], dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """A, b, c of a method as tensors."""
-    return tuple(torch.tensor(x, dtype=dtype, device=device) for x in (method.A, method.b, method.c))
+    """Return A, b and c of a method as tensors."""
+    A, b, c = (torch.tensor(x, dtype=dtype, device=device) for x in (method.A, method.b, method.c))
+    return A, b, c
 
 
 class _Recent(Field):
-    """A field that remembers the rates of its last steps, the last first."""
+    """A field that remembers the rates of its last steps, newest first."""
 
-    def __init__(self, field: Field):
-        self.field, self.steps, self.h = field, [], None
+    def __init__(self, field: Field) -> None:
+        self.field = field
+        self.steps: list[Tensor] = []
+        self.h: float | Tensor | None = None
 
     def __call__(self, t: Tensor, state: PhaseState) -> PhaseState:
         return self.field(t, state)
 
     def rates(self, clock: Tensor, stages: Tensor) -> Tensor:
-        """q̇ and ṗ side by side at the stages, which have q and p so."""
+        """Return q̇ and ṗ joined along the last axis, at stages whose q and p are joined likewise."""
         q, p = stages.chunk(2, -1)
         rate = self.field(clock, PhaseState(q, p))
         for name, x in zip("qp", rate, strict=True):
@@ -82,28 +85,27 @@ class _Recent(Field):
         return torch.cat(tuple(rate), -1)
 
     def guess(self, c: tuple[float, ...], y: Tensor, h: float | Tensor) -> Tensor:
-        """Rates at the next stages, from the polynomial through those of the last steps, if those had this width."""
-        if not self.steps or not _close(h, self.h):
+        """Return the rates at the next stages, extrapolated from the last steps if those had the same width, else 0."""
+        if not self.steps or self.h is None or not _close(h, self.h):
             self.steps = []
             return y.detach().new_zeros(len(c), *y.shape)
         last = torch.cat(self.steps)
         return torch.tensordot(_extrapolation(c, len(self.steps), last.dtype, last.device), last, 1)
 
     def keep(self, rates: Tensor, guess: Tensor, h: float | Tensor) -> None:
-        """Remember a step, and forget those before it where they were a bad guess of it."""
+        """Remember a step, and forget the steps before it if they guessed it badly."""
         good = bool((rates - guess).abs().max() <= 0.1 * rates.abs().max())
         self.steps, self.h = [rates, *(self.steps[: RECENT - 1] if good else ())], h
 
 
 def _close(a: float | Tensor, b: float | Tensor) -> bool:
-    if isinstance(a, Tensor) or isinstance(b, Tensor):
-        return bool((abs(a - b) <= 1e-3 * abs(b)).all())
-    return abs(a - b) <= 1e-3 * abs(b)
+    near = magnitude(a - b) <= 1e-3 * magnitude(b)
+    return bool(near.all()) if isinstance(near, Tensor) else near
 
 
 @cache
 def _extrapolation(c: tuple[float, ...], steps: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Lagrange's polynomials of the nodes c_i − 1, c_i − 2, …, of the last steps, at the nodes c_i of the next."""
+    """Return Lagrange's polynomials of the last steps' nodes c_i − 1, c_i − 2, … at the next step's nodes c_i."""
     nodes = [x - k for k in range(1, steps + 1) for x in c]
     rows = [[prod((x - b) / (a - b) for b in nodes if b != a) for a in nodes] for x in c]
     return torch.tensor(rows, dtype=dtype, device=device)

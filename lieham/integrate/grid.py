@@ -1,4 +1,4 @@
-"""The grid of output times: validated once, the same for every integrator."""
+"""The grid of output times, which is validated once and is the same for every integrator."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from lieham.typing import Bool, Float, Tensor
 class TimeGrid:
     """Output times of a batch of trajectories; build it with `TimeGrid.of`, which validates.
 
-    `times` is float64 on the CPU, (time,) when all trajectories share one grid and (*batch, time) when they do
-    not: steps are differences of times, and in float32 those would lose digits late in a long run. `start` is
-    the initial state; what is handed to a field has its dtype and device.
+    `times` is float64 on the CPU, of shape (time,) when all trajectories share one grid and (*batch, time) when they do
+    not. Steps are differences of times, which would lose digits late in a long run in float32. `start` is the initial
+    state; the times that a field receives have its dtype and device.
     """
 
     times: Float[Tensor, "*grid time"]
@@ -26,11 +26,15 @@ class TimeGrid:
 
     @classmethod
     def of(cls, times: Float[Tensor, "*grid time"], state: PhaseState) -> TimeGrid:
-        """Check the grid and the initial state against each other.
+        """Check the grid and the initial state against each other, and return the grid.
 
-        Raises InputError unless `state` is finite and of shape (*batch, n, d), and `times` is finite, without
-        gradient, of shape (time,) or (*batch, time), and strictly increasing or strictly decreasing in each
-        row.
+        Args:
+            times: output times of shape (time,) or (*batch, time), finite, without gradient, and strictly increasing or
+                strictly decreasing in each row.
+            state: initial state, finite, with q and p of shape (*batch, n, d).
+
+        Raises:
+            InputError: the times or the state are otherwise.
         """
         _check_state(state)
         _check_times(times, state.q.shape[:-2])
@@ -40,7 +44,7 @@ class TimeGrid:
 
     @property
     def shared(self) -> bool:
-        """Whether all trajectories have the same times."""
+        """Return whether all trajectories have the same times."""
         return self.times.ndim == 1
 
     def __len__(self) -> int:
@@ -48,10 +52,10 @@ class TimeGrid:
         return self.times.shape[-1] - 1
 
     def intervals(self, parts: int = 1) -> Iterator[tuple[Tensor, float | Tensor]]:
-        """(t, h) of each interval: where it starts, and its width over `parts`.
+        """Yield (t, h) for each interval: its start, and its width divided by `parts`.
 
-        On a shared grid t has shape () and h is a float, which spares a kernel for every product with it;
-        otherwise both have shape (*batch, 1, 1).
+        On a shared grid t has shape () and h is a float, which saves one kernel for every product with it. Otherwise
+        both have shape (*batch, 1, 1).
         """
         widths = self.times.diff(dim=-1) / parts
         if self.shared:
@@ -67,16 +71,16 @@ class TimeGrid:
                 raise expected(f"what the field adds to {name}", wanted, f"{tuple(x.shape)} and {x.dtype}")
 
     def check_finite(self, recent: Sequence[PhaseState], last: int) -> None:
-        """Raise IntegrationError when the last of the `recent` states, number `last`, is not finite.
+        """Raise IntegrationError when the last of the `recent` states, whose number is `last`, is not finite.
 
-        One state is enough to look at, since inf and NaN stay; so a GPU waits for one number at a call.
+        One state is enough, since inf and NaN do not go away; so a GPU waits for one number at a call.
         """
         if not bool(_finite(recent[-1]).all()):
             bad = ~torch.stack([_finite(state) for state in recent])
             raise self._left(bad.reshape(len(recent), -1), last - len(recent) + 1)
 
     def check_path(self, path: PhaseState) -> None:
-        """The same for a whole path (*batch, time, n, d)."""
+        """Raise IntegrationError when a state of a whole path (*batch, time, n, d) is not finite."""
         finite = _finite(path)
         if not bool(finite.all()):
             raise self._left(~finite.reshape(-1, finite.shape[-1]).T, 0)
@@ -95,7 +99,7 @@ class TimeGrid:
 
 
 def stack(path: Sequence[PhaseState]) -> PhaseState:
-    """States along time as one, (*batch, time, n, d)."""
+    """Join states along time into one of shape (*batch, time, n, d)."""
     return PhaseState(*(torch.stack(x, dim=-3) for x in zip(*path, strict=True)))
 
 

@@ -18,8 +18,8 @@ class RKN4(FixedStep):
         F₁ = F(t, q),  F₂ = F(t + h/2, q + h/2 v(p + h/4 F₁)),  F₃ = F(t + h, q + h v(p + h/2 F₂))
         q ← q + h v(p + h/6 (F₁ + 2F₂)),  p ← p + h/6 (F₁ + 4F₂ + F₃)
 
-    with the velocity v(p) = M⁻¹p linear. Not symplectic: angular momentum drifts. It raises InputError for a
-    field that is not separable or whose velocity is not linear in p.
+    The velocity v(p) = M⁻¹p is linear. The method is not symplectic, so angular momentum drifts. `check` raises
+    InputError for a field that is not separable or whose velocity is not linear in p.
 
     E. J. Nyström, Acta Soc. Sci. Fennicae 50 (1925); Hairer, Nørsett, Wanner, Solving Ordinary Differential
     Equations I, §II.14.

@@ -1,4 +1,4 @@
-"""Every method by its name."""
+"""The table of all methods by their names."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _METHODS = (
 )
 
 INTEGRATORS: dict[str, Callable[..., Integrator]] = {method.name: method for method in _METHODS}
-"""From name to class; the settings of a method are the arguments of its class."""
+"""The class of each name; the settings of a method are the arguments of its class."""
 
 _REMEDIES = {
     "rtol": "its step is the grid's: raise substeps, or take an adaptive method such as dopri5",
@@ -44,9 +44,14 @@ _REMEDIES = {
 
 
 def make_integrator(method: str | Integrator, **settings: object) -> Integrator:
-    """The integrator of this name with these settings; an Integrator is returned as it is.
+    """Return the integrator of this name with these settings.
 
-    Raises InputError for an unknown name, and for a setting that the method does not have, naming the remedy.
+    Args:
+        method: a name in `INTEGRATORS`, or an Integrator, which is returned as it is.
+        settings: arguments of the method's class, such as `substeps`, `compensated`, `rtol` or `adjoint`.
+
+    Raises:
+        InputError: the name is unknown, or the method does not have one of the settings; the message names a remedy.
 
     Example:
         >>> make_integrator("yoshida4", substeps=2)
@@ -75,10 +80,21 @@ def integrate(
     progress: Progress | None = None,
     **settings: object,
 ) -> PhaseState:
-    """States (*batch, time, n, d) at all `times`, the first of them `state`.
+    """Move a state along a grid of times with a method that is given by name.
 
-    `times` has shape (time,) or (*batch, time), strictly increasing or decreasing; `settings` are those of
-    the method. Raises InputError on anything that does not fit, IntegrationError when the state leaves the
-    finite numbers.
+    Args:
+        field: vector field that moves the state.
+        state: initial state, q and p of shape (*batch, n, d), at the first time.
+        times: output times of shape (time,) or (*batch, time), strictly increasing or strictly decreasing.
+        method: a name in `INTEGRATORS`, or an Integrator.
+        progress: function that is called with (output times reached, all of them) during the integration.
+        settings: settings of the method, as `make_integrator` takes them.
+
+    Returns:
+        States of shape (*batch, time, n, d), of which the first is `state`.
+
+    Raises:
+        InputError: the method, its settings, the times or the field do not fit.
+        IntegrationError: the state leaves the finite numbers, or the method does not converge.
     """
     return make_integrator(method, **settings).integrate(field, state, times, progress)

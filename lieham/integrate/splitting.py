@@ -1,4 +1,4 @@
-"""Splitting methods for H = K(p) + V(q): drifts along K and kicks along V, symplectic and symmetric.
+"""Splitting methods for H = K(p) + V(q) alternate drifts along K with kicks along V; they are symplectic and symmetric.
 
 symbol → variable: a_i → `drift`, b_i → `kick`; γ_i → the weights of `composition`.
 """
@@ -15,7 +15,7 @@ from lieham.typing import Float, Tensor
 
 
 class SplittingStage(NamedTuple):
-    """A drift and the kick after it, in units of the step: how far, and what the clock of each says."""
+    """A drift and the kick after it: the lengths of both and the times at which both begin, in units of the step."""
 
     drift: float
     drift_clock: float
@@ -24,12 +24,11 @@ class SplittingStage(NamedTuple):
 
 
 def composition(*weights: float) -> tuple[SplittingStage, ...]:
-    """The stages of leapfrogs of widths γ_1 h, ..., γ_s h in a row, neighbouring half drifts joined.
+    """Return the stages of leapfrogs of widths γ_1 h, ..., γ_s h in a row, with neighbouring half drifts joined.
 
-    a_1 = γ_1/2, a_i = (γ_{i−1} + γ_i)/2, b_i = γ_i; the last drift is the first again, γ being a palindrome.
-    The time of V is moved by the drifts and the time of K by the kicks. So each of the two flows is exact
-    when V and K depend on time, and no order is lost (Sanz-Serna and Portillo, J. Chem. Phys. 104 (1996)
-    2349).
+    a_1 = γ_1/2, a_i = (γ_{i−1} + γ_i)/2 and b_i = γ_i. The last drift equals the first, since γ is a palindrome. The
+    drifts move the time of V and the kicks move the time of K. So each of the two flows is exact when V and K depend on
+    time, and no order is lost (Sanz-Serna and Portillo, J. Chem. Phys. 104 (1996) 2349).
     """
     before = (0.0, *weights[:-1])
     starts = tuple(accumulate(before))
@@ -41,12 +40,12 @@ def composition(*weights: float) -> tuple[SplittingStage, ...]:
 
 @dataclass(frozen=True)
 class Splitting(FixedStep):
-    """Drift, kick, drift, ..., drift: q ← q + a h v(p), p ← p + b h F(q).
+    """A step of drifts and kicks in turn, q ← q + a h v(p) and p ← p + b h F(q), which begins and ends with a drift.
 
-    It needs a separable field and one force evaluation a stage, none of them shared between steps. It keeps
-    linear first integrals and the bilinear ones pᵀAq, angular momentum among them, to round-off (Hairer,
-    Lubich, Wanner, Geometric Numerical Integration, thm. IV.2.3); other quadratic ones, such as the energy of
-    an oscillator, only oscillate. A step back by −h undoes a step to round-off.
+    A splitting needs a separable field and one force evaluation a stage, and shares none of them between steps. It
+    keeps linear first integrals and the bilinear ones pᵀAq, angular momentum among them, to round-off (Hairer, Lubich,
+    Wanner, Geometric Numerical Integration, thm. IV.2.3). Other quadratic ones, such as the energy of an oscillator,
+    only oscillate. A step back by −h undoes a step to round-off.
     """
 
     symplectic: ClassVar[bool] = True

@@ -1,8 +1,8 @@
-"""Runge-Kutta methods of torchdiffeq behind the contract of this library.
+"""Runge-Kutta methods of torchdiffeq obey the contract of this library here.
 
-Left out of it, all measured on a pendulum with 0.2.5: `explicit_adams` (order up to 12, diverges at h·ω =
-0.03), `implicit_adams` (its iteration gives up with a warning, and the coefficients hold on even grids alone)
-and `fehlberg2` (the error is a thousand times the tolerance).
+Three methods of torchdiffeq 0.2.5 are not offered, by measurements on a pendulum: `explicit_adams` (order up to 12)
+diverges at h·ω = 0.03, the iteration of `implicit_adams` gives up with a warning and its coefficients hold on even
+grids alone, and the error of `fehlberg2` is a thousand times its tolerance.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from lieham.typing import Float, Tensor
 
 
 class _Motion:
-    """A field as torchdiffeq calls it, f(t, (q, p)) = (q̇, ṗ), telling how far the solver has come."""
+    """A field as torchdiffeq calls it, f(t, (q, p)) = (q̇, ṗ), which reports how far the solver has come."""
 
-    def __init__(self, field: Field, grid: TimeGrid, progress: Progress | None):
+    def __init__(self, field: Field, grid: TimeGrid, progress: Progress | None) -> None:
         self.field, self.grid, self.progress = field, grid, progress
         self.time, self.done = grid.times[..., 0], 0
 
     def __call__(self, t: Tensor, z: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        rate = self.field(t, PhaseState(*z))
-        self.grid.check_derivative(*rate)
-        return tuple(rate)
+        q, p = self.field(t, PhaseState(*z))
+        self.grid.check_derivative(q, p)
+        return q, p
 
     def callback_step(self, t: Tensor, z: object, h: object) -> None:
-        """torchdiffeq calls this where a step begins."""
+        """Note where a step begins; torchdiffeq calls this."""
         self.time = t
         if self.progress is not None:
             times = self.grid.times
@@ -50,13 +50,14 @@ class _Motion:
 
 
 class _IntervalMotion:
-    """The same in s ∈ [0, 1] over one interval, t = t_0 + s h: dz/ds = h f(t_0 + s h, z)."""
+    """The same motion over one interval in s ∈ [0, 1], where t = t_0 + s h and dz/ds = h f(t_0 + s h, z)."""
 
-    def __init__(self, motion: _Motion, t: Tensor, h: float | Tensor):
+    def __init__(self, motion: _Motion, t: Tensor, h: float | Tensor) -> None:
         self.motion, self.t, self.h = motion, t, h
 
     def __call__(self, s: Tensor, z: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        return tuple(rate * self.h for rate in self.motion(self.t + s * self.h, z))
+        q, p = self.motion(self.t + s * self.h, z)
+        return q * self.h, p * self.h
 
     def callback_step(self, s: Tensor, z: object, h: object) -> None:
         self.motion.time = self.t + s * self.h
@@ -66,27 +67,25 @@ class _IntervalMotion:
 class TorchDiffEq(Integrator):
     """A solver of torchdiffeq (Chen et al., arXiv 1806.07366), under its name there.
 
-    On a shared grid it runs once over all times; where trajectories have grids of their own it runs interval
-    by interval, each scaled to s ∈ [0, 1].
+    On a shared grid the solver runs once over all times. Where trajectories have grids of their own it runs interval by
+    interval, each scaled to s ∈ [0, 1]. Gradients come by torch.autograd, since torch.func does not see through
+    torchdiffeq's adaptive solvers. `integrate` raises IntegrationError when steps underflow.
 
     Args:
-        adjoint: take gradients by integrating the adjoint equation backwards, in memory that does not grow
-            with the steps. They reach the initial state and `field.parameters()` and nothing else, and are as
-            accurate as the integration.
-
-    Gradients come by torch.autograd: torch.func does not see through torchdiffeq's adaptive solvers. Raises
-    IntegrationError when steps underflow or the state leaves the finite numbers.
+        adjoint: take gradients by integrating the adjoint equation backwards, in memory that does not grow with the
+            steps. They reach the initial state and `field.parameters()` and nothing else, and are as accurate as the
+            integration.
     """
 
     adjoint: bool = False
     by_interval: ClassVar[bool] = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_flag("adjoint", self.adjoint)
 
     @abstractmethod
     def _settings(self, t: Float[Tensor, " points"]) -> dict[str, Any]:
-        """Keyword arguments of odeint on the grid `t`."""
+        """Return the keyword arguments of odeint on the grid `t`."""
 
     def integrate(
         self,
@@ -117,7 +116,9 @@ class TorchDiffEq(Integrator):
             motion.reached(i)
         return stack(path)
 
-    def _solve(self, motion: _Motion, function: _Motion | _IntervalMotion, state: PhaseState, t: Tensor):
+    def _solve(
+        self, motion: _Motion, function: _Motion | _IntervalMotion, state: PhaseState, t: Float[Tensor, " points"]
+    ) -> tuple[Tensor, Tensor]:
         settings = {"method": self.name, **self._settings(t)}
         try:
             if self.adjoint:
@@ -139,15 +140,15 @@ class TorchDiffEq(Integrator):
 
 @dataclass(frozen=True)
 class FixedGrid(TorchDiffEq):
-    """A fixed step from each output time to the next.
+    """A method that goes from each output time to the next in steps of fixed width.
 
     Args:
-        substeps: steps of equal width between two output times.
+        substeps: number of steps of equal width between two output times.
     """
 
     substeps: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         check_count("substeps", self.substeps)
 
@@ -157,7 +158,7 @@ class FixedGrid(TorchDiffEq):
 
 
 def refined(times: Float[Tensor, " points"], parts: int) -> Float[Tensor, " finer"]:
-    """The grid with each interval divided into equal `parts`; the given points stay what they are."""
+    """Return the grid with each interval divided into equal `parts`; the given points keep their values."""
     fractions = torch.arange(parts, dtype=times.dtype, device=times.device) / parts
     inner = times[:-1, None] + times.diff()[:, None] * fractions
     return torch.cat([inner.flatten(), times[-1:]])
@@ -200,10 +201,10 @@ class RK4(FixedGrid):
 
 @dataclass(frozen=True)
 class Adaptive(TorchDiffEq):
-    """Steps chosen so that an estimate of the local error stays below atol + rtol |z|.
+    """A method that chooses its steps so that an estimate of the local error stays below atol + rtol |z|.
 
-    The estimate is a root mean square over the whole batch: all trajectories take the same steps, and one
-    hard trajectory shortens them for all.
+    The estimate is a root mean square over the whole batch, so all trajectories take the same steps, and one hard
+    trajectory shortens them for all.
 
     Args:
         rtol, atol: relative and absolute tolerance of a step, positive.
@@ -212,7 +213,7 @@ class Adaptive(TorchDiffEq):
     rtol: float = 1e-6
     atol: float = 1e-8
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         for name, value in (("rtol", self.rtol), ("atol", self.atol)):
             if not (isinstance(value, int | float) and isfinite(value) and value > 0):
