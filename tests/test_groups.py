@@ -329,7 +329,7 @@ def test_invariants_found_from_the_generators_are_those_of_the_group_shipped(nam
 
 def test_a_group_of_one_s_own_can_be_given_its_exp_and_log():
     shipped = make_group("SE(2)")
-    own = CustomGroup("own", *shipped.generators(), exp=shipped.exp, log=shipped.log, charges=("a", "b", "c"))
+    own = CustomGroup("own", *shipped.generators(), maps=(shipped.exp, shipped.log), charges=("a", "b", "c"))
     a = algebra(shipped)
     assert torch.equal(own.exp(a), shipped.exp(a)) and torch.equal(own.log(own.exp(a)), shipped.log(shipped.exp(a)))
     close(custom("SE(2)").exp(a), shipped.exp(a), torch.float64)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from lieham.groups import Group, Translation
+from lieham.groups.base import Group
+from lieham.groups.translation import Translation
 from lieham.typing import Tensor
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import ClassVar
-
 import torch
 
 from lieham.errors import InputError, expected
@@ -29,14 +27,14 @@ class Group(ABC):
     lie_dim: int
     charges: tuple[str, ...]
     """Names of the Noether charges, one for each generator."""
-    acts_freely: ClassVar[bool] = False
+    acts_freely: bool = False
     """No motion but the identity fixes a generic point: one element lifts each point (PointLift)."""
-    symmetric_pairs: ClassVar[bool] = False
+    symmetric_pairs: bool = False
     """The pair coordinates do not tell x from y."""
-    singular_at_origin: ClassVar[bool] = False
+    singular_at_origin: bool = False
     """No invariant is continuous where both points are at the origin (scalings)."""
 
-    positive: ClassVar[bool] = False
+    positive: bool = False
     """It is meant for points with positive coordinates, where it acts freely (squeezes)."""
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""A group of one's own, from its generators."""
+"""CustomGroup: a group that the user declares by its generators."""
 
 from __future__ import annotations
 
@@ -10,23 +10,37 @@ from lieham.errors import InputError, expected
 from lieham.groups.base import Group
 from lieham.typing import Float, Tensor
 
+Map = Callable[[Tensor], Tensor]
 PairCoordinates = Callable[[Tensor, Tensor], Tensor]
 
 
 class CustomGroup(Group):
-    """The group of the infinitesimal motions x ↦ A_k x + b_k, for groups that are not shipped.
+    """A group that is not shipped, declared by its infinitesimal motions x ↦ A_k x + b_k alone.
 
     Args:
-        name: how reports call it.
-        A, b: generators, (lie_dim, d, d) and (lie_dim, d).
-        exp: algebra vectors (*, lie_dim) → (*, d+1, d+1); the matrix exponential of the generators if left out.
-        log: the inverse of exp; without it `log` raises InputError. Neither is needed to train and to forecast.
-        pair_coordinates: invariants of two points. If left out, they are all polynomials of degree ≤ 2 in (x, y)
-            that every generator leaves unchanged, found as a null space. By the first fundamental theorem of
-            invariants these suffice for rotations about points and axes, translations and their products.
-        charges: names of the Noether charges; J_0, J_1, ... if left out.
+        name: the name that reports print.
+        A: the linear parts of the generators, (lie_dim, d, d).
+        b: the translation parts of the generators, (lie_dim, d).
+        maps: the functions `exp` and `log`, where they are known in closed form: algebra vectors (*, lie_dim) to
+            elements (*, d+1, d+1), and back. By default `exp` is the matrix exponential of the generators and `log`
+            raises InputError. Neither is needed to train and to forecast.
+        pair_coordinates: a function of two points to their invariants. By default the invariants are all
+            polynomials of degree at most 2 in (x, y) that every generator leaves unchanged, which are found as a
+            null space. By the first fundamental theorem of invariants these suffice for rotations about points and
+            axes, for translations and for their products.
+        charges: the names of the Noether charges, one for each generator; by default J_0, J_1, ...
 
-    Raises InputError on shapes that do not fit, and where the polynomials do not tell all orbits of pairs apart.
+    Raises:
+        InputError: if the shapes do not fit, or the polynomials do not tell all orbits of pairs apart.
+
+    Example:
+        >>> import torch
+        >>> from lieham.groups import CustomGroup
+        >>> turn = torch.tensor([[[0.0, -1.0], [1.0, 0.0]]])
+        >>> about_one = CustomGroup("turns about (1, 0)", turn, torch.tensor([[0.0, -1.0]]), charges=["J"])
+        >>> g = about_one.exp(torch.tensor([torch.pi / 2]))
+        >>> about_one.act(g, torch.tensor([2.0, 0.0])).round(decimals=6)
+        tensor([1., 1.])
     """
 
     acts_freely = True
@@ -37,8 +51,7 @@ class CustomGroup(Group):
         A: Float[Tensor, "k d d"],
         b: Float[Tensor, "k d"],
         *,
-        exp: Callable[[Tensor], Tensor] | None = None,
-        log: Callable[[Tensor], Tensor] | None = None,
+        maps: tuple[Map, Map] | None = None,
         pair_coordinates: PairCoordinates | None = None,
         charges: Sequence[str] | None = None,
     ):
@@ -51,22 +64,24 @@ class CustomGroup(Group):
         self.charges = tuple(charges or (f"J_{k}" for k in range(self.lie_dim)))
         if len(self.charges) != self.lie_dim:
             raise expected("charges", f"{self.lie_dim} names, one a generator", len(self.charges))
-        self._exp, self._log = exp, log
+        self._maps = maps
         self._invariants = pair_coordinates or self._polynomials()
 
-    def generators(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None):
+    def generators(
+        self, dtype: torch.dtype = torch.float64, device: torch.device | None = None
+    ) -> tuple[Tensor, Tensor]:
         return self.A.to(device=device, dtype=dtype), self.b.to(device=device, dtype=dtype)
 
     def exp(self, a: Tensor) -> Tensor:
-        return super().exp(a) if self._exp is None else self._exp(a)
+        return super().exp(a) if self._maps is None else self._maps[0](a)
 
     def log(self, g: Tensor) -> Tensor:
-        if self._log is None:
+        if self._maps is None:
             raise InputError(f"log of {self.name} must be given to CustomGroup, got none")
-        return self._log(g)
+        return self._maps[1](g)
 
     def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
-        """The invariants given, or the polynomials found."""
+        """Return the invariants that were given, or the polynomials that were found."""
         return self._invariants(*torch.broadcast_tensors(x, y))
 
     def _polynomials(self) -> PairCoordinates:
@@ -90,10 +105,18 @@ class CustomGroup(Group):
 
 
 def quadratic_invariants(A: Float[Tensor, "k d d"], b: Float[Tensor, "k d"]) -> Float[Tensor, "f m m"]:
-    """Symmetric S, all but the constant, with ẑᵀ S ẑ unchanged by every generator, ẑ = (x, y, 1).
+    """Return the quadratic polynomials of a pair of points that no generator changes.
 
-    Where the pair moves by ẑ' = G ẑ, that is GᵀS + SG = 0: linear in S, solved by its null space, which is brought
-    to reduced echelon form, so that whole coefficients come out whole.
+    A polynomial is ẑᵀ S ẑ with ẑ = (x, y, 1) and S symmetric. Where the pair moves by ẑ' = G ẑ it is unchanged if
+    GᵀS + SG = 0. This is linear in S, and the null space is brought to reduced echelon form, so that coefficients
+    that are integers come out as integers.
+
+    Args:
+        A: the linear parts of the generators.
+        b: the translation parts of the generators.
+
+    Returns:
+        A basis of the matrices S without the constant polynomial, (f, 2d+1, 2d+1), float64.
     """
     k, d = b.shape
     m = 2 * d + 1
@@ -112,7 +135,7 @@ def quadratic_invariants(A: Float[Tensor, "k d d"], b: Float[Tensor, "k d"]) -> 
 
 
 def echelon(rows: Float[Tensor, "f r"]) -> Float[Tensor, "f r"]:
-    """The reduced row echelon form of independent rows; entries within 1e-12 of a whole number are that number."""
+    """Return the reduced row echelon form of independent rows; entries within 1e-12 of an integer are rounded to it."""
     rows, done = rows.clone(), 0
     for column in range(rows.shape[1]):
         if done == len(rows):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 
 from lieham._support.numerics import cosc, half_cot, sinc, sincc
@@ -16,7 +14,7 @@ from lieham.typing import Tensor
 class _Euclidean(Group):
     """What SE(2) and SE(3) share: a = (u, w), translation part first; exp(a) = [[R(w), V(w) u], [0, 1]]."""
 
-    symmetric_pairs: ClassVar[bool] = True
+    symmetric_pairs: bool = True
     beside_lengths = ()
 
     def __init__(self, rotations: SO2 | SO3):
@@ -25,7 +23,9 @@ class _Euclidean(Group):
         self.space_dim, self.lie_dim, self.name = d, d + rotations.lie_dim, f"SE({d})"
         self.charges = self.translations.charges + rotations.charges
 
-    def generators(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None):
+    def generators(
+        self, dtype: torch.dtype = torch.float64, device: torch.device | None = None
+    ) -> tuple[Tensor, Tensor]:
         parts = [part.generators(dtype, device) for part in (self.translations, self.rotations)]
         return torch.cat([A for A, _ in parts]), torch.cat([b for _, b in parts])
 
@@ -51,7 +51,7 @@ class SE2(_Euclidean):
     V(θ) = (sin θ/θ) 1 + ((1 − cos θ)/θ) [[0, −1], [1, 0]].
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(SO2())
 
     def exp(self, a: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ class SE3(_Euclidean):
     V(w) = 1 + ((1 − cos θ)/θ²) W + ((θ − sin θ)/θ³) W², V⁻¹(w) = 1 − W/2 + ((1 − (θ/2) cot(θ/2))/θ²) W².
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(SO3())
 
     def exp(self, a: Tensor) -> Tensor:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import ClassVar
-
 import torch
 
 from lieham.errors import expected
@@ -19,7 +17,7 @@ class Helical(Group):
     Neither L_z nor P_z is conserved, but J = L_z + c P_z is. `c` finite and not 0.
     """
 
-    acts_freely: ClassVar[bool] = True
+    acts_freely: bool = True
     space_dim, lie_dim = 3, 1
     charges = ("J",)
 
@@ -28,7 +26,9 @@ class Helical(Group):
             raise expected("c", "finite and not 0", c)
         self.c, self.name, self.rotation = float(c), f"Helical({c:g})", SO2()
 
-    def generators(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None):
+    def generators(
+        self, dtype: torch.dtype = torch.float64, device: torch.device | None = None
+    ) -> tuple[Tensor, Tensor]:
         A = torch.zeros(1, 3, 3, dtype=dtype, device=device)
         A[0, 0, 1], A[0, 1, 0] = -1.0, 1.0
         return A, torch.tensor([[0.0, 0.0, self.c]], dtype=dtype, device=device)

@@ -43,7 +43,9 @@ class DirectProduct(Group):
             return "L_z" if start == 0 else "L_x"
         return f"{charge}{start}" if start else charge
 
-    def generators(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None):
+    def generators(
+        self, dtype: torch.dtype = torch.float64, device: torch.device | None = None
+    ) -> tuple[Tensor, Tensor]:
         parts = [x.generators(dtype, device) for x in self.factors]
         A = torch.zeros(self.lie_dim, self.space_dim, self.space_dim, dtype=dtype, device=device)
         k = i = 0

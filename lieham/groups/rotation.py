@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 
 from lieham._support.numerics import asin_over, cosc, sinc
@@ -24,13 +22,15 @@ class SO2(Group):
     exp(θ) = [[cos θ, −sin θ], [sin θ, cos θ]], log = atan2.
     """
 
-    acts_freely: ClassVar[bool] = True
+    acts_freely: bool = True
     name = "SO(2)"
     space_dim, lie_dim = 2, 1
     charges = ("L",)
     beside_lengths = (1,)
 
-    def generators(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None):
+    def generators(
+        self, dtype: torch.dtype = torch.float64, device: torch.device | None = None
+    ) -> tuple[Tensor, Tensor]:
         A = torch.tensor([[[0.0, -1.0], [1.0, 0.0]]], dtype=dtype, device=device)
         return A, torch.zeros(1, 2, dtype=dtype, device=device)
 
@@ -78,7 +78,9 @@ class SO3(Group):
     charges = ("L_x", "L_y", "L_z")
     beside_lengths = ()
 
-    def generators(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None):
+    def generators(
+        self, dtype: torch.dtype = torch.float64, device: torch.device | None = None
+    ) -> tuple[Tensor, Tensor]:
         A = cross_matrix(torch.eye(3, dtype=dtype, device=device))
         return A, torch.zeros(3, 3, dtype=dtype, device=device)
 

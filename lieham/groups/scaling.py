@@ -3,8 +3,6 @@ K = Σ|p|²/2m; they are symmetries of potentials and of images."""
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 
 from lieham.groups.base import Group, affine, check_dim
@@ -27,12 +25,14 @@ def log_ratio(x: Float[Tensor, "*#batch d"], y: Float[Tensor, "*#batch d"]) -> F
 class _Linear(Group):
     """What they share: freely acting linear maps, singular at the origin."""
 
-    acts_freely: ClassVar[bool] = True
-    singular_at_origin: ClassVar[bool] = True
+    acts_freely: bool = True
+    singular_at_origin: bool = True
     matrices: Tensor
     """(lie_dim, d, d), the generators."""
 
-    def generators(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None):
+    def generators(
+        self, dtype: torch.dtype = torch.float64, device: torch.device | None = None
+    ) -> tuple[Tensor, Tensor]:
         A = self.matrices.to(device=device, dtype=dtype)
         return A, torch.zeros(len(A), self.space_dim, dtype=dtype, device=device)
 
@@ -71,7 +71,7 @@ class RotationScaling(_Linear):
     name = "R*SO(2)"
     charges = ("D", "L")
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.rotation = SO2()
         self.matrices = torch.cat([torch.eye(2, dtype=torch.float64)[None], self.rotation.generators()[0]])
 
@@ -96,13 +96,13 @@ class RotationScaling(_Linear):
 class Squeeze(_Linear):
     """Squeezes of the plane, x ↦ (eᵃ x₁, e⁻ᵃ x₂), free on the positive quadrant; charge q₁p₁ − q₂p₂."""
 
-    singular_at_origin: ClassVar[bool] = False
-    positive: ClassVar[bool] = True
+    singular_at_origin: bool = False
+    positive: bool = True
     space_dim, lie_dim = 2, 1
     name = "Sq(2)"
     charges = ("S",)
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.matrices = torch.diag(torch.tensor([1.0, -1.0], dtype=torch.float64))[None]
 
     def exp(self, a: Tensor) -> Tensor:
@@ -127,12 +127,12 @@ class Squeeze(_Linear):
 class SqueezeScaling(_Linear):
     """Squeezes with scalings, a = (s, r), x ↦ (eˢ⁺ʳ x₁, eˢ⁻ʳ x₂): all positive diagonal maps of the plane."""
 
-    positive: ClassVar[bool] = True
+    positive: bool = True
     space_dim, lie_dim = 2, 2
     name = "R*Sq(2)"
     charges = ("D", "S")
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.squeeze = Squeeze()
         self.matrices = torch.cat([torch.eye(2, dtype=torch.float64)[None], self.squeeze.matrices])
 
@@ -155,15 +155,18 @@ class SqueezeScaling(_Linear):
 
 
 def rotation_scalings(dim: int) -> Group:
-    """R* × SO(2)."""
-    return check_dim("R*SO", dim, (2,)) and RotationScaling()
+    """Return R* × SO(2); InputError unless `dim` is 2."""
+    check_dim("R*SO", dim, (2,))
+    return RotationScaling()
 
 
 def squeezes(dim: int) -> Group:
-    """The squeezes of the plane."""
-    return check_dim("Sq", dim, (2,)) and Squeeze()
+    """Return the squeezes of the plane; InputError unless `dim` is 2."""
+    check_dim("Sq", dim, (2,))
+    return Squeeze()
 
 
 def squeeze_scalings(dim: int) -> Group:
-    """The squeezes of the plane with scalings."""
-    return check_dim("R*Sq", dim, (2,)) and SqueezeScaling()
+    """Return the squeezes of the plane with scalings; InputError unless `dim` is 2."""
+    check_dim("R*Sq", dim, (2,))
+    return SqueezeScaling()

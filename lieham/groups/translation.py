@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 
 from lieham.errors import expected
@@ -20,7 +18,7 @@ def _check_positive(name: str, dim: int) -> int:
 class Trivial(Group):
     """The group {1} on R^d: every function is invariant, nothing is conserved but what dynamics keeps anyway."""
 
-    acts_freely: ClassVar[bool] = True
+    acts_freely: bool = True
     lie_dim = 0
     charges = ()
 
@@ -28,7 +26,9 @@ class Trivial(Group):
         self.space_dim = _check_positive("Trivial", dim)
         self.name = f"Trivial({dim})"
 
-    def generators(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None):
+    def generators(
+        self, dtype: torch.dtype = torch.float64, device: torch.device | None = None
+    ) -> tuple[Tensor, Tensor]:
         d = self.space_dim
         return torch.zeros(0, d, d, dtype=dtype, device=device), torch.zeros(0, d, dtype=dtype, device=device)
 
@@ -48,14 +48,16 @@ class Trivial(Group):
 class Translation(Group):
     """T(d): g·x = x + b; exp and log are b itself. Its charges are the components of P = Σ p_i."""
 
-    acts_freely: ClassVar[bool] = True
+    acts_freely: bool = True
 
     def __init__(self, dim: int):
         self.space_dim = self.lie_dim = _check_positive("T", dim)
         self.name = f"T({dim})"
         self.charges = tuple(f"P_{axis}" for axis in (AXES[:dim] if dim <= 3 else range(1, dim + 1)))
 
-    def generators(self, dtype: torch.dtype = torch.float64, device: torch.device | None = None):
+    def generators(
+        self, dtype: torch.dtype = torch.float64, device: torch.device | None = None
+    ) -> tuple[Tensor, Tensor]:
         d = self.space_dim
         return torch.zeros(d, d, d, dtype=dtype, device=device), torch.eye(d, dtype=dtype, device=device)
 
