@@ -12,10 +12,10 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.plots import draw
-from benchmarks.records import Records, load
-from benchmarks.sizes import Given
-from benchmarks.tables import footer
+from benchmarks.engine.plots import draw
+from benchmarks.engine.records import Records, load
+from benchmarks.engine.sizes import Given
+from benchmarks.engine.tables import footer
 from lieham.errors import InputError, LiehamError, check_choice
 
 FOLDER = Path(__file__).parent
@@ -81,7 +81,7 @@ def _do(given: argparse.Namespace) -> None:
 
 
 def _run(name: str, given: argparse.Namespace) -> None:
-    module = import_module(f"benchmarks.{name}")
+    module = import_module(f"benchmarks.studies.{name}")
     path = given.json or Path("runs", "benchmarks", f"{name}-{given.size}.json")
     records = Records(path, name, given.size, given.fresh)
     chosen = (tuple(x) for x in (given.seeds, given.n_train, given.only))
@@ -93,19 +93,20 @@ def _run(name: str, given: argparse.Namespace) -> None:
 
 def shown(content: dict) -> str:
     """The table of results, and where they come from."""
-    module = import_module(f"benchmarks.{check_choice('benchmark', content['benchmark'], BENCHMARKS)}")
+    module = import_module(f"benchmarks.studies.{check_choice('benchmark', content['benchmark'], BENCHMARKS)}")
     return f"{module.table(content['results'])}\n\n{footer(content)}"
 
 
 def summary_of(name: str) -> str:
     """The first sentence of a module's docstring, without importing it."""
-    text = ast.get_docstring(ast.parse((FOLDER / f"{name}.py").read_text())) or ""
+    folder = "scripts" if name in SCRIPTS else "studies"
+    text = ast.get_docstring(ast.parse((FOLDER / folder / f"{name}.py").read_text())) or ""
     return text.split("\n\n")[0].replace("\n", " ").split(": `python")[0].rstrip(".")
 
 
 def _script(name: str, *arguments: str) -> int:
     before = sys.argv
-    sys.argv = [str(FOLDER / f"{name}.py"), *arguments]
+    sys.argv = [str(FOLDER / "scripts" / f"{name}.py"), *arguments]
     try:
         runpy.run_path(sys.argv[0], run_name="__main__")
     finally:

@@ -5,7 +5,7 @@ import torch
 
 from benchmarks.baselines import BASELINES
 from benchmarks.baselines.units import Units
-from benchmarks.transfer import score
+from benchmarks.studies.transfer import score
 from lieham import Hamiltonian, fit
 from lieham.groups import make_group
 from lieham.state import PhaseState

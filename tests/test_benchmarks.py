@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import runs
 from benchmarks.__main__ import BENCHMARKS, SCRIPTS, main
-from benchmarks.egnn import simulate
-from benchmarks.figures import over_seeds, summary
-from benchmarks.models import Entry
-from benchmarks.records import Records, load
-from benchmarks.scoring import Trial, score
+from benchmarks.engine import runs
+from benchmarks.engine.figures import over_seeds, summary
+from benchmarks.engine.models import Entry
+from benchmarks.engine.records import Records, load
+from benchmarks.engine.scoring import Trial, score
+from benchmarks.studies.egnn import simulate
 from lieham import GeneralHamiltonian
 from lieham.errors import FileError, IntegrationError
 from lieham.integrate import integrate

@@ -8,7 +8,7 @@ import pytest
 import torch
 from cases import trainer_of
 
-from benchmarks.observing import KINDS, noise, positions, training_data
+from benchmarks.data.observing import KINDS, noise, positions, training_data
 from lieham import Bodies, Dataset, HLieConv, Trajectory, fit, infer_masses
 from lieham._support.polynomials import derivative, polynomial
 from lieham.errors import InputError, Interrupted

@@ -1,0 +1,1 @@
+"""What studies and scripts measure on: charged bodies, incomplete observations, clouds, published figures."""

@@ -1,0 +1,1 @@
+"""What every study is made with: runs, records, scores, tables and figures."""

@@ -1,0 +1,91 @@
+"""One run of a benchmark: train a model on a law, score it, keep the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+
+import torch
+from torch import nn
+
+from benchmarks.engine.models import Entry, models, shortened
+from benchmarks.engine.scoring import FLOORS, score, score_floor
+from benchmarks.engine.sizes import Given, trial
+from lieham import fit
+from lieham.errors import IntegrationError
+from systems import SYSTEMS, System
+
+Scored = Callable[[nn.Module], dict]
+"""A trained model's figures."""
+
+
+def measure(
+    given: Given,
+    run: tuple[str, str, int, int],
+    protocol: dict,
+    scored: Scored,
+    method: str | None = None,
+    entry: Entry | None = None,
+    **changes: object,
+) -> dict:
+    """The result of one (law, model, n_train, seed), from the file if it is there; `protocol` is what `scored`
+    depends on. A training that diverged is a result too. `method` makes the data in place of the law's `truth`,
+    `changes` are of the training's settings; `entry` is the model where it is none of `models`."""
+    name, chosen, n_train, seed = run
+    law, entry, share = SYSTEMS[name](), entry or models()[chosen], given.size.share
+    model = entry.make(law, features_of(law), seed)
+    training = replace(shortened(entry.training(n_train, seed), share), **changes)
+    method = method or law.truth
+    own = {"law": name, "model": chosen, "n_train": n_train, "seed": seed}
+    size = {"parameters": sum(p.numel() for p in model.parameters())}
+    n_val = given.size.n_val
+    settings = own | {
+        "benchmark": given.records.benchmark,
+        "data": law.attributes(method=method, n_val=n_val),
+        "network": size | {"config": getattr(model, "config", {})},
+        "training": asdict(training),
+        "protocol": protocol,
+    }
+
+    def train_and_score() -> dict:
+        try:
+            data = law.benchmark(n_train, seed, n_test=0, n_val=n_val, method=method)
+            history = fit(model, data, config=training)
+        except IntegrationError as error:
+            return own | size | {"seconds": None, "failed": str(error)}
+        return own | size | {"seconds": history.seconds, "failed": None} | scored(model)
+
+    return given.records.once(settings, train_and_score)
+
+
+def standard(given: Given) -> None:
+    """Every run of the size with the scores of `scoring`, and the floors of every law."""
+    size = given.size
+    for law in given.laws:
+        _floors(given, law)
+    for run in given.runs():
+        result = measure(given, run, size.protocol, lambda model, law=run[0]: score(model, trial(law, size)))
+        given.say(line(result))
+
+
+def _floors(given: Given, law: str) -> None:
+    size, system = given.size, SYSTEMS[law]()
+    for name in FLOORS:
+        if name == "mean features" and not features_of(system):
+            continue
+        own = {"law": law, "model": name, "n_train": 0, "seed": 0}
+        settings = own | {"benchmark": given.records.benchmark, "data": system.attributes(), "protocol": size.protocol}
+        free = own | {"parameters": 0, "seconds": 0.0, "failed": None}
+        given.records.once(settings, lambda name=name, free=free: free | score_floor(name, trial(law, size)))
+
+
+def features_of(law: System) -> int:
+    """Features of a body beside its mass."""
+    return law.sample(1, torch.Generator().manual_seed(0))[1].features.shape[-1]
+
+
+def line(result: dict) -> str:
+    """What is said after a run."""
+    five = result.get("mse_5step_mean")
+    how = result["failed"] or f"5-step MSE {'diverged' if five is None else f'{five:.1e}'}, {result['seconds']:.0f} s"
+    return f"{result['law']}, {result['model']}, n_train={result['n_train']}, seed={result['seed']}: {how}"

@@ -1,0 +1,120 @@
+"""RotMNIST's protocol on 5,000 digits: test error by group, and on angles that training never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+from benchmarks.engine.figures import over_seeds
+from benchmarks.engine.sizes import Given
+from benchmarks.engine.tables import markdown
+from lieham import fit
+from lieham.evaluate import scores
+from lieham.models import model_for
+from systems.images.baselines import linear_error, nearest_neighbour_error
+from systems.images.digits import digits
+from systems.images.presets import DIGITS_MODEL, DIGITS_TRAIN
+
+MODELS = {
+    "Trivial": ("Trivial(2)", {}),
+    "T(2)": ("T(2)", {}),
+    "T along x": ("T(1)xTrivial(1)", {}),
+    "SO(2)": ("SO(2)", {}),
+    "R*": ("R*(2)", {}),
+    "R*xSO(2)": ("R*SO(2)", {}),
+    "SE(2)": ("SE(2)", {}),
+    "SE(2) sampled": ("SE(2)", {"lift": "sampled", "alpha": 0.02}),
+}
+"""Group and what of `DIGITS_MODEL` is changed: the paper's lift of SE(2) is sampled, ours exact."""
+
+FLOORS = {
+    "nearest neighbour": nearest_neighbour_error,
+    "nearest of 24 turns": lambda data: nearest_neighbour_error(data, 24),
+    "linear": linear_error,
+}
+
+ANGLES = {"all": (-180.0, 180.0), "upright": (0.0, 0.0)}
+"""Angles of training and validation digits, in degrees; test digits are turned by any, and by none."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Training digits, seeds for each range of training angles, and the share of the steps."""
+
+    n_train: tuple[int, ...] = (3500,)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    upright: tuple[int, ...] = (0,)
+    models: tuple[str, ...] = ("Trivial", "T(2)", "SO(2)", "R*xSO(2)", "SE(2)", "SE(2) sampled")
+    share: float = 1.0
+    n_test: int = 1000
+
+
+SIZES = {
+    "tiny": Size((60,), (0,), (), ("T(2)",), 0.003, 40),
+    "quick": Size(seeds=(0,), upright=(), share=0.1),
+    "full": Size(),
+}
+
+
+def run(given: Given) -> None:
+    """Train every group with every seed on digits turned by any angle, and on upright ones."""
+    size = given.size
+    names = [x for x in (*MODELS, *FLOORS) if x in given.only] or [*size.models, *FLOORS]
+    for angles, seeds in (("all", given.seeds or size.seeds), ("upright", size.upright)):
+        for seed in seeds:
+            for name in names:
+                for n in given.n_train or size.n_train:
+                    given.say(line(measure(given, name, angles, n, seed)))
+
+
+def measure(given: Given, name: str, angles: str, n_train: int, seed: int) -> dict:
+    """Test errors of one model, from the file if they are there."""
+    own = {"model": name, "angles": angles, "n_train": n_train, "seed": seed}
+    training = replace(DIGITS_TRAIN, steps=max(1, round(DIGITS_TRAIN.steps * given.size.share)), seed=seed)
+    group, changes = MODELS.get(name, ("", {}))
+    config = replace(DIGITS_MODEL, seed=seed, **changes)
+    data = {"n_train": n_train, "n_test": given.size.n_test, "seed": seed, "train_angles": ANGLES[angles]}
+    settings = own | {"benchmark": "digits", "data": data}
+    settings |= {"network": [group, asdict(config)], "training": asdict(training)} if group else {}
+
+    def train_and_score() -> dict:
+        turned = digits(**data)
+        if not group:
+            return own | {"error": FLOORS[name](turned), "seconds": 0.0, "parameters": 0}
+        model = model_for(turned, group, config)
+        history = fit(model, turned, config=training)
+        upright = digits(**data, test_angles=ANGLES["upright"])
+        found = {"error": scores(model, turned.test)["error"], "upright": scores(model, upright.test)["error"]}
+        return own | found | {"seconds": history.seconds, "parameters": sum(p.numel() for p in model.parameters())}
+
+    return given.records.once(settings, train_and_score)
+
+
+def line(result: dict) -> str:
+    """What is said after a run."""
+    return (
+        f"{result['model']}, trained on {result['angles']} angles, seed {result['seed']}: "
+        f"test error {100 * result['error']:.1f} %, {result['seconds']:.0f} s"
+    )
+
+
+def table(results: Sequence[dict]) -> str:
+    """A row for each model and range of training angles: median over seeds, and the extremes."""
+    head = ["model", "training angles", "n_train", "seeds", "parameters", "seconds", "test error %", "upright %"]
+    groups: dict[tuple, list[dict]] = {}
+    for x in results:
+        groups.setdefault((x["model"], x["angles"], x["n_train"]), []).append(x)
+    rows = []
+    for (model, angles, n), runs in groups.items():
+        cells = [model, angles, str(n), str(len(runs)), f"{runs[0]['parameters']:,}"]
+        cells.append(f"{over_seeds([x['seconds'] for x in runs])['median']:.0f}")
+        rows.append([*cells, *(percent([x.get(name) for x in runs]) for name in ("error", "upright"))])
+    return markdown(head, rows)
+
+
+def percent(values: list[float | None]) -> str:
+    """Median (smallest to largest), in percent."""
+    if None in values:
+        return "-"
+    low, middle, high = (100 * f(values) for f in (min, lambda x: over_seeds(x)["median"], max))
+    return f"{middle:.1f}" if len(values) == 1 else f"{middle:.1f} ({low:.1f} to {high:.1f})"
