@@ -74,7 +74,7 @@ def measure(given: Given, name: str, target: str, n_train: int, seed: int) -> di
 
     def train_and_score() -> dict:
         found = molecules(**data)
-        unit = found.attributes["unit"]
+        unit = found.provenance.unit
         if not group:
             return own | {"mae": FLOORS[name](found.train, found.test), "unit": unit, "seconds": 0.0, "parameters": 0}
         model = model_for(found, group, config)

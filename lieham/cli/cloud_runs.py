@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -67,7 +66,7 @@ def evaluate_run(run: Path, split: str, folder: Path | None, angles: tuple[float
 
 
 def dataset(settings: dict) -> CloudDataset:
-    """The digits or molecules of these settings, the `data` of config.yaml; they are among its attributes."""
+    """The digits or molecules of these settings, the `data` of config.yaml; they are in its provenance."""
     angles = {name: tuple(settings[name]) for name in ("train_angles", "test_angles") if name in settings}
     if angles and (settings["data"] == "qm9" or "folder" in settings):
         raise InputError("angles must go with the 5,000 digits, got data that are not turned here")
@@ -82,7 +81,7 @@ def dataset(settings: dict) -> CloudDataset:
         data = rotmnist(settings["folder"], **common)
     else:
         data = digits(**common, seed=settings["seed"], **angles)
-    return replace(data, attributes=data.attributes | settings)
+    return data.with_provenance(**settings)
 
 
 def _config(run: Path) -> dict[str, dict]:

@@ -205,9 +205,10 @@ def describe(file: Path, masses: str = "", json: bool = False):
         json: print the description as JSON.
     """
     from lieham.data import describe as describe_data
-    from lieham.data import format_description, read
+    from lieham.data import read
 
-    show(describe_data(read(file, masses=masses)), json, format_description)
+    description = describe_data(read(file, masses=masses))
+    show(description.as_dict(), json, lambda _: str(description))
 
 
 _FUNCTIONS = (

@@ -59,7 +59,7 @@ def run_demo(run: Path, seed: int, small: bool, overwrite: bool) -> dict:
         data = springs.benchmark(sizes.train, seed, sizes.test)
         truth = springs.unseen(sizes.unseen, sizes.steps)
         save(data, run / "data.h5", overwrite=True)
-        data.attributes["file"] = str((run / "data.h5").resolve())
+        data = data.with_provenance(file=str((run / "data.h5").resolve()))
     model = HLieConv("SE(2)", data.n_features, seed=seed)
     with _stage("training", seconds):
         fit(model, data, config=sizes.training, run=run, seed=seed)

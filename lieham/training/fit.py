@@ -35,8 +35,8 @@ def fit(
         model: a Hamiltonian, a classifier or a regressor; trained in its own dtype, on its own device unless `device`
             says otherwise.
         data: trajectories, of which windows are drawn, for a Hamiltonian, clouds for the others; without a `val` split
-            the training loss decides which weights are best. Of files without momenta the attribute `observed`,
-            "positions", stands for that setting where it is empty.
+            the training loss decides which weights are best. Where the setting `observed` is
+            empty, `data.provenance.observed` stands for it: "positions" of files without momenta.
         config: all settings; `settings` replace single ones, see `TrainConfig` and, for clouds, `CloudTrainConfig`.
         run: a folder for config.yaml, log.jsonl, checkpoint.pt and model.safetensors. Ctrl-C leaves it resumable.
         resume: continue the run in that folder. The weights come out bit for bit as without the interruption.
@@ -78,7 +78,7 @@ def _config(data: Dataset | CloudDataset, config: TrainConfig | CloudTrainConfig
         raise expected("config", f"a {kind.__name__} for a {type(data).__name__}", type(config).__name__)
     config = changed(config or kind(), settings)
     if kind is TrainConfig:
-        config = changed(config, {"observed": config.observed or data.attributes.get("observed", "exact")})
+        config = changed(config, {"observed": config.observed or data.provenance.observed})
     return config
 
 

@@ -30,7 +30,7 @@ class RunFolder:
     def create(self, model: LieConvModel, config: TrainConfig | CloudTrainConfig, data: Dataset | CloudDataset):
         """Make the folder; FileError when a run is there already."""
         self.must_be_new()
-        content = {"model": settings_of(model), "train": asdict(config), "data": _plain(data.attributes)}
+        content = {"model": settings_of(model), "train": asdict(config), "data": _plain(data.provenance.as_dict())}
         with replacing(self.path / "config.yaml") as temporary:
             temporary.write_text(yaml.safe_dump(content, sort_keys=False))
 
