@@ -74,7 +74,8 @@ def _floors(given: Given, law: str) -> None:
         if name == "mean features" and not features_of(system):
             continue
         own = {"law": law, "model": name, "n_train": 0, "seed": 0}
-        settings = own | {"benchmark": given.records.benchmark, "data": system.provenance().as_dict(), "protocol": size.protocol}
+        data = system.provenance().as_dict()
+        settings = own | {"benchmark": given.records.benchmark, "data": data, "protocol": size.protocol}
         free = own | {"parameters": 0, "seconds": 0.0, "failed": None}
         given.records.once(settings, lambda name=name, free=free: free | score_floor(name, trial(law, size)))
 

@@ -19,8 +19,8 @@ from lieham.models.config import CloudModelConfig
 from lieham.training import RunFolder, fit
 from lieham.training.config import CloudTrainConfig
 from lieham.typing import Tensor
-from systems.images.digits import digits, rotmnist
-from systems.molecules.qm9 import molecules
+from systems.images.digits import DigitOptions, digits, rotmnist
+from systems.molecules.qm9 import MoleculeOptions, molecules
 
 KINDS = ("digits", "qm9")
 
@@ -73,14 +73,14 @@ def dataset(settings: dict) -> CloudDataset:
     if "folder" in settings:
         must_exist(settings["folder"], "folder")
     common = {name: settings[name] for name in ("n_train", "n_val", "n_test") if name in settings}
-    common |= {"augment": settings["augment"], "dtype": getattr(torch, settings["dtype"])}
+    own = {"augment": settings["augment"], "dtype": getattr(torch, settings["dtype"])}
     if settings["data"] == "qm9":
-        seed, source = settings["seed"], settings.get("folder")
-        data = molecules(settings["target"], **common, seed=seed, source=source)
+        options = MoleculeOptions(**own, source=settings.get("folder"))
+        data = molecules(settings["target"], **common, seed=settings["seed"], options=options)
     elif "folder" in settings:
-        data = rotmnist(settings["folder"], **common)
+        data = rotmnist(settings["folder"], **common, **own)
     else:
-        data = digits(**common, seed=settings["seed"], **angles)
+        data = digits(**common, seed=settings["seed"], options=DigitOptions(**own, **angles))
     return data.with_provenance(**settings)
 
 

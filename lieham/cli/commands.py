@@ -9,11 +9,7 @@ from lieham.cli.clouds import evaluate, train_digits, train_qm9
 from lieham.errors import FileError, InputError
 from lieham.models.config import ModelConfig
 from lieham.training.config import TrainConfig
-
-LAWS = (
-    *("springs", "gravity", "planets", "coulomb", "charged-particles", "yukawa", "lennard-jones", "morse", "bending"),
-    *("double-spring-pendulum", "falling-springs", "magnetic-springs"),
-)
+from systems.names import LAWS
 
 
 def demo(

@@ -102,9 +102,7 @@ def _provenance(contents: Contents, path: Path) -> Provenance:
         raise InputError(f"{path}: attribute {error}") from error
 
 
-def _divided(
-    contents: Contents, path: Path, split: tuple[float, float, float], seed: int, masses: str
-) -> Dataset:
+def _divided(contents: Contents, path: Path, split: tuple[float, float, float], seed: int, masses: str) -> Dataset:
     """The dataset of a file without splits, which are cut here."""
     arrays = contents.splits[""]
     x = trajectory_of(arrays, str(path), masses)
@@ -113,12 +111,12 @@ def _divided(
     known = _own_file(arrays, path, masses)
     if len(x) < 3:
         cuts = _cuts(x.times.shape[-1], split, "times", least=2)
-        parts = [x.window(a, b - a) if b > a else None for a, b in pairwise(cuts)]
-        return Dataset(*parts, provenance=known.updated(split="along time"))
+        train, val, test = (x.window(a, b - a) if b > a else None for a, b in pairwise(cuts))
+        return Dataset(train, val, test, known.updated(split="along time"))
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
     cuts = _cuts(len(x), split, "trajectories", least=1)
-    parts = [x[order[a:b]] if b > a else None for a, b in pairwise(cuts)]
-    return Dataset(*parts, provenance=known.updated(split="by trajectory", seed=seed))
+    train, val, test = (x[order[a:b]] if b > a else None for a, b in pairwise(cuts))
+    return Dataset(train, val, test, known.updated(split="by trajectory", seed=seed))
 
 
 def _own_file(arrays: Arrays, path: Path, masses: str) -> Provenance:
