@@ -19,7 +19,7 @@ from lieham.evaluate import confusion
 from lieham.models import model_for
 from lieham.plotting.clouds import plot_confusion, plot_digits
 from systems.images.baselines import nearest_neighbour_error
-from systems.images.digits import digits
+from systems.images.digits import DigitOptions, digits
 from systems.images.pixels import as_images
 from systems.images.presets import DIGITS_MODEL, DIGITS_TRAIN
 
@@ -33,9 +33,9 @@ def moved(model: lieham.LieConvClassifier, clouds: lieham.PointClouds, degrees: 
 
 
 def main(folder: Path, n_train: int = 3500, n_test: int = 1000, width: int = 32, steps: int = 300) -> dict[str, float]:
-    sizes = {"n_train": n_train, "n_val": n_test // 2, "n_test": n_test, "dtype": torch.float64}
-    upright = digits(**sizes, train_angles=(0, 0), test_angles=(0, 0))
-    turned = digits(**sizes, train_angles=(0, 0))  # trains and validates upright too, tests in all directions
+    options = DigitOptions(train_angles=(0, 0), dtype=torch.float64)  # trains and validates upright
+    turned = digits(n_train, n_test // 2, n_test, options=options)  # tests in all directions
+    upright = digits(n_train, n_test // 2, n_test, options=replace(options, test_angles=(0, 0)))
 
     errors = {}
     for group in ("T(2)", "SO(2)"):
@@ -49,8 +49,8 @@ def main(folder: Path, n_train: int = 3500, n_test: int = 1000, width: int = 32,
     for group in ("T(2)", "SO(2)"):
         two = "   ".join(f"{100 * errors[f'{group} {name}']:6.1f} %" for name in ("upright", "turned"))
         print(f"  LieConvClassifier {group:<34} {two}   {errors[f'{group} moves']:.1e}")
-    floors = [100 * nearest_neighbour_error(data) for data in (upright, turned)]
-    print(f"  {'nearest training image':<52} {floors[0]:6.1f} %   {floors[1]:6.1f} %")
+    baselines = [100 * nearest_neighbour_error(data) for data in (upright, turned)]
+    print(f"  {'nearest training image':<52} {baselines[0]:6.1f} %   {baselines[1]:6.1f} %")
     print(f"  {'the same, in 24 directions':<52} {100 * nearest_neighbour_error(turned, 24):17.1f} %")
 
     said, test = lieham.predict(model, turned.test), turned.test

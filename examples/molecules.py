@@ -14,7 +14,7 @@ import torch
 import lieham
 from lieham.plotting.clouds import plot_parity
 from systems.molecules.baselines import linear_on_counts, mean_predictor
-from systems.molecules.qm9 import clouds_of, molecules
+from systems.molecules.qm9 import MoleculeOptions, clouds_of, molecules
 
 WATER = {"charges": [8, 1, 1], "positions": [[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]]}
 
@@ -27,13 +27,13 @@ def moved(model: lieham.LieConvRegressor, clouds: lieham.PointClouds) -> float:
 
 
 def main(folder: Path, n_train: int = 2000, n_test: int = 2000, steps: int = 1000) -> dict[str, float]:
-    data = molecules("homo", n_train, n_val=n_test // 4, n_test=n_test, dtype=torch.float64)
+    data = molecules("homo", n_train, n_val=n_test // 4, n_test=n_test, options=MoleculeOptions(dtype=torch.float64))
     model = lieham.LieConvRegressor("SE(3)", data.n_features, width=32, blocks=2, dtype=torch.float64)
     lieham.fit(model, data, steps=steps, evaluate_every=100)
 
-    floors = {"linear in the counts of elements": linear_on_counts, "median of the training set": mean_predictor}
+    baselines = {"linear in the counts of elements": linear_on_counts, "median of the training set": mean_predictor}
     errors = {"LieConvRegressor SE(3), exact": lieham.scores(model, data.test)["mae"]}
-    errors |= {name: floor(data.train, data.test) for name, floor in floors.items()}
+    errors |= {name: baseline(data.train, data.test) for name, baseline in baselines.items()}
     print(f"mean absolute error of the HOMO of {n_test} molecules, after {n_train}")
     for name, error in errors.items():
         print(f"  {name:<34} {1000 * error:6.0f} meV")

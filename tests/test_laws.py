@@ -21,7 +21,7 @@ from systems import (
     Springs,
     Yukawa,
 )
-from systems.baselines import floors
+from systems.baselines import baselines
 
 LAWS = {name: law() if name not in ("falling-springs", "magnetic-springs") else law(3) for name, law in SYSTEMS.items()}
 
@@ -44,7 +44,7 @@ def test_springs_are_scored_against_either_truth():
     assert torch.equal(rk4.times, exact.times) and torch.equal(rk4.bodies.mass, exact.bodies.mass)
     assert 0 < (rk4.q - exact.q).abs().max() < 1e-2
     with_rest = Springs(rest_length=1.0).benchmark(3, n_test=0)
-    assert with_rest.attributes["method"] == "exact"
+    assert with_rest.provenance.settings["method"] == "exact"
     assert "val" not in with_rest.splits
 
 
@@ -56,7 +56,7 @@ def test_a_window_of_every_law(name):
     assert x.q.shape[:2] == (20, 5) and bool(torch.isfinite(x.p).all())
     again = law.benchmark(0, n_test=20).test
     assert torch.equal(x.q, again.q)
-    scores = floors(x, law)
+    scores = baselines(x, law)
     assert scores["free flight"].median() > 1e-7
     assert scores["exact solution"].median() < 1e-6 * scores["free flight"].median()
 

@@ -17,7 +17,7 @@ from lieham.data import PointClouds
 from lieham.errors import FileError, InputError
 from systems.molecules import qm9_table
 from systems.molecules.baselines import linear_on_counts, mean_predictor
-from systems.molecules.qm9 import clouds_of, featurised, molecules, random_rotations, split
+from systems.molecules.qm9 import MoleculeOptions, clouds_of, featurised, molecules, random_rotations, split
 from systems.molecules.qm9_table import COLUMNS, PARTS, read_table
 from systems.molecules.qm9_targets import ELEMENTS, HARTREE, TARGETS, count_elements
 
@@ -67,7 +67,8 @@ def places(folder: Path, tmp_path: Path) -> dict[str, Path]:
 
 
 def small(places: dict, target: str = "homo", n_train: int = 12, n_val: int = 5, n_test: int = 6, **options):
-    return molecules(target, n_train, n_val, n_test, **places, **options)
+    seed = options.pop("seed", 0)
+    return molecules(target, n_train, n_val, n_test, seed, MoleculeOptions(**places, **options))
 
 
 def cached(places: dict) -> Path:
@@ -251,7 +252,7 @@ def test_the_split_of_the_paper_stays():
     assert rows["test"][-3:].tolist() == [42_613, 43_567, 68_268]
 
 
-def test_clouds_hold_their_molecules_and_attributes_every_setting(places):
+def test_clouds_hold_their_molecules_and_their_provenance_every_setting(places):
     data = small(places, "u0", seed=3, augment="rotations")
     assert repr(data) == "CloudDataset(train=12, val=5, test=6)" and data.n_features == 15
     table = read_table(**places)
@@ -263,9 +264,9 @@ def test_clouds_hold_their_molecules_and_attributes_every_setting(places):
         assert {clouds.points.dtype, clouds.features.dtype, clouds.targets.dtype} == {torch.float32}
     about = {"target": "u0", "unit": "eV", "extensive": True, "seed": 3, "augment": "rotations"}
     about |= {"n_train": 12, "n_val": 5, "n_test": 6, "subtract_references": True, "dtype": "torch.float32"}
-    assert about.items() <= data.attributes.items()
-    assert data.attributes["references"] == [x * HARTREE for x in TARGETS["u0"].references]
-    assert not any(small(places, "u0", subtract_references=False).attributes["references"])
+    assert about.items() <= data.provenance.as_dict().items()
+    assert data.provenance.settings["references"] == [x * HARTREE for x in TARGETS["u0"].references]
+    assert not any(small(places, "u0", subtract_references=False).provenance.settings["references"])
     assert data.augment is random_rotations and small(places).augment is None
     assert small(places, n_val=0).val is None
 
@@ -296,7 +297,7 @@ def test_a_bad_setting_is_one_sentence(places, options, says):
     assert "\n" not in str(error.value)
 
 
-# One's own molecules, rotations, floors
+# One's own molecules, rotations, baselines
 
 
 def test_ones_own_molecules_become_the_same_clouds(places):
@@ -373,7 +374,7 @@ def test_rotations_of_clouds_in_a_plane_are_refused():
         random_rotations(x, torch.Generator())
 
 
-def test_floors_are_exact_for_what_they_can_say_and_not_for_more():
+def test_baselines_are_exact_for_what_they_can_say_and_not_for_more():
     made = drawn(200)
     charges = [z for z, *_ in made]
     weights = dict(zip(ELEMENTS.values(), (1.0, -2.0, 3.0, 0.5, 4.0), strict=True))

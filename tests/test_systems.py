@@ -1,4 +1,4 @@
-"""Laws of systems: force = −∇V, what the symmetry promises is conserved, a seed is a draw, and the floors stand."""
+"""Laws of systems: force = −∇V, what the symmetry promises is conserved, a seed is a draw, and the baselines stand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lieham.metrics import state_mse
 from lieham.state import Bodies, PhaseState, Trajectory
 from systems import SYSTEMS as LAWS
 from systems import Gravity, Springs, System
-from systems.baselines import constant_state, exact, floors, free_flight, window_mse
+from systems.baselines import baselines, constant_state, exact, free_flight, window_mse
 from systems.laws.base import SystemField
 
 over_systems = pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
@@ -356,7 +356,7 @@ def test_a_seed_is_a_draw(system):
         assert not torch.equal(first.splits[name].q, other.splits[name].q)
     draws = [first.train.q[:2], first.val.q[:2], first.test.q[:2], other.train.q[:2]]
     assert all(not torch.equal(a, b) for i, a in enumerate(draws) for b in draws[:i])
-    assert first.attributes == again.attributes != other.attributes
+    assert first.provenance == again.provenance != other.provenance
 
 
 @over_systems
@@ -383,7 +383,7 @@ def test_a_draw_ignores_and_leaves_the_global_generator(system):
 @over_systems
 def test_generated_data_says_where_it_comes_from(system):
     data = system.generate(2, 0, 0, seed=3, points=4, method="rk4")
-    held = data.attributes
+    held = data.provenance.as_dict()
     assert held["law"] == system.name and LAWS[system.name] is type(system) and held["units"] == "unit-less"
     assert (held["seed"], held["method"], held["symmetry"]) == (3, "rk4", system.symmetry)
     assert (
@@ -395,7 +395,7 @@ def test_generated_data_says_where_it_comes_from(system):
     state, bodies = system.sample(2, generator(3_000_009))
     assert torch.equal(data.train.q[:, 0], state.q) and torch.equal(data.train.bodies.mass, bodies.mass)
     other = system.generate(2, 0, 0, seed=3, points=4)
-    assert other.attributes["method"] == "exact" and torch.equal(other.train.bodies.mass, bodies.mass)
+    assert other.provenance.settings["method"] == "exact" and torch.equal(other.train.bodies.mass, bodies.mass)
 
 
 def test_spring_draws_have_the_published_distributions():
@@ -453,7 +453,7 @@ def test_the_benchmark_is_aligned_windows_of_five_points():
         assert (index[:, 0] % 5 == 0).all() and (index.diff(dim=1) == 1).all()
         starts |= set(index[:, 0].tolist())
     assert starts == set(range(0, 500, 5))
-    assert data.attributes["step"] == 5 / 499 and data.attributes["method"] == "rk4"
+    assert data.provenance.settings["step"] == 5 / 499 and data.provenance.settings["method"] == "rk4"
 
 
 def test_the_benchmark_is_cut_from_rk4_on_the_grid():
@@ -477,10 +477,10 @@ def test_the_test_windows_depend_neither_on_the_training_nor_on_the_seed():
     assert not torch.equal(one.train.q, two.train.q[:3])
 
 
-def test_the_floors_are_those_that_were_published():
+def test_the_baselines_are_those_that_were_published():
     """Constant state .157, free flight .155, equal springs .063, as found by others, within 3 standard errors of
     2,000 windows and the rounding of the figures. The exact solution differs from the rk4 truth by rk4's error."""
-    scores = floors(benchmark().test, Springs())
+    scores = baselines(benchmark().test, Springs())
     for name, published in (("constant state", 0.157), ("free flight", 0.155), ("mean features", 0.063)):
         score = scores[name]
         assert score.shape == (2000,)

@@ -41,7 +41,7 @@ def measure(
     n_val = given.size.n_val
     settings = own | {
         "benchmark": given.records.benchmark,
-        "data": law.attributes(method=method, n_val=n_val),
+        "data": law.provenance(method=method, n_val=n_val).as_dict(),
         "network": size | {"config": getattr(model, "config", {})},
         "training": asdict(training),
         "protocol": protocol,
@@ -74,7 +74,8 @@ def _floors(given: Given, law: str) -> None:
         if name == "mean features" and not features_of(system):
             continue
         own = {"law": law, "model": name, "n_train": 0, "seed": 0}
-        settings = own | {"benchmark": given.records.benchmark, "data": system.attributes(), "protocol": size.protocol}
+        data = system.provenance().as_dict()
+        settings = own | {"benchmark": given.records.benchmark, "data": data, "protocol": size.protocol}
         free = own | {"parameters": 0, "seconds": 0.0, "failed": None}
         given.records.once(settings, lambda name=name, free=free: free | score_floor(name, trial(law, size)))
 

@@ -12,7 +12,7 @@ from lieham import fit
 from lieham.evaluate import scores
 from lieham.models import model_for
 from systems.images.baselines import linear_error, nearest_neighbour_error
-from systems.images.digits import digits
+from systems.images.digits import DigitOptions, digits
 from systems.images.presets import DIGITS_MODEL, DIGITS_TRAIN
 
 MODELS = {
@@ -78,12 +78,12 @@ def measure(given: Given, name: str, angles: str, n_train: int, seed: int) -> di
     settings |= {"network": [group, asdict(config)], "training": asdict(training)} if group else {}
 
     def train_and_score() -> dict:
-        turned = digits(**data)
+        sizes = (n_train, 500, given.size.n_test, seed)
+        turned, upright = (digits(*sizes, DigitOptions(ANGLES[angles], x)) for x in ANGLES.values())
         if not group:
             return own | {"error": FLOORS[name](turned), "seconds": 0.0, "parameters": 0}
         model = model_for(turned, group, config)
         history = fit(model, turned, config=training)
-        upright = digits(**data, test_angles=ANGLES["upright"])
         found = {"error": scores(model, turned.test)["error"], "upright": scores(model, upright.test)["error"]}
         return own | found | {"seconds": history.seconds, "parameters": sum(p.numel() for p in model.parameters())}
 

@@ -50,7 +50,8 @@ def _record(given: Given, name: str, model: str, kind: str, n: int, seed: int) -
     if n and KINDS[kind].observed != "exact":
         training = changed(training, {"observed": KINDS[kind].observed, "window": POINTS})
     protocol = {"n_test": n_test, "substeps": SUBSTEPS, "points": POINTS}
-    settings = own | {"benchmark": "less", "data": law.attributes(), "training": asdict(training), "protocol": protocol}
+    settings = own | {"benchmark": "less", "data": law.provenance().as_dict()}
+    settings |= {"training": asdict(training), "protocol": protocol}
 
     def measure() -> dict:
         if not n:

@@ -18,7 +18,7 @@ from lieham.evaluate import scores
 from lieham.models import model_for
 from systems.molecules.baselines import linear_on_counts, mean_predictor
 from systems.molecules.presets import QM9_MODEL, QM9_TRAIN
-from systems.molecules.qm9 import molecules, random_rotations
+from systems.molecules.qm9 import MoleculeOptions, molecules, random_rotations
 
 MODELS = {
     "Trivial": ("Trivial(3)", ""),
@@ -73,8 +73,8 @@ def measure(given: Given, name: str, target: str, n_train: int, seed: int) -> di
     settings |= {"network": [group, asdict(config)], "training": asdict(training)} if group else {}
 
     def train_and_score() -> dict:
-        found = molecules(**data)
-        unit = found.attributes["unit"]
+        found = molecules(target, n_train, 1_000, given.size.n_test, options=MoleculeOptions(augment=augment))
+        unit = found.provenance.unit
         if not group:
             return own | {"mae": FLOORS[name](found.train, found.test), "unit": unit, "seconds": 0.0, "parameters": 0}
         model = model_for(found, group, config)

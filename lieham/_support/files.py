@@ -32,6 +32,14 @@ def must_exist(path: str | Path, what: str) -> Path:
     return path
 
 
+def new_path(path: str | Path, overwrite: bool) -> Path:
+    """The path, if it may be written; FileError where a file is there already and `overwrite` is False."""
+    path = Path(path)
+    if path.exists() and not overwrite:
+        raise FileError(f"file must be a new one, got {path}, which exists: remove it or say overwrite=True")
+    return path
+
+
 def write_json(path: str | Path, value: object) -> None:
     """Write JSON, whole or not at all."""
     with replacing(path) as temporary:

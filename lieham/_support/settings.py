@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from lieham.errors import check_choice, expected
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 DTYPES = ("float32", "float64")
 
+OBSERVED = ("exact", "noisy", "positions")
+"""How states are observed: q and p as they are, both with noise, or q alone."""
 
-Config = TypeVar("Config")
+Config = TypeVar("Config", bound="DataclassInstance")
 """A frozen dataclass of settings."""
 
 
 def changed(config: Config, settings: dict) -> Config:
-    """The config with some settings replaced; InputError on a name it does not have."""
+    """Return the config with some of its settings replaced.
+
+    Args:
+        config: a dataclass of settings.
+        settings: the names of those to replace, and their new values.
+
+    Returns:
+        A new config of the same type.
+
+    Raises:
+        InputError: the config has no setting of such a name.
+    """
     known = [f.name for f in fields(config)]
     for name in settings:
         check_choice("setting", name, known)
@@ -23,7 +39,7 @@ def changed(config: Config, settings: dict) -> Config:
 
 
 def at_least(config: object, name: str, least: int) -> None:
-    """Raise InputError where a setting is less than `least`."""
+    """Raise InputError where the setting `name` of a config is less than `least`."""
     value = getattr(config, name)
     if value < least:
         raise expected(name, f"at least {least}", value)

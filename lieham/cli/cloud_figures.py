@@ -26,7 +26,7 @@ def figures_of(model: CloudModel, data: CloudDataset, split: str, said: Tensor) 
     `error` is a share of the digits; `mae` has the `unit` beside it, meV where the data have eV. The standard error of
     a share is the binomial one, √(e(1 − e)/k).
     """
-    clouds, own = split_of(data, split), data.attributes
+    clouds, own = split_of(data, split), data.provenance.as_dict()
     classes = isinstance(model, LieConvClassifier)
     off = ((said != clouds.targets) if classes else (said - clouds.targets).abs()).double()
     unit, scale = ("", 1.0) if classes else unit_of(data)
@@ -49,7 +49,7 @@ def figures_of(model: CloudModel, data: CloudDataset, split: str, said: Tensor) 
 
 def unit_of(data: CloudDataset) -> tuple[str, float]:
     """The unit to show targets in, and by what to multiply them: energies in meV."""
-    unit = data.attributes["unit"]
+    unit = data.provenance.unit
     return ("meV", 1000.0) if unit == "eV" else (unit, 1.0)
 
 

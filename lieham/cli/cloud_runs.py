@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -20,8 +19,8 @@ from lieham.models.config import CloudModelConfig
 from lieham.training import RunFolder, fit
 from lieham.training.config import CloudTrainConfig
 from lieham.typing import Tensor
-from systems.images.digits import digits, rotmnist
-from systems.molecules.qm9 import molecules
+from systems.images.digits import DigitOptions, digits, rotmnist
+from systems.molecules.qm9 import MoleculeOptions, molecules
 
 KINDS = ("digits", "qm9")
 
@@ -67,22 +66,22 @@ def evaluate_run(run: Path, split: str, folder: Path | None, angles: tuple[float
 
 
 def dataset(settings: dict) -> CloudDataset:
-    """The digits or molecules of these settings, the `data` of config.yaml; they are among its attributes."""
+    """The digits or molecules of these settings, the `data` of config.yaml; they are in its provenance."""
     angles = {name: tuple(settings[name]) for name in ("train_angles", "test_angles") if name in settings}
     if angles and (settings["data"] == "qm9" or "folder" in settings):
         raise InputError("angles must go with the 5,000 digits, got data that are not turned here")
     if "folder" in settings:
         must_exist(settings["folder"], "folder")
     common = {name: settings[name] for name in ("n_train", "n_val", "n_test") if name in settings}
-    common |= {"augment": settings["augment"], "dtype": getattr(torch, settings["dtype"])}
+    own = {"augment": settings["augment"], "dtype": getattr(torch, settings["dtype"])}
     if settings["data"] == "qm9":
-        seed, source = settings["seed"], settings.get("folder")
-        data = molecules(settings["target"], **common, seed=seed, source=source)
+        options = MoleculeOptions(**own, source=settings.get("folder"))
+        data = molecules(settings["target"], **common, seed=settings["seed"], options=options)
     elif "folder" in settings:
-        data = rotmnist(settings["folder"], **common)
+        data = rotmnist(settings["folder"], **common, **own)
     else:
-        data = digits(**common, seed=settings["seed"], **angles)
-    return replace(data, attributes=data.attributes | settings)
+        data = digits(**common, seed=settings["seed"], options=DigitOptions(**own, **angles))
+    return data.with_provenance(**settings)
 
 
 def _config(run: Path) -> dict[str, dict]:

@@ -9,11 +9,7 @@ from lieham.cli.clouds import evaluate, train_digits, train_qm9
 from lieham.errors import FileError, InputError
 from lieham.models.config import ModelConfig
 from lieham.training.config import TrainConfig
-
-LAWS = (
-    *("springs", "gravity", "planets", "coulomb", "charged-particles", "yukawa", "lennard-jones", "morse", "bending"),
-    *("double-spring-pendulum", "falling-springs", "magnetic-springs"),
-)
+from systems.names import LAWS
 
 
 def demo(
@@ -205,9 +201,10 @@ def describe(file: Path, masses: str = "", json: bool = False):
         json: print the description as JSON.
     """
     from lieham.data import describe as describe_data
-    from lieham.data import format_description, read
+    from lieham.data import read
 
-    show(describe_data(read(file, masses=masses)), json, format_description)
+    description = describe_data(read(file, masses=masses))
+    show(description.as_dict(), json, lambda _: str(description))
 
 
 _FUNCTIONS = (

@@ -22,7 +22,7 @@ from lieham.state import PhaseState, Trajectory
 from lieham.training import RunFolder, fit
 from lieham.training.config import TrainConfig
 from systems import Springs
-from systems.baselines import constant_state, floors, free_flight, window_mse
+from systems.baselines import baselines, constant_state, free_flight, window_mse
 
 PUBLISHED = {"LieConv-T(2) (published)": 1.6e-4, "LieTransformer-T(2) (published)": 2.5e-5}
 """Mean 5-step test MSE from 100 trajectories, read off the figure of the LieTransformer repository to ±5 %
@@ -59,7 +59,7 @@ def run_demo(run: Path, seed: int, small: bool, overwrite: bool) -> dict:
         data = springs.benchmark(sizes.train, seed, sizes.test)
         truth = springs.unseen(sizes.unseen, sizes.steps)
         save(data, run / "data.h5", overwrite=True)
-        data.attributes["file"] = str((run / "data.h5").resolve())
+        data = data.with_provenance(file=str((run / "data.h5").resolve()))
     model = HLieConv("SE(2)", data.n_features, seed=seed)
     with _stage("training", seconds):
         fit(model, data, config=sizes.training, run=run, seed=seed)
@@ -90,7 +90,7 @@ class _stage:
 def _figures(
     springs: Springs, model: HLieConv, data: Dataset, truth: Trajectory, rollout: Forecast, report: Conservation
 ) -> dict:
-    scores = {"HLieConv-SE(2) (this run)": _five_step(model, data.test)} | floors(data.test, springs)
+    scores = {"HLieConv-SE(2) (this run)": _five_step(model, data.test)} | baselines(data.test, springs)
     five = {name: {"mean": x.mean().item(), "median": x.median().item()} for name, x in scores.items()}
     errors, steps = rollout.errors(truth), truth.n_steps
     at = {
@@ -126,9 +126,9 @@ def _draw(folder: Path, truth: Trajectory, rollout: Forecast, report: Conservati
         truth.q[0, :shown], rollout.trajectory.q[0, :shown], folder / "trajectories.png", truth.times[0, :shown]
     )
     report.plot(folder / "drift.png")
-    baselines = {"constant state": constant_state(truth), "free flight": free_flight(truth)}
+    plain = {"constant state": constant_state(truth), "free flight": free_flight(truth)}
     lines = {"HLieConv-SE(2)": rollout.errors(truth)}
-    lines |= {name: state_mse(path, truth.states(), truth.bodies.mask) for name, path in baselines.items()}
+    lines |= {name: state_mse(path, truth.states(), truth.bodies.mask) for name, path in plain.items()}
     plotting.plot_errors(truth.times[0], lines, folder / "errors.png")
 
 

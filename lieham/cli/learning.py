@@ -35,8 +35,7 @@ def start_run(run: Path, data: Path | None, model: ModelConfig, train: TrainConf
         raise InputError("data must name a file of trajectories, got none")
     dataset = read(data, masses=masses)
     config = replace(model, features=dataset.n_features)
-    dataset.attributes["file"] = str(Path(data).resolve())
-    return fit(build_model(config), dataset, config=train, run=run)
+    return fit(build_model(config), dataset.with_provenance(file=str(Path(data).resolve())), config=train, run=run)
 
 
 def resume_run(run: Path, data: Path | None) -> History:

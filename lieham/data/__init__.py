@@ -1,25 +1,30 @@
-"""Trajectories and clouds of points in memory and on disk."""
+"""Trajectories and clouds of points in memory and on disk.
+
+A file goes through `formats` (named arrays), `arrays` (validated trajectories) and `reading` (a dataset of splits);
+`provenance` says where the data come from, `describe` what they hold, and `windows` cuts the pieces that are learned.
+"""
 
 from lieham.data.clouds import CloudDataset, PointClouds
 from lieham.data.dataset import Dataset
-from lieham.data.describe import describe, format_description
+from lieham.data.describe import Description, describe
 from lieham.data.formats.forecasts import TrajectoryWriter, read_forecast
-from lieham.data.formats.hdf5 import load, new_path, save
+from lieham.data.formats.hdf5 import save
 from lieham.data.masses import infer_masses
-from lieham.data.reading import read
+from lieham.data.provenance import Provenance
+from lieham.data.reading import load, read
 from lieham.data.windows import Windows
 
 __all__ = [
     "CloudDataset",
     "Dataset",
+    "Description",
     "PointClouds",
+    "Provenance",
     "TrajectoryWriter",
     "Windows",
     "describe",
-    "format_description",
     "infer_masses",
     "load",
-    "new_path",
     "read",
     "read_forecast",
     "save",

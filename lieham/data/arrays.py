@@ -17,15 +17,23 @@ KNOWN = ("times", "q", "p", *VELOCITY_NAMES, "mass", "features", "mask")
 
 
 def trajectory_of(arrays: Mapping[str, np.ndarray], where: str, masses: str = "") -> Trajectory:
-    """Trajectories (k, time, n, d) from arrays `times`, `q`, `p` or `v`, `mass`, and optional `features`, `mask`.
+    """Turn named arrays into validated trajectories.
 
-    Without `p` and `v` momenta are estimated from the positions (`Trajectory.from_positions`); without `mass`, with
-    `masses` the group whose momenta the motion keeps, they are inferred (`infer_masses`), one for each body of all
-    trajectories.
+    Integers become float64; float32 and float64 stay. Velocities become momenta p = m v. Without `p` and `v` the
+    momenta are estimated from the positions (`Trajectory.from_positions`).
 
-    Shapes: q and p (k, time, n, d), or (time, n, d) for a single trajectory; times (time,) or (k, time); mass (n,) or
-    (k, n); features (n, c) or (k, n, c); mask (n,) or (k, n). Velocities become momenta p = m v. Integers become
-    float64; float32 and float64 stay. Raises InputError that names the array and begins with `where`.
+    Args:
+        arrays: `times` (time,) or (k, time); `q` and one of `p` and `v` (k, time, n, d), or (time, n, d) for a single
+            trajectory; `mass` (n,) or (k, n); and optional `features` (n, c) or (k, n, c) and `mask` (n,) or (k, n).
+        where: what errors begin with, such as the path of the file.
+        masses: the group whose momenta the motion keeps, from which masses are inferred where the array `mass` is not
+            there (`infer_masses`), one for each body of all trajectories; empty for never.
+
+    Returns:
+        Trajectories with q and p of shape (k, time, n, d).
+
+    Raises:
+        InputError: an array is missing, unknown, of a wrong shape, or holds values that a trajectory cannot.
     """
     try:
         return _trajectory({name: _numeric(name, value) for name, value in arrays.items()}, masses)
@@ -39,36 +47,40 @@ def only_positions(arrays: Mapping[str, np.ndarray]) -> bool:
 
 
 def _trajectory(arrays: dict[str, np.ndarray], masses: str) -> Trajectory:
+    momentum = _checked_names(arrays)
+    q = _with_batch("q", arrays["q"])
+    if "mass" in arrays and masses:
+        raise InputError(f"masses must not be asked for where there is an array mass, got {masses}")
+    if "mass" not in arrays:
+        arrays = arrays | {"mass": _inferred(arrays, q, momentum, masses)}
+    p = None if momentum is None else _with_batch(momentum, arrays[momentum])
+    k, n = q.shape[0], q.shape[2]
+    mass = _per_system("mass", arrays["mass"], (k, n))
+    mask = _per_system("mask", arrays["mask"], (k, n)) if "mask" in arrays else None
+    features = _features(arrays["features"], k, n) if "features" in arrays else None
+    if mask is not None:
+        q, p = _without_padding(q, q, mask), None if p is None else _without_padding(p, q, mask)
+    times, states = _tensor(arrays["times"]), _tensor(q)
+    known = (None if x is None else _like(_tensor(x), states) for x in (features, mask))
+    bodies = Bodies.of(_like(_tensor(mass), states), *known)
+    if p is None:
+        return Trajectory.from_positions(times.to(states.dtype), states, bodies)
+    make = Trajectory.of if momentum == "p" else Trajectory.from_velocities
+    return make(times.to(states.dtype), states, _tensor(p).to(states.dtype), bodies)
+
+
+def _checked_names(arrays: dict[str, np.ndarray]) -> str | None:
+    """The name of the array of momenta or velocities, if there is one; InputError for names that do not go together."""
     for name in arrays:
         if name not in KNOWN:
             raise InputError(f"arrays must be among {', '.join(KNOWN)}, got {name}")
     momenta = [name for name in ("p", *VELOCITY_NAMES) if name in arrays]
     if len(momenta) > 1:
         raise InputError(f"arrays must hold one of p, {', '.join(VELOCITY_NAMES)}, got {', '.join(momenta)}")
-    momentum = momenta[0] if momenta else None
     for name in ("times", "q"):
         if name not in arrays:
             raise InputError(f"array {name} must be there, got only {', '.join(arrays) or 'none'}")
-    q = _with_batch("q", arrays["q"], 4)
-    if "mass" in arrays and masses:
-        raise InputError(f"masses must not be asked for where there is an array mass, got {masses}")
-    if "mass" not in arrays:
-        arrays = arrays | {"mass": _inferred(arrays, q, momentum, masses)}
-    p = None if momentum is None else _with_batch(momentum, arrays[momentum], 4)
-    k, n = q.shape[0], q.shape[2]
-    mass = _per_system("mass", arrays["mass"], (k, n))
-    mask = _per_system("mask", arrays["mask"], (k, n)) if "mask" in arrays else None
-    features = _features(arrays["features"], k, n) if "features" in arrays else None
-    if mask is not None:
-        q, p = (np.where(mask[:, None, :, None], x, 0.0) if np.shape(x) == q.shape else x for x in (q, p))
-    tensors = [None if x is None else torch.from_numpy(np.array(x, order="C")) for x in (mass, features, mask)]
-    times, q = (torch.from_numpy(np.ascontiguousarray(x)) for x in (arrays["times"], q))
-    mass, features, mask = (_like(x, q) for x in tensors)
-    bodies = Bodies.of(mass, features, mask)
-    if p is None:
-        return Trajectory.from_positions(times.to(q.dtype), q, bodies)
-    make = Trajectory.of if momentum == "p" else Trajectory.from_velocities
-    return make(times.to(q.dtype), q, torch.from_numpy(np.ascontiguousarray(p)).to(q.dtype), bodies)
+    return momenta[0] if momenta else None
 
 
 def _inferred(arrays: dict[str, np.ndarray], q: np.ndarray, momentum: str | None, masses: str) -> np.ndarray:
@@ -81,7 +93,7 @@ def _inferred(arrays: dict[str, np.ndarray], q: np.ndarray, momentum: str | None
         )
     if "mask" in arrays:
         raise InputError("array mass must be there where mask is: masses are inferred of bodies that are all real")
-    velocity = None if momentum is None else torch.from_numpy(_with_batch(momentum, arrays[momentum], 4))
+    velocity = None if momentum is None else torch.from_numpy(_with_batch(momentum, arrays[momentum]))
     found = infer_masses(torch.from_numpy(arrays["times"]), torch.from_numpy(q), velocity, group=masses)
     return found.mass.numpy()
 
@@ -99,10 +111,10 @@ def _numeric(name: str, value: np.ndarray) -> np.ndarray:
     return value if value.dtype in (np.float32, np.float64) else value.astype(np.float64)
 
 
-def _with_batch(name: str, x: np.ndarray, ndim: int) -> np.ndarray:
-    if x.ndim not in (ndim - 1, ndim):
+def _with_batch(name: str, x: np.ndarray) -> np.ndarray:
+    if x.ndim not in (3, 4):
         raise expected(name, "of shape (trajectories, time, n, d) or (time, n, d)", x.shape)
-    return x[None] if x.ndim == ndim - 1 else x
+    return x[None] if x.ndim == 3 else x
 
 
 def _per_system(name: str, x: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -117,5 +129,16 @@ def _features(x: np.ndarray, k: int, n: int) -> np.ndarray:
     return np.broadcast_to(x, (k, n, x.shape[-1]))
 
 
-def _like(x: Tensor | None, q: Tensor) -> Tensor | None:
-    return x.to(q.dtype) if x is not None and x.is_floating_point() else x
+def _without_padding(x: np.ndarray, q: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """States with 0 where bodies are padded, whatever stood there; another shape than that of q is refused later."""
+    return np.where(mask[:, None, :, None], x, 0.0) if x.shape == q.shape else x
+
+
+def _tensor(x: np.ndarray) -> Tensor:
+    """The array as a tensor; a copy where it is a view that several systems share, or not in order."""
+    return torch.from_numpy(np.require(x, requirements=["C", "W"]))
+
+
+def _like(x: Tensor, q: Tensor) -> Tensor:
+    """In the precision of q, unless it is a mask."""
+    return x.to(q.dtype) if x.is_floating_point() else x

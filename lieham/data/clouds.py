@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import torch
 
 from lieham.data.dataset import SPLITS
+from lieham.data.provenance import Provenance
 from lieham.errors import InputError, expected
 from lieham.typing import Bool, Float, Int, Tensor
 
 
 @dataclass(frozen=True)
 class PointClouds:
-    """k clouds of n points in d dimensions, with c features a point and one target a cloud.
+    """k clouds of n points in d dimensions, with c features for each point and one target for each cloud.
 
-    `points` (k, n, d), or (1, n, d) where all clouds share one grid; `features` (k, n, c); `mask` (k, n), or (1, n)
-    for a grid, True where a point is real; `targets` (k,): int64 for a class, floating for a number. Build it with
-    `PointClouds.of`, which validates.
+    Build it with `PointClouds.of`, which validates.
+
+    Args:
+        points: positions (k, n, d), or (1, n, d) where all clouds share one grid.
+        features: what each point carries, (k, n, c).
+        mask: the padding mask (k, n), or (1, n) for a grid: True where a point is real.
+        targets: what is to be predicted, (k,): int64 for classes, floating for numbers.
+
+    Example:
+        >>> import torch
+        >>> clouds = PointClouds.of(torch.rand(4, 5, 3), torch.ones(4, 5, 1), torch.zeros(4))
+        >>> len(clouds), clouds.dim, clouds.on_grid, len(clouds[:2])
+        (4, 3, False, 2)
     """
 
     points: Float[Tensor, "#k n d"]
@@ -29,9 +40,16 @@ class PointClouds:
 
     @classmethod
     def of(cls, points: Tensor, features: Tensor, targets: Tensor, mask: Tensor | None = None) -> PointClouds:
-        """Validate; no mask means that all points are real. Padded points and their features are put to 0.
+        """Validate clouds; padded points and their features become 0.
 
-        Raises InputError on shapes that do not fit, on values that are not finite, and on a cloud without a point.
+        Args:
+            points: (k, n, d), or (1, n, d) for one grid.
+            features: (k, n, c); c may be 0.
+            targets: (k,), int64 for classes, floating for numbers.
+            mask: True where a point is real, of shape (k, n) like points; None where all are.
+
+        Raises:
+            InputError: shapes do not fit, values are not finite, or a cloud has no point.
         """
         if features.ndim != 3:
             raise expected("features", "of shape (clouds, n, c)", tuple(features.shape))
@@ -59,14 +77,14 @@ class PointClouds:
 
     @property
     def on_grid(self) -> bool:
-        """All clouds share their points."""
+        """Whether all clouds share their points."""
         return self.points.shape[0] == 1 != len(self)
 
     def __len__(self) -> int:
         return len(self.features)
 
     def __getitem__(self, index: slice | Int[Tensor, " batch"]) -> PointClouds:
-        """Some of the clouds, without the columns that are padding in all of them."""
+        """The clouds of a slice or of these numbers, without the columns that are padding in all of them."""
         index = index if isinstance(index, slice) else index.to(self.features.device)
         if self.points.shape[0] == 1:
             return PointClouds(self.points, self.features[index], self.mask, self.targets[index])
@@ -76,32 +94,45 @@ class PointClouds:
         return PointClouds(points, features, mask[:, :used], self.targets[index])
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> PointClouds:
-        """Move to a device, and cast what is floating."""
+        """Move all tensors to a device, and cast those that are floating."""
         targets = self.targets.to(device, dtype) if self.targets.is_floating_point() else self.targets.to(device)
         points, features = self.points.to(device, dtype), self.features.to(device, dtype)
         return PointClouds(points, features, self.mask.to(device), targets)
 
 
 Augmentation = Callable[[PointClouds, torch.Generator], PointClouds]
-"""A batch of clouds and a generator to a batch of moved clouds."""
+"""A function from a batch of clouds and a generator to a batch of moved clouds."""
 
 
 @dataclass(frozen=True)
 class CloudDataset:
-    """Clouds in splits; `attributes` hold the source, the units of the targets, and every setting that made them.
+    """Clouds in up to three splits.
 
-    `augment` is applied to every training batch, never to the other splits. InputError when the splits differ in
-    dimension, in features or in the kind of their targets, and when all are absent.
+    Args:
+        train: the clouds to learn from.
+        val: the clouds that decide which weights are kept.
+        test: the clouds that nothing is chosen by.
+        provenance: where the data come from, what the targets are, and in which unit.
+        augment: a function that is applied to every training batch, and never to the other splits.
+
+    Raises:
+        InputError: the splits differ in dimension, in features or in the kind of their targets, or all are absent.
+
+    Example:
+        >>> import torch
+        >>> clouds = PointClouds.of(torch.rand(4, 5, 3), torch.ones(4, 5, 1), torch.tensor([0, 1, 0, 1]))
+        >>> CloudDataset(train=clouds, provenance=Provenance(classes=2))
+        CloudDataset(train=4)
     """
 
     kind: ClassVar[str] = "clouds"
     train: PointClouds | None = None
     val: PointClouds | None = None
     test: PointClouds | None = None
-    attributes: dict = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=Provenance)
     augment: Augmentation | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.splits:
             raise InputError("a dataset must have at least one split with clouds, got none")
         first = next(iter(self.splits.values()))
@@ -119,9 +150,13 @@ class CloudDataset:
         """The splits that are there, by name."""
         return {name: x for name in SPLITS if (x := getattr(self, name)) is not None}
 
+    def with_provenance(self, **changes: object) -> CloudDataset:
+        """The same clouds with fields or settings of their provenance replaced or added."""
+        return replace(self, provenance=self.provenance.updated(**changes))
+
     @property
     def n_features(self) -> int:
-        """Features of a point."""
+        """The number of features of a point."""
         return next(iter(self.splits.values())).features.shape[-1]
 
     def __repr__(self) -> str:

@@ -1,10 +1,11 @@
-"""Datasets in memory, and random windows of their trajectories."""
+"""Datasets of trajectories in memory."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+from lieham.data.provenance import Provenance
 from lieham.errors import InputError, expected
 from lieham.state import Trajectory
 
@@ -13,19 +14,35 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Dataset:
-    """Trajectories in splits; `attributes` hold the law, units, seed, step and every generation setting.
+    """Trajectories in up to three splits. They may differ in length and in times, not in dimension or in features.
 
-    The splits may differ in length and in times, not in dimension or in features. InputError otherwise, and when
-    all are absent.
+    Args:
+        train: the trajectories to learn from, with q and p of shape (k, time, n, d).
+        val: the trajectories that decide which weights are kept.
+        test: the trajectories that nothing is chosen by.
+        provenance: where the data come from, and how the states were observed.
+
+    Raises:
+        InputError: the splits differ in dimension or in features, one is a single trajectory without a batch axis, or
+            all are absent.
+
+    Example:
+        >>> import torch
+        >>> from lieham import Bodies, Trajectory
+        >>> t = torch.linspace(0, 1, 11)
+        >>> q = torch.stack([t, 0 * t], -1).expand(3, 2, 11, 2).transpose(1, 2)
+        >>> x = Trajectory.from_positions(t, q, Bodies.of(torch.ones(3, 2)))
+        >>> Dataset(train=x[:2], test=x[2:], provenance=Provenance(observed="positions"))
+        Dataset(train=2x11, test=1x11, n=2, d=2, features=0)
     """
 
     kind: ClassVar[str] = "trajectories"
     train: Trajectory | None = None
     val: Trajectory | None = None
     test: Trajectory | None = None
-    attributes: dict = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=Provenance)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.splits:
             raise InputError("a dataset must have at least one split with trajectories, got none")
         for name, split in self.splits.items():
@@ -42,6 +59,10 @@ class Dataset:
     def splits(self) -> dict[str, Trajectory]:
         """The splits that are there, by name."""
         return {name: x for name in SPLITS if (x := getattr(self, name)) is not None}
+
+    def with_provenance(self, **changes: object) -> Dataset:
+        """The same trajectories with fields or settings of their provenance replaced or added."""
+        return replace(self, provenance=self.provenance.updated(**changes))
 
     @property
     def _first(self) -> Trajectory:

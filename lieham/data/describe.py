@@ -1,18 +1,67 @@
-"""What a dataset holds, as figures and as text."""
+"""What a dataset of trajectories holds: as figures, as text and as a picture."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 from lieham.data.dataset import Dataset
+from lieham.data.provenance import Provenance
 from lieham.state import Trajectory
 
 
-def describe(dataset: Dataset) -> dict:
-    """What a dataset holds, JSON-able: shapes, times, ranges, total momentum, and the file's attributes."""
-    splits = {name: _describe(x) for name, x in dataset.splits.items()}
-    return {"attributes": dataset.attributes, "splits": splits}
+@dataclass(frozen=True)
+class Description:
+    """What a dataset holds.
+
+    Args:
+        provenance: where the data come from.
+        splits: for each split its shapes, times, ranges and total momenta, by name.
+        examples: the first trajectory of each split, which `plot` draws.
+    """
+
+    provenance: Provenance
+    splits: dict[str, dict]
+    examples: dict[str, Trajectory]
+
+    def as_dict(self) -> dict:
+        """The provenance and the figures of every split, as JSON takes them."""
+        return {"provenance": self.provenance.as_dict(), "splits": self.splits}
+
+    def __str__(self) -> str:
+        lines = [f"{key:<18} {value}" for key, value in self.provenance.as_dict().items()]
+        return "\n".join(lines + [line for name, x in self.splits.items() for line in _lines(name, x)])
+
+    def plot(self, path: str | Path) -> Path:
+        """Draw the first trajectory of every split as a PNG: its paths, and every coordinate against time.
+
+        Args:
+            path: the file to write.
+
+        Returns:
+            The path.
+        """
+        from lieham.plotting import plot_positions
+
+        real = {name: (x.times, x.q[:, x.bodies.mask]) for name, x in self.examples.items()}
+        return plot_positions(real, path)
 
 
-def _describe(x: Trajectory) -> dict:
+def describe(dataset: Dataset) -> Description:
+    """Describe a dataset: its provenance, and the shapes, times, ranges and total momenta of every split.
+
+    Args:
+        dataset: trajectories in splits.
+
+    Returns:
+        A description, to be printed, drawn by `plot`, or taken as a dictionary by `as_dict`.
+    """
+    splits = dataset.splits
+    figures = {name: _figures(x) for name, x in splits.items()}
+    return Description(dataset.provenance, figures, {name: x[0] for name, x in splits.items()})
+
+
+def _figures(x: Trajectory) -> dict:
     steps = x.times.diff(dim=-1)
     real = x.bodies.mask
     total = (x.p[:, 0] * real[..., None]).sum(-2).norm(dim=-1)
@@ -33,14 +82,10 @@ def _describe(x: Trajectory) -> dict:
     }
 
 
-def format_description(description: dict) -> str:
-    """The same as text."""
-    lines = [f"{key:<18} {value}" for key, value in description["attributes"].items()]
-    for name, x in description["splits"].items():
-        lines.append(
-            f"\n{name}: {x['trajectories']} trajectories of {x['points']} points, {x['bodies']} bodies in {x['dim']}-D"
-        )
-        lines.append(f"  {'dtype':<16} {x['dtype']}, {x['features']} features, {100 * x['padded']:.0f} % padded")
-        ranges = {key: x[key] for key in ("times", "step", "total_momentum") if x[key]} | x["range"]
-        lines += [f"  {key:<16} {low:.6g} to {high:.6g}" for key, (low, high) in ranges.items()]
-    return "\n".join(lines)
+def _lines(name: str, x: dict) -> list[str]:
+    """The figures of a split as text."""
+    size = f"{x['trajectories']} trajectories of {x['points']} points, {x['bodies']} bodies in {x['dim']}-D"
+    lines = [f"\n{name}: {size}"]
+    lines.append(f"  {'dtype':<16} {x['dtype']}, {x['features']} features, {100 * x['padded']:.0f} % padded")
+    ranges = {key: x[key] for key in ("times", "step", "total_momentum") if x[key]} | x["range"]
+    return lines + [f"  {key:<16} {low:.6g} to {high:.6g}" for key, (low, high) in ranges.items()]

@@ -19,8 +19,8 @@ def model_for(data: CloudDataset, group: str, config: CloudModelConfig) -> Cloud
     """A classifier for classes, a regressor for numbers, in d and features like the data.
 
     Where the config leaves it open, classes are told as in the paper: by the mean over the points, and by kernels of
-    the group's coordinates alone; numbers by the sum where the data's attribute `extensive` says that they add up, and
-    with radial functions. There are as many classes as the attribute `classes` says, or labels. InputError for a group
+    the group's coordinates alone; numbers by the sum where the data's provenance says that they are `extensive`, and
+    with radial functions. There are as many classes as the provenance says, or labels. InputError for a group
     of another space, and as `CloudModel`.
     """
     declared, first = make_group(group), next(iter(data.splits.values()))
@@ -28,10 +28,10 @@ def model_for(data: CloudDataset, group: str, config: CloudModelConfig) -> Cloud
         raise InputError(f"group must act on {first.dim} dimensions like the data, got {declared}")
     settings = asdict(config) | {"dtype": getattr(torch, config.dtype)}
     if config.mean is None:
-        settings["mean"] = not data.attributes.get("extensive", False)
+        settings["mean"] = not data.provenance.extensive
     if first.targets.is_floating_point():
         return LieConvRegressor(declared, data.n_features, **settings)
     if not config.lift and declared.acts_freely:
         settings["lift"] = {"kind": "point", "bases": 0}
-    classes = data.attributes.get("classes", 1 + max(int(x.targets.max()) for x in data.splits.values()))
+    classes = data.provenance.classes or 1 + max(int(x.targets.max()) for x in data.splits.values())
     return LieConvClassifier(declared, data.n_features, classes, **settings)

@@ -3,7 +3,7 @@
 from lieham.plotting.clouds import plot_confusion, plot_digits, plot_parity
 from lieham.plotting.curves import plot_curves
 from lieham.plotting.style import COLOURS
-from lieham.plotting.trajectories import plot_drift, plot_errors, plot_trajectories
+from lieham.plotting.trajectories import plot_drift, plot_errors, plot_positions, plot_trajectories
 
 __all__ = [
     "COLOURS",
@@ -13,5 +13,6 @@ __all__ = [
     "plot_drift",
     "plot_errors",
     "plot_parity",
+    "plot_positions",
     "plot_trajectories",
 ]

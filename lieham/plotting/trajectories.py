@@ -99,3 +99,34 @@ def plot_errors(
     )
     axes.legend(fontsize=8)
     return write_figure(figure, path)
+
+
+def plot_positions(
+    examples: Mapping[str, tuple[Float[Tensor, " time"], Float[Tensor, "time n d"]]], path: str | Path
+) -> Path:
+    """Observed positions of one system for each name, a row for each: the plane of the first two coordinates, and
+    every coordinate of every body against time.
+
+    A body has one colour in a row, its first coordinate a full line, the second a dashed and the third a dotted one.
+    """
+    figure, panels = make_axes(2, width=11, rows=len(examples), height=3.6 * len(examples))
+    for row, (name, (times, positions)) in enumerate(examples.items()):
+        plane, along = panels[2 * row : 2 * row + 2]
+        t, q = to_numpy(times), to_numpy(positions)
+        dots = {"marker": ".", "ms": 3} if len(t) <= 50 else {}
+        for k in range(q.shape[1]):
+            colour = COLOURS[k % len(COLOURS)]
+            x, y = q[:, k, 0], q[:, k, 1] if q.shape[2] > 1 else np.zeros(len(t))
+            plane.plot(x, y, color=colour, lw=1, **dots)
+            plane.plot(x[0], y[0], "o", mfc="white", mec=colour, ms=7, zorder=5)
+            for values, style in zip(q[:, k].T, ("-", "--", ":"), strict=False):
+                along.plot(t, values, style, color=colour, lw=1, **dots)
+        plane.set(xlabel="x", ylabel="y", title=f"{name}: paths of the first system, start (ring)")
+        plane.set_aspect("equal", adjustable="datalim")
+        along.set(xlabel="time", ylabel="position", title=f"{name}: {', '.join(_axis_names(q.shape[2]))} of every body")
+    return write_figure(figure, path)
+
+
+def _axis_names(dim: int) -> list[str]:
+    """The coordinates that are drawn, and how."""
+    return ["x (full)", "y (dashed)", "z (dotted)"][:dim]

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from lieham._support.settings import at_least
+from lieham._support.settings import OBSERVED, at_least
 from lieham.errors import InputError, check_choice, expected
-
-OBSERVED = ("exact", "noisy", "positions")
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class RunFolder:
     def create(self, model: LieConvModel, config: TrainConfig | CloudTrainConfig, data: Dataset | CloudDataset) -> None:
         """Make the folder; FileError when a run is there already."""
         self.must_be_new()
-        content = {"model": settings_of(model), "train": asdict(config), "data": _plain(data.attributes)}
+        content = {"model": settings_of(model), "train": asdict(config), "data": _plain(data.provenance.as_dict())}
         self._write_config(content)
 
     def note(self, **more: str) -> None:

@@ -1,4 +1,4 @@
-"""What a classifier of images must beat: the nearest training image, and a linear function of the pixels."""
+"""Baselines that a classifier of images must beat: the nearest training image, and a linear function of the pixels."""
 
 from __future__ import annotations
 
@@ -14,26 +14,35 @@ from lieham.typing import Float, Int, Tensor
 from systems.images.pixels import turned
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
-"""Weights of |W|² beside the mean cross-entropy, from which the validation split chooses."""
+"""Weights of |W|² beside the mean cross-entropy; the validation split chooses one."""
 
 
 def nearest_neighbour_error(data: CloudDataset, turns: int = 1) -> float:
-    """Share of test images whose nearest training image, by the distance of all pixels, has another label.
+    """The share of test images whose nearest training image, by the distance of all pixels, has another label.
 
-    With more `turns` every training image stands there turned by 0, 360/turns, ... degrees: what the symmetry brings
-    without learning. Raises InputError for less than one turn, for a missing split and for clouds that are not images.
+    Args:
+        data: images with a train and a test split.
+        turns: every training image is also taken turned by 360/turns degrees and its multiples, which shows what the
+            symmetry brings without learning.
+
+    Returns:
+        A number from 0 to 1.
+
+    Raises:
+        InputError: there is less than one turn, a split is missing, or the clouds are not images.
     """
-    train, test = _pixels(data, "train"), _pixels(data, "test")
+    train, test = _images(data, "train"), _images(data, "test")
     if turns < 1:
         raise expected("turns", "at least 1", turns)
-    least = test.new_full((len(test),), math.inf)
-    labels = torch.zeros_like(data.test.targets)
+    pixels = test.features.flatten(1)
+    least = pixels.new_full((len(test),), math.inf)
+    labels = torch.zeros_like(test.targets)
     for k in range(turns):
-        angle = train.new_full((len(train),), 2 * math.pi * k / turns)
-        distance, index = _nearest(test, turned(data.train, angle).features.flatten(1))
-        labels = torch.where(distance < least, data.train.targets[index], labels)
+        angle = train.features.new_full((len(train),), 2 * math.pi * k / turns)
+        distance, index = _nearest(pixels, turned(train, angle).features.flatten(1))
+        labels = torch.where(distance < least, train.targets[index], labels)
         least = torch.minimum(distance, least)
-    return _error(labels, data.test)
+    return _error(labels, test)
 
 
 def _nearest(x: Float[Tensor, "k n"], of: Float[Tensor, "m n"]) -> tuple[Float[Tensor, " k"], Int[Tensor, " k"]]:
@@ -43,22 +52,34 @@ def _nearest(x: Float[Tensor, "k n"], of: Float[Tensor, "m n"]) -> tuple[Float[T
 
 
 def linear_error(data: CloudDataset) -> float:
-    """Share of test images that multinomial logistic regression on the pixels gets wrong.
+    """The share of test images that multinomial logistic regression on the pixels gets wrong.
 
-    Minimises the mean cross-entropy of softmax(W x + b) plus λ|W|²; λ of `PENALTIES` is the one with the smallest
-    error on the validation split. Raises InputError when a split is missing, or when the clouds do not share a grid.
+    The mean cross-entropy of softmax(W x + b) plus λ|W|² is minimised; λ of `PENALTIES` is the one with the smallest
+    error on the validation split.
+
+    Args:
+        data: images with all three splits.
+
+    Returns:
+        A number from 0 to 1.
+
+    Raises:
+        InputError: a split is missing, or the clouds do not share a grid.
     """
-    x, val, test = (_pixels(data, name) for name in ("train", "val", "test"))
-    classes = int(data.train.targets.max()) + 1
-    fits = [_logistic(x, data.train.targets, classes, penalty) for penalty in PENALTIES]
-    w, b = min(fits, key=lambda fit: _error((val @ fit[0] + fit[1]).argmax(-1), data.val))
-    return _error((test @ w + b).argmax(-1), data.test)
+    train, val, test = (_images(data, name) for name in ("train", "val", "test"))
+    fits = [_logistic(train, penalty) for penalty in PENALTIES]
+    return _linear_error_of(min(fits, key=lambda fit: _linear_error_of(fit, val)), test)
 
 
-def _logistic(
-    x: Float[Tensor, "k n"], labels: Int[Tensor, " k"], classes: int, penalty: float
-) -> tuple[Float[Tensor, "n c"], Float[Tensor, " c"]]:
+def _linear_error_of(fit: tuple[Tensor, Tensor], clouds: PointClouds) -> float:
+    """The share that softmax(W x + b) gets wrong."""
+    w, b = fit
+    return _error((clouds.features.flatten(1) @ w + b).argmax(-1), clouds)
+
+
+def _logistic(train: PointClouds, penalty: float) -> tuple[Float[Tensor, "n c"], Float[Tensor, " c"]]:
     """Weights (n, classes) and offsets (classes,), by L-BFGS from zero: the problem is convex."""
+    x, labels, classes = train.features.flatten(1), train.targets, int(train.targets.max()) + 1
     shape = (x.shape[1] + 1, classes)
 
     def objective(flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -73,13 +94,14 @@ def _logistic(
     return theta[:-1], theta[-1]
 
 
-def _pixels(data: CloudDataset, name: str) -> Float[Tensor, "k n"]:
-    split: PointClouds | None = getattr(data, name)
+def _images(data: CloudDataset, name: str) -> PointClouds:
+    """The images of a split; InputError where there is no such split, or none of images."""
+    split = data.splits.get(name)
     if split is None:
         raise InputError(f"data must have a {name} split, got only {', '.join(data.splits)}")
     if split.points.shape[0] != 1:
         raise expected(f"{name} split", "images on one grid", f"points of shape {tuple(split.points.shape)}")
-    return split.features.flatten(1)
+    return split
 
 
 def _error(predicted: Int[Tensor, " k"], truth: PointClouds) -> float:

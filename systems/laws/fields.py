@@ -97,10 +97,10 @@ class MagneticSprings(Springs):
         columns = [torch.cat([x.flatten(-2) for x in field(times.new_zeros(()), _state(e, n, d))], -1) for e in basis]
         M, path = torch.stack(columns, -1), [z]
         grid = times.double().expand(*batch, -1)
-        step = power = None
+        step = power = torch.empty(0)
         for k in range(1, times.shape[-1]):
             h = grid[..., k] - grid[..., k - 1]
-            if power is None or not torch.allclose(h, step, rtol=1e-12, atol=0):
+            if k == 1 or not torch.allclose(h, step, rtol=1e-12, atol=0):
                 step, power = h, torch.linalg.matrix_exp(h[..., None, None] * M)
             path.append((power @ path[-1][..., None])[..., 0])
         return _state(torch.stack(path, -2), n, d, state.q.dtype)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from numbers import Integral
 from pathlib import Path
 
@@ -11,13 +11,42 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from lieham.data import CloudDataset, PointClouds
+from lieham.data import CloudDataset, PointClouds, Provenance
 from lieham.errors import InputError, check_choice, expected
 from lieham.groups import SO3
 from lieham.typing import Float, Int, Tensor
 from systems.laws.base import check_sizes
 from systems.molecules.qm9_table import read_table
-from systems.molecules.qm9_targets import ELEMENTS, SOURCE, TARGETS
+from systems.molecules.qm9_targets import ELEMENTS, SOURCE, TARGETS, Target
+
+
+@dataclass(frozen=True)
+class MoleculeOptions:
+    """How molecules and their targets are prepared, and where the table of QM9 is.
+
+    Args:
+        augment: "rotations" turns every molecule of a training batch at random; empty for none.
+        subtract_references: take off what free atoms have of energies and cv; without it energies are as large as
+            2e4 eV, of which float32 keeps 1 to 2 meV.
+        dtype: the precision of positions, features and targets.
+        source: the folder of the table, as in `systems.molecules.qm9_table.read_table`.
+        cache: the folder of the converted table, as there.
+
+    Raises:
+        InputError: the augmentation or the precision is none of these.
+    """
+
+    augment: str = ""
+    subtract_references: bool = True
+    dtype: torch.dtype = torch.float32
+    source: str | Path | None = None
+    cache: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.augment not in AUGMENTATIONS:
+            raise expected("augment", "'' or 'rotations'", repr(self.augment))
+        if self.dtype not in (torch.float32, torch.float64):
+            raise expected("dtype", "torch.float32 or torch.float64", self.dtype)
 
 
 def molecules(
@@ -26,42 +55,54 @@ def molecules(
     n_val: int = 17_748,
     n_test: int = 13_083,
     seed: int = 0,
-    augment: str = "",
-    *,
-    subtract_references: bool = True,
-    dtype: torch.dtype = torch.float32,
-    source: str | Path | None = None,
-    cache: str | Path | None = None,
+    options: MoleculeOptions | None = None,
 ) -> CloudDataset:
     """QM9, 130,831 molecules of up to 29 atoms, with one of `TARGETS` to predict.
 
-    Of a permutation drawn from `seed` the first `n_train` are for training, the last `n_test` for testing, the `n_val`
-    before them for validation: fewer for training leave the other splits as they are. Seed 0 and the default sizes give
-    the split that the paper's code draws (Finzi et al. 2020, arXiv:2002.12880), which is Cormorant's. Positions are
-    QM9's, in angstrom, about QM9's origin, as in the paper: molecules are not centred. `augment="rotations"` turns
-    every molecule of a training batch at random. `subtract_references` takes off what free atoms have of energies and
-    cv; without it energies are as large as 2e4 eV, of which float32 keeps 1 to 2 meV. `source` and `cache` as in
-    `systems.molecules.qm9_table.read_table`.
+    Seed 0 and the default sizes give the split that the paper's code draws (Finzi et al. 2020, arXiv:2002.12880),
+    which is Cormorant's. Positions are QM9's, in angstrom, about QM9's origin, as in the paper: molecules are not
+    centred.
 
-    Raises InputError on a target that is not there, on sizes that do not fit, and where QM9 is not installed.
+    Args:
+        target: the name of the number to predict.
+        n_train: the number of molecules to train with, the first of a permutation; fewer leave the other splits as
+            they are.
+        n_val: the number of molecules to validate with, those before the ones to test with.
+        n_test: the number of molecules to test with, the last of the permutation.
+        seed: the seed of the permutation.
+        options: augmentation, references, precision, and where the table is.
+
+    Returns:
+        Clouds of atoms with the features of `featurised`. A split of 0 molecules is absent.
+
+    Raises:
+        InputError: there is no such target, the sizes do not fit, or QM9 is not installed.
+
+    Example:
+        >>> data = molecules("u0", n_train=5_000, options=MoleculeOptions(augment="rotations"))  # doctest: +SKIP
     """
+    options = options or MoleculeOptions()
     check_choice("target", target, tuple(TARGETS))
-    if augment not in AUGMENTATIONS:
-        raise expected("augment", "'' or 'rotations'", repr(augment))
-    if dtype not in (torch.float32, torch.float64):
-        raise expected("dtype", "torch.float32 or torch.float64", dtype)
     sizes = {"train": n_train, "val": n_val, "test": n_test}
     check_sizes(sizes)
-    table, of = read_table(source, cache), TARGETS[target]
-    y = of.of(table.values[of.column], table.charges, subtract_references)
+    table, of = read_table(options.source, options.cache), TARGETS[target]
+    y = of.of(table.values[of.column], table.charges, options.subtract_references)
     rows = split(len(table), seed, **{f"n_{name}": n for name, n in sizes.items()})
-    splits = {name: _clouds(table.charges[i], table.positions[i], y[i], dtype) for name, i in rows.items() if len(i)}
-    free = [x * of.factor if subtract_references else 0.0 for x in of.references]
-    attributes = {"source": SOURCE, "target": target, "unit": of.unit, "extensive": of.extensive, "seed": seed}
-    attributes |= {"augment": augment, "subtract_references": subtract_references, "dtype": str(dtype)}
-    attributes |= {f"n_{name}": n for name, n in sizes.items()} | {"positions": "angstrom"}
-    attributes |= {"elements": [*ELEMENTS], "references": free}
-    return CloudDataset(**splits, attributes=attributes, augment=AUGMENTATIONS[augment])
+    made = {
+        name: _clouds(table.charges[i], table.positions[i], y[i], options.dtype) for name, i in rows.items() if len(i)
+    }
+    settings = {f"n_{name}": n for name, n in sizes.items()} | _settings(of, options)
+    known = Provenance(
+        source=SOURCE, target=target, unit=of.unit, extensive=of.extensive, seed=int(seed), settings=settings
+    )
+    return CloudDataset(**made, provenance=known, augment=AUGMENTATIONS[options.augment])
+
+
+def _settings(of: Target, options: MoleculeOptions) -> dict[str, object]:
+    """What documents how molecules were prepared."""
+    free = [x * of.factor if options.subtract_references else 0.0 for x in of.references]
+    own = {"augment": options.augment, "subtract_references": options.subtract_references, "dtype": str(options.dtype)}
+    return own | {"positions": "angstrom", "elements": [*ELEMENTS], "references": free}
 
 
 def split(k: int, seed: int, n_train: int, n_val: int, n_test: int) -> dict[str, Int[Tensor, " rows"]]:
@@ -96,7 +137,7 @@ def clouds_of(
     if not k:
         raise InputError("charges must hold at least one molecule, got none")
     atoms = [_checked(i, z, q) for i, (z, q) in enumerate(zip(charges, positions, strict=True))]
-    Z, q = (pad_sequence(x, batch_first=True) for x in zip(*atoms, strict=True))
+    Z, q = (pad_sequence([x[i] for x in atoms], batch_first=True) for i in (0, 1))
     return _clouds(Z, q, _numbers("targets", targets), dtype)
 
 

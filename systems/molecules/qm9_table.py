@@ -69,7 +69,7 @@ def _folder(source: str | Path | None) -> Path:
     if source is not None:
         return must_exist(source, "source")
     found = find_spec("qm9pack")
-    if found is None:
+    if found is None or not found.submodule_search_locations:
         raise InputError(
             "QM9 is in the package qm9pack, which is not installed: run `pip install 'lieham[molecules]'`, "
             "or give the folder of its files as source"
@@ -97,11 +97,10 @@ def _converted(paths: list[Path]) -> Table:
     molecules = [molecule for path in paths for molecule in _molecules(path)]
     if not molecules:
         raise FileError(f"QM9's table must hold molecules, got {paths[0].parent}, whose files hold none")
-    charges, positions, values = zip(*molecules, strict=True)
-    columns = torch.tensor(values, dtype=torch.float64).unbind(1)
+    columns = torch.tensor([values for _, _, values in molecules], dtype=torch.float64).unbind(1)
     return Table(
-        pad_sequence(charges, batch_first=True),
-        pad_sequence(positions, batch_first=True),
+        pad_sequence([charges for charges, _, _ in molecules], batch_first=True),
+        pad_sequence([positions for _, positions, _ in molecules], batch_first=True),
         dict(zip(COLUMNS, columns, strict=True)),
     )
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from lieham.data.formats.hdf5 import new_path, opened, read_attributes, set_attributes, to_array, to_tensor
+from lieham._support.files import new_path
+from lieham.data.formats.hdf5 import opened, read_attributes, set_attributes, to_array, to_tensor
 from lieham.errors import FileError
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Tensor

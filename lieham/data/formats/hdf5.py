@@ -1,12 +1,13 @@
-"""HDF5 files: datasets whole or absent, forecasts written while they run.
+"""The format HDF5, in which datasets are written whole or not at all.
 
-Layout: one group a split with `times` (k, time), `q`, `p` (k, time, n, d) chunked (1, time, n, d), `mass` (k, n),
-`features` (k, n, c) and, where bodies are padded, `mask` (k, n); attributes on the root.
+The layout is one group for each split with `times` (k, time), `q` and `p` (k, time, n, d) in chunks of
+(1, time, n, d), `mass` (k, n), `features` (k, n, c) and, where bodies are padded, `mask` (k, n); the provenance is in
+the attributes of the root. A file may also hold such arrays at its root, without splits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,52 +15,53 @@ import h5py
 import numpy as np
 import torch
 
-from lieham._support.files import replacing
-from lieham.data.arrays import only_positions, trajectory_of
+from lieham._support.files import new_path, replacing
 from lieham.data.dataset import SPLITS, Dataset
+from lieham.data.formats.contents import Arrays, Contents, Format
 from lieham.data.formats.guards import broken_means, not_empty
-from lieham.errors import FileError, InputError, expected
+from lieham.errors import InputError, expected
 from lieham.state import Trajectory
 from lieham.typing import Tensor
 
 
-def save(dataset: Dataset, path: str | Path, overwrite: bool = False) -> Path:
-    """Write a dataset, whole or not at all; FileError when the file exists and `overwrite` is False."""
-    path = new_path(path, overwrite)
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        set_attributes(file, dataset.attributes)
-        for name, split in dataset.splits.items():
-            _write(file.create_group(name), split)
-    return path
+def read_hdf5(path: Path) -> Contents:
+    """Read the arrays of every split, or those at the root of a file without splits, and the attributes.
 
-
-def load(path: str | Path, masses: str = "") -> Dataset:
-    """Read and validate a file written by `save`, or one of the same layout; `masses` as in `read`.
-
-    Raises FileError when it is missing, empty, truncated or not HDF5; InputError naming the split when an array is
-    missing, of a wrong shape, or holds values that a trajectory cannot.
+    Raises:
+        FileError: the file is missing, empty, truncated or not HDF5.
+        InputError: there is a group where an array should be, or an array where a split should be.
     """
     with opened(path) as file:
         found = [name for name in SPLITS if name in file]
         if not found:
-            raise FileError(
-                f"data must have a group {', '.join(SPLITS)}, got {path} with {', '.join(file) or 'nothing'}"
-            )
-        arrays = {name: read_arrays(file[name], f"{path}, split {name}") for name in found}
-        attributes = read_attributes(file)
-    if masses and any("mass" not in x for x in arrays.values()):
-        raise InputError(f"{path}: masses can be inferred of files without splits, got one with splits and no mass")
-    splits = {name: trajectory_of(x, f"{path}, split {name}") for name, x in arrays.items()}
-    if any(only_positions(x) for x in arrays.values()):
-        attributes = attributes | {"observed": "positions"}
-    return Dataset(**splits, attributes=attributes)
+            return Contents({"": _read_arrays(file, str(path))})
+        splits = {name: _read_arrays(file[name], f"{path}, split {name}") for name in found}
+        return Contents(splits, read_attributes(file))
 
 
-def new_path(path: str | Path, overwrite: bool) -> Path:
-    """The path, if it may be written; FileError otherwise."""
-    path = Path(path)
-    if path.exists() and not overwrite:
-        raise FileError(f"file must be a new one, got {path}, which exists: remove it or say overwrite=True")
+HDF5 = Format((".h5", ".hdf5"), read_hdf5)
+
+
+def save(dataset: Dataset, path: str | Path, overwrite: bool = False) -> Path:
+    """Write a dataset to an HDF5 file, whole or not at all.
+
+    Args:
+        dataset: trajectories in splits; `provenance` becomes the attributes of the file.
+        path: the file to write. Its folder is made where it is missing.
+        overwrite: replace a file that is there already.
+
+    Returns:
+        The path.
+
+    Raises:
+        FileError: the file exists and `overwrite` is False.
+        InputError: a setting of the provenance is of a kind that HDF5 does not hold.
+    """
+    path = new_path(path, overwrite)
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        set_attributes(file, dataset.provenance.as_dict())
+        for name, split in dataset.splits.items():
+            _write(file.create_group(name), split)
     return path
 
 
@@ -70,7 +72,7 @@ def opened(path: str | Path) -> Iterator[h5py.File]:
         yield file
 
 
-def read_arrays(group: h5py.Group, where: str) -> dict[str, np.ndarray]:
+def _read_arrays(group: h5py.Group, where: str) -> Arrays:
     """Every array of a group by its name; InputError when there is anything but arrays."""
     if not isinstance(group, h5py.Group):
         raise InputError(f"{where}: it must be a group of arrays, got an array")
@@ -90,8 +92,8 @@ def _write(group: h5py.Group, x: Trajectory) -> None:
         group["mask"] = to_array(x.bodies.mask)
 
 
-def set_attributes(file: h5py.File, attributes: dict) -> None:
-    """Write attributes; InputError naming the first that HDF5 cannot hold."""
+def set_attributes(file: h5py.File, attributes: Mapping[str, object]) -> None:
+    """Write the attributes of a file; InputError naming the first that HDF5 cannot hold."""
     for name, value in attributes.items():
         try:
             file.attrs[name] = value
@@ -99,7 +101,7 @@ def set_attributes(file: h5py.File, attributes: dict) -> None:
             raise expected(f"attribute {name}", "text, a number, or a list of one of them", repr(value)) from error
 
 
-def read_attributes(file: h5py.File) -> dict:
+def read_attributes(file: h5py.File) -> dict[str, object]:
     """The attributes of a file, as JSON knows them."""
     return {name: _plain(value) for name, value in file.attrs.items()}
 
@@ -108,8 +110,8 @@ def _plain(value: object) -> object:
     """An attribute as JSON knows it."""
     if isinstance(value, h5py.Empty):
         return None
-    value = np.asarray(value)
-    return (np.char.decode(value, "utf-8", "replace") if value.dtype.kind == "S" else value).tolist()
+    array = np.asarray(value)
+    return (np.char.decode(array, "utf-8", "replace") if array.dtype.kind == "S" else array).tolist()
 
 
 def to_array(x: Tensor) -> np.ndarray:

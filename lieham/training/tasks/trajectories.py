@@ -59,7 +59,7 @@ class TrajectoryTask(Task):
     @classmethod
     def configured(cls, config: TrainConfig | None, settings: dict[str, Any], data: Dataset) -> TrainConfig:
         found = super().configured(config, settings, data)
-        return changed(found, {"observed": found.observed or data.attributes.get("observed", "exact")})
+        return changed(found, {"observed": found.observed or data.provenance.observed})
 
     def choose(self, model: Hamiltonian) -> Hamiltonian:
         self._choice = choose_lift(model, self.richer, self.fixed, self.loss, self._may_stop)
