@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 
 from lieham._support.polynomials import polynomial
-from lieham.dynamics.separable import SeparableHamiltonian
+from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.errors import InputError
+from lieham.integrate import SeparableField
 from lieham.losses.shooting import ShootingLoss
-from lieham.state import PhaseState, Trajectory
+from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 
 ROUNDS = 2
@@ -54,7 +56,7 @@ class FreeStatesLoss(ShootingLoss):
         self.momenta = observed == "noisy"
 
     @torch.no_grad()
-    def forward(self, model: SeparableHamiltonian, windows: Trajectory) -> Float[Tensor, ""]:
+    def forward(self, model: Hamiltonian, windows: Trajectory) -> Float[Tensor, ""]:
         _, residual = self._fit(model, windows)
         q, p = self._mean_squares(residual, windows)
         return (q * p).sqrt() if self.momenta else q
@@ -71,15 +73,15 @@ class FreeStatesLoss(ShootingLoss):
         return both.repeat_interleave(residual.shape[-1] // 2)
 
     @torch.no_grad()
-    def fit(self, model: SeparableHamiltonian, windows: Trajectory) -> Fitted:
+    def fit(self, model: Hamiltonian, windows: Trajectory) -> Fitted:
         """The flow of `model` from the initial states that fit it best; IntegrationError where it diverges."""
         path, residual = self._fit(model, windows)
         middle = middles(windows, path)
-        force = model.field(windows.bodies.over_time()).force(windows.times[:, :-1], middle)
+        force = forces_of(model, windows.bodies.over_time()).force(windows.times[:, :-1], middle)
         weight = self.weight(residual, windows)
         return Fitted(middle, force, residual, weight, self.tangent(model, windows, path))
 
-    def _fit(self, model: SeparableHamiltonian, windows: Trajectory) -> tuple[PhaseState, Tensor]:
+    def _fit(self, model: Hamiltonian, windows: Trajectory) -> tuple[PhaseState, Tensor]:
         path = self._flow(model, windows, windows.state(0))
         residual = self.residual(windows, path)
         for _ in range(ROUNDS):
@@ -105,7 +107,7 @@ class FreeStatesLoss(ShootingLoss):
         return Fitted(middle, torch.zeros_like(middle), self.residual(windows, nowhere), weight, flow)
 
     def _moved(
-        self, model: SeparableHamiltonian, windows: Trajectory, path: PhaseState, residual: Tensor, step: Tensor
+        self, model: Hamiltonian, windows: Trajectory, path: PhaseState, residual: Tensor, step: Tensor
     ) -> tuple[PhaseState, Tensor]:
         """The path from initial states moved by `step`, halved once where that is no better, and then not moved."""
         weight = self.weight(residual, windows)
@@ -121,7 +123,7 @@ class FreeStatesLoss(ShootingLoss):
             step = torch.where(better[:, None], torch.zeros_like(step), step)
         return path, residual
 
-    def _flow(self, model: SeparableHamiltonian, windows: Trajectory, start: PhaseState) -> PhaseState:
+    def _flow(self, model: Hamiltonian, windows: Trajectory, start: PhaseState) -> PhaseState:
         return self.integrator.integrate(model.field(windows.bodies), start, windows.times)
 
     def _shifted(self, path: PhaseState, step: Float[Tensor, "b m"]) -> PhaseState:
@@ -135,11 +137,11 @@ class FreeStatesLoss(ShootingLoss):
         p = (windows.p.double() - path.p.double()) / self.scale_p * real * float(self.momenta)
         return torch.cat([q.flatten(2), p.flatten(2)], -1)
 
-    def tangent(self, model: SeparableHamiltonian, windows: Trajectory, path: PhaseState) -> Float[Tensor, "b k m m"]:
+    def tangent(self, model: Hamiltonian, windows: Trajectory, path: PhaseState) -> Float[Tensor, "b k m m"]:
         """∂(state)/∂(state before) of every step: half a drift, a kick by ∂F/∂q at the middle, half a drift; an error
         of (hω)²/24 that slows Gauss-Newton and does not move where it ends."""
         middle = middles(windows, path)
-        field = model.field(windows.bodies.over_time())
+        field = forces_of(model, windows.bodies.over_time())
         n, d = middle.shape[-2:]
         directions = torch.eye(n * d, dtype=middle.dtype, device=middle.device).view(-1, n, d)
         at = windows.times[:, :-1]
@@ -204,6 +206,11 @@ def _gained(weight: Tensor, before: Tensor, after: Tensor) -> float:
     """By what share the weighted squares fell."""
     old, new = ((weight * x).square().sum() for x in (before, after))
     return (1 - new / old.clamp(min=TINY)).item()
+
+
+def forces_of(model: Hamiltonian, bodies: Bodies) -> SeparableField:
+    """Return the field of a separable model, which has its force apart."""
+    return cast(SeparableField, model.field(bodies))
 
 
 def check_length(points: int) -> None:

@@ -21,6 +21,9 @@ class ShootingLoss(nn.Module):
     training windows, so the loss of a constant state is 2 and units drop out.
     """
 
+    scale_q: Tensor
+    scale_p: Tensor
+
     def __init__(self, segment: int, method: str, substeps: int, compile: bool = False):
         super().__init__()
         self.segment, self.compile_field = segment, compile

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn
 
 from lieham.data.clouds import PointClouds
@@ -14,7 +16,7 @@ from lieham.typing import Int, Tensor
 class LieConvClassifier(CloudModel):
     """Scores of `classes` for every cloud; loss: cross-entropy. Settings as in `CloudModel`."""
 
-    def __init__(self, group: str | Group, features: int = 1, classes: int = 10, **settings):
+    def __init__(self, group: str | Group, features: int = 1, classes: int = 10, **settings: Any):
         if classes < 2:
             raise expected("classes", "at least 2", classes)
         self.outputs = classes

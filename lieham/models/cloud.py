@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import nn
@@ -17,7 +17,7 @@ from lieham.groups.algebra import keeps_form_in_other_units
 from lieham.lift import Lift, make_lift
 from lieham.models.config import CloudModelConfig
 from lieham.neighbors import Neighbours
-from lieham.nn import BLOCKS, LieResNet
+from lieham.nn import BLOCKS, Block, LieResNet
 from lieham.typing import Float, Tensor
 
 MEASURED = 200
@@ -49,9 +49,7 @@ class CloudModel(nn.Module, ABC):
     calibrated: Tensor
     outputs: int
 
-    def __init__(
-        self, group: str | Group, features: int = 1, config: CloudModelConfig | None = None, **settings: object
-    ):
+    def __init__(self, group: str | Group, features: int = 1, config: CloudModelConfig | None = None, **settings: Any):
         super().__init__()
         if "dtype" in settings:
             settings["dtype"] = str(settings["dtype"]).removeprefix("torch.")
@@ -76,8 +74,8 @@ class CloudModel(nn.Module, ABC):
                 neighbours=Neighbours(**near) if own.most else None,
                 **plain,
             )
-            for block in self.network.blocks:
-                block.conv.kernel.mlp[-1].reset_parameters()
+            for block in cast(Iterable[Block], self.network.blocks):
+                cast(nn.Linear, block.conv.kernel.mlp[-1]).reset_parameters()
         self.bias = nn.Parameter(torch.zeros(self.outputs))
         self.register_buffer("length", torch.ones(()))
         self.register_buffer("calibrated", torch.zeros((), dtype=torch.bool))

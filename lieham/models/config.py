@@ -43,7 +43,7 @@ class ModelConfig:
     seed: int = 0
     dtype: str = "float64"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, least in (("features", 0), ("width", 4), ("blocks", 1)):
             at_least(self, name, least)
         check_choice("kind", self.kind, KINDS)
@@ -90,7 +90,7 @@ class CloudModelConfig:
     seed: int = 0
     dtype: str = "float32"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, least in (("width", 4), ("blocks", 1), ("kernel_dim", 1), ("growth", 1)):
             at_least(self, name, least)
         if self.most == 0 and (self.keep < 1 or self.fill < 1):

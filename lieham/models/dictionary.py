@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
+from torch import nn
 
 from lieham.dynamics.dictionary import Dictionary
-from lieham.nn import LieResNet
+from lieham.nn import Block, LieResNet
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Float, Int, Tensor
 
@@ -21,7 +23,8 @@ class KernelDictionary(Dictionary):
     """
 
     def __init__(self, network: LieResNet, basis: Callable[..., Tensor]):
-        self._kernel, self._lift, self._basis = network.blocks[-1].conv.kernel, network.lift, basis
+        last: Block = cast(Block, network.blocks[-1])
+        self._kernel, self._lift, self._basis = last.conv.kernel, network.lift, basis
         self.functions = sum(weight.shape[1] for weight in self._kernel.linear())
 
     @property
@@ -45,7 +48,7 @@ class KernelDictionary(Dictionary):
         weights = self._kernel.linear()
         for weight, part in zip(weights, theta.mT.split([x.shape[1] for x in weights], 1), strict=True):
             weight.copy_(part)
-        self._kernel.mlp[-1].bias.zero_()
+        cast(nn.Linear, self._kernel.mlp[-1]).bias.zero_()
 
     def slope(self, loss: Float[Tensor, ""]) -> Float[Tensor, "f k"]:
         return torch.cat(torch.autograd.grad(loss, self._kernel.linear()), 1).mT
@@ -56,6 +59,6 @@ def dictionary_of(network: LieResNet, basis: Callable[..., Tensor]) -> KernelDic
 
     A lift that samples would give the solution of one draw, so it has no dictionary.
     """
-    if network.blocks[-1].linear_in_kernel and network.lift.exact:
+    if cast(Block, network.blocks[-1]).linear_in_kernel and network.lift.exact:
         return KernelDictionary(network, basis)
     return None

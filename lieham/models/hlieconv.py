@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import torch
 
-from lieham.dynamics.base import Dynamics, Functions
+from lieham.dynamics.base import Functions
 from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.separable import SeparableHamiltonian
 from lieham.errors import expected
@@ -15,9 +16,9 @@ from lieham.groups import Group, make_group
 from lieham.lift import Lift
 from lieham.models.config import ModelConfig
 from lieham.models.dictionary import dictionary_of
-from lieham.models.potential import make_potential, saved_settings
+from lieham.models.potential import LieConvPotential, make_potential, saved_settings
 from lieham.state import Bodies, PhaseState, Trajectory
-from lieham.typing import Float, Tensor
+from lieham.typing import Float, Int, Tensor
 
 
 class HLieConv(SeparableHamiltonian):
@@ -43,6 +44,10 @@ class HLieConv(SeparableHamiltonian):
 
     Raises InputError on an unknown group or block, or sizes that are not positive.
     """
+
+    potential: LieConvPotential
+    group: Group
+    features: int
 
     def __init__(
         self,
@@ -77,9 +82,15 @@ class HLieConv(SeparableHamiltonian):
         """Whether the group's motions leave H unchanged to round-off, not on average alone."""
         return self.potential.network.lift.exact
 
-    def basis(self, state: PhaseState, bodies: Bodies, **columns: Tensor) -> Float[Tensor, "*batch f r"]:
+    def basis(
+        self,
+        state: PhaseState,
+        bodies: Bodies,
+        chosen: Int[Tensor, " c"] | None = None,
+        mixing: Float[Tensor, "k r"] | None = None,
+    ) -> Float[Tensor, "*batch f r"]:
         """∂H/∂θ, θ the weights of the last kernel (see `LieResNet.basis`)."""
-        return self.potential.basis(state.q, bodies, **columns)
+        return self.potential.basis(state.q, bodies, chosen, mixing)
 
     def calibrate(self, data: Trajectory) -> None:
         """Measure the units of length, energy and features on training data, the first time it is called."""
@@ -100,12 +111,12 @@ class HLieConv(SeparableHamiltonian):
         if not self._default_lift or bool(self.potential.calibrated) or self.group.name not in ("SE(2)", "SE(3)"):
             return None
         weight = next(self.parameters())
-        settings = {k: v for k, v in self.config.items() if k not in ("group", "features", "lift", "dtype")}
-        settings["lift"] = {"kind": "edge"} | {k: self.config["lift"][k] for k in ("radius", "fill")}
+        settings: dict[str, Any] = {k: self.config[k] for k in ("width", "blocks", "block")}
+        settings["lift"] = {"kind": "edge"} | {k: self.potential.network.lift.settings[k] for k in ("radius", "fill")}
         other = HLieConv(self.group, self.features, dtype=weight.dtype, seed=self._seed, **settings)
         return other.to(weight.device)
 
-    def adopt(self, other: Dynamics) -> None:
+    def adopt(self, other: Any) -> None:
         """Take the potential and the settings of `other`, which `richer` made."""
         if not (type(other) is type(self) and other.group.name == self.group.name):
             raise expected("model", f"one of {type(self).__name__}({self.group})", other)

@@ -15,7 +15,7 @@ from lieham.lift import Lift, make_lift
 from lieham.models.config import ModelConfig
 from lieham.nn import BLOCKS, LieResNet, Superposition, superposes
 from lieham.state import Bodies, Trajectory
-from lieham.typing import Float, Tensor
+from lieham.typing import Float, Int, Tensor
 
 
 class LieConvPotential(nn.Module):
@@ -27,6 +27,7 @@ class LieConvPotential(nn.Module):
     length: Tensor
     energy: Tensor
     scale: Tensor
+    calibrated: Tensor
 
     def __init__(self, network: LieResNet, features: int):
         super().__init__()
@@ -67,9 +68,15 @@ class LieConvPotential(nn.Module):
     def forward(self, q: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch"]:
         return self.energy * self.network(q / self.length, self.seen(bodies), bodies.mask)[..., 0]
 
-    def basis(self, q: Float[Tensor, "*batch n d"], bodies: Bodies, **columns: Tensor) -> Float[Tensor, "*batch f r"]:
+    def basis(
+        self,
+        q: Float[Tensor, "*batch n d"],
+        bodies: Bodies,
+        chosen: Int[Tensor, " c"] | None = None,
+        mixing: Float[Tensor, "k r"] | None = None,
+    ) -> Float[Tensor, "*batch f r"]:
         """∂V/∂θ, θ the weights of the last kernel (see `LieResNet.basis`)."""
-        return self.energy * self.network.basis(q / self.length, self.seen(bodies), bodies.mask, **columns)
+        return self.energy * self.network.basis(q / self.length, self.seen(bodies), bodies.mask, mixing, chosen)
 
     def at(self, bodies: Bodies) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
         """V of these bodies, as a function of q and of tensors that were computed once (`nn.Superposition`).

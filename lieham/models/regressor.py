@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from lieham.data.clouds import PointClouds
@@ -25,7 +27,7 @@ class LieConvRegressor(CloudModel):
     median: Tensor
     mad: Tensor
 
-    def __init__(self, group: str | Group, features: int = 1, **settings):
+    def __init__(self, group: str | Group, features: int = 1, **settings: Any):
         super().__init__(group, features, **settings)
         for name, size in (("slope", (features,)), ("median", ()), ("mad", ())):
             self.register_buffer(name, torch.zeros(size, dtype=torch.float64, device=self.length.device))

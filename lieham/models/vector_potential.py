@@ -18,7 +18,7 @@ from lieham.models.config import ModelConfig
 from lieham.models.dictionary import dictionary_of
 from lieham.models.potential import make_potential, saved_settings
 from lieham.state import Bodies, PhaseState, Trajectory
-from lieham.typing import Float, Tensor
+from lieham.typing import Float, Int, Tensor
 
 BASES = 6
 """Scales of the radial functions: each output has functions of its own, of which least squares takes 2,000 in all."""
@@ -44,6 +44,8 @@ class VectorPotentialLieConv(Hamiltonian):
     """
 
     momentum: Tensor
+    group: Group
+    features: int
 
     def __init__(self, group: str | Group, features: int = 0, **settings: Any):
         super().__init__()
@@ -79,14 +81,20 @@ class VectorPotentialLieConv(Hamiltonian):
         pairs, values = units.network.local(state.q / units.length, units.seen(bodies), bodies.mask)
         return self._energy(pairs, values, state, bodies)
 
-    def basis(self, state: PhaseState, bodies: Bodies, **columns: Tensor) -> Float[Tensor, "*batch f r"]:
+    def basis(
+        self,
+        state: PhaseState,
+        bodies: Bodies,
+        chosen: Int[Tensor, " c"] | None = None,
+        mixing: Float[Tensor, "k r"] | None = None,
+    ) -> Float[Tensor, "*batch f r"]:
         """∂H/∂θ, θ the weights of the last kernel (see `LieResNet.basis`), which through |a|² depends on θ itself."""
         units = self.potential
 
         def read(pairs: Pairs, values: Tensor) -> Tensor:
             return self._energy(pairs, values, state, bodies)
 
-        return units.network.basis(state.q / units.length, units.seen(bodies), bodies.mask, read=read, **columns)
+        return units.network.basis(state.q / units.length, units.seen(bodies), bodies.mask, mixing, chosen, read)
 
     def dictionary(self) -> Dictionary | None:
         return dictionary_of(self.potential.network, self.basis)

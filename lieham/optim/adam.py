@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -66,7 +66,7 @@ class AdamStage(Stage):
         return self.average.module
 
     def state_dict(self) -> dict:
-        parts = {"optimizer": self.optimizer, "schedule": self.schedule, "average": self.average}
+        parts: dict[str, Any] = {"optimizer": self.optimizer, "schedule": self.schedule, "average": self.average}
         return {name: part.state_dict() for name, part in parts.items()}
 
     def load_state_dict(self, state: dict) -> None:

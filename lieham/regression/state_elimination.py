@@ -8,9 +8,9 @@ from math import inf
 import torch
 
 from lieham.dynamics.dictionary import Dictionary
-from lieham.dynamics.separable import SeparableHamiltonian
+from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.errors import InputError
-from lieham.losses.free_states import Fitted, FreeStatesLoss, check_length, cumulative, directions_of
+from lieham.losses.free_states import Fitted, FreeStatesLoss, check_length, cumulative, directions_of, forces_of
 from lieham.optim.stage import Loss
 from lieham.regression.cross_validation import RIDGES, choose, rank_thresholds
 from lieham.regression.dictionary import Columns, columns_up_to, distinguishable, rank_of
@@ -20,6 +20,7 @@ from lieham.regression.selection import clear, cleared
 from lieham.regression.stage import MOST_ROWS, CoefficientStage, never, value_of
 from lieham.regression.weak_form import derivatives
 from lieham.state import PhaseState, Trajectory
+from lieham.typing import Float, Tensor
 
 SLACK = 0.002
 """By how much a simpler choice may be worse, in the logarithm of the mean square: noise hides a bias of its own size."""
@@ -59,7 +60,7 @@ class StateEliminationStage(CoefficientStage):
 
     def __init__(
         self,
-        model: SeparableHamiltonian,
+        model: Hamiltonian,
         all_windows: Trajectory,
         loss: FreeStatesLoss,
         may_stop: Callable[[], None] = never,
@@ -71,7 +72,7 @@ class StateEliminationStage(CoefficientStage):
                 "observed must be exact for this model, since noise and positions alone are learned from by models "
                 "that are linear in their last kernel: HLieConv with gated blocks and a lift that is exact"
             )
-        self._separable, self.windows = model, thinned(all_windows, MOST_ROWS)
+        self.windows = thinned(all_windows, MOST_ROWS)
 
     def _solve(self, loss: Loss) -> float:
         assert self.dictionary is not None, "a model without one was refused"
@@ -79,14 +80,14 @@ class StateEliminationStage(CoefficientStage):
         at = self.loss.unmodelled(self.windows)
         for _ in range(STEPS):
             old, before = {name: x.clone() for name, x in self._model.state_dict().items()}, value
-            problem = _posed(self._separable, self.dictionary, self.windows, self.loss, at)
+            problem = _posed(self._model, self.dictionary, self.windows, self.loss, at)
             value = self._descend(problem, loss, WORSE * before, self.dictionary)
             if value == inf:
                 self._model.load_state_dict(old)
                 return before
             if abs(value - before) < SETTLED * value:
                 break
-            at = self.loss.fit(self._separable, self.windows)
+            at = self.loss.fit(self._model, self.windows)
         return value
 
     def _descend(self, problem: RidgeProblem, loss: Loss, most: float, dictionary: Dictionary) -> float:
@@ -104,14 +105,14 @@ class StateEliminationStage(CoefficientStage):
 
 @torch.no_grad()
 def _posed(
-    model: SeparableHamiltonian, dictionary: Dictionary, windows: Trajectory, loss: FreeStatesLoss, at: Fitted
+    model: Hamiltonian, dictionary: Dictionary, windows: Trajectory, loss: FreeStatesLoss, at: Fitted
 ) -> RidgeProblem:
     """Return the regression with columns and ridge chosen; the model is left as it was."""
     with cleared(model, dictionary):
         mixing = distinguishable(dictionary, windows)
         tried = rank_thresholds(rank_of(dictionary, mixing), mixing.shape[1])
         columns = columns_up_to(dictionary, mixing, tried[-1])
-        rest = model.field(windows.bodies.over_time()).force(windows.times[:, :-1], at.middle)
+        rest = forces_of(model, windows.bodies.over_time()).force(windows.times[:, :-1], at.middle)
         problem = assemble_eliminated(dictionary, windows, loss, at, (columns, rest))
     choice = choose(problem, columns.rank(dictionary), tried, SLACK)
     problem.ridge, problem.used = choice.ridge, choice.columns
@@ -119,7 +120,11 @@ def _posed(
 
 
 def assemble_eliminated(
-    dictionary: Dictionary, windows: Trajectory, loss: FreeStatesLoss, at: Fitted, path: tuple[Columns, Tensor]
+    dictionary: Dictionary,
+    windows: Trajectory,
+    loss: FreeStatesLoss,
+    at: Fitted,
+    path: tuple[Columns, Float[Tensor, "b k n d"]],
 ) -> RidgeProblem:
     """Pose the equations for θ with the states of every window eliminated.
 

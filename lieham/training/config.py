@@ -63,7 +63,7 @@ class TrainConfig:
     device: str = ""
     tensorboard: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         least = {
             "steps": 0,
             "refine": 0,
@@ -123,7 +123,7 @@ class CloudTrainConfig:
 
     tolerance: ClassVar[float] = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, least in (("steps", 1), ("batch", 1), ("evaluate_every", 1), ("patience", 0)):
             at_least(self, name, least)
         check_choice("products", self.products, ("", "bfloat16"))

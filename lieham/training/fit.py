@@ -77,8 +77,7 @@ def fit(
         task = kind(model, seen, config, partial(refuse, stop))
         chosen = task.choose(model)
         if chosen is not model:
-            announce("pairs of bodies do not hold this law: the model now has the lift edge, which sees angles")
-            model.adopt(chosen)
+            _adopt(model, chosen)
         trainer = Trainer(model, task, config, stop, began)
         if run is None:
             for _ in trainer.run(report):
@@ -87,6 +86,12 @@ def fit(
             _fit_in(RunFolder(Path(run)), trainer, data, resume, report)
     model.eval()
     return trainer.history
+
+
+def _adopt(model: Any, chosen: nn.Module) -> None:
+    """Let the given model become the one that its task chose, and say so."""
+    announce("pairs of bodies do not hold this law: the model now has the lift edge, which sees angles")
+    model.adopt(chosen)
 
 
 def _fit_in(folder: RunFolder, trainer: Trainer, data: Any, resume: bool, progress: Progress) -> None:

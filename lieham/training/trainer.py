@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict
+from typing import Any
 
 import torch
-from torch import nn
 
 from lieham._support.progress import Progress
 from lieham.errors import FileError, InputError, Interrupted
@@ -34,7 +34,7 @@ class Trainer:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: Any,
         task: Task,
         config: TrainConfig | CloudTrainConfig,
         stop: Callable[[], bool] = lambda: False,

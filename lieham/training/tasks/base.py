@@ -66,7 +66,8 @@ class Task(ABC):
         """
         if config is not None and not isinstance(config, cls.settings):
             raise expected("config", f"a {cls.settings.__name__} for a {type(data).__name__}", type(config).__name__)
-        return changed(config or cls.settings(), settings)
+        found: Any = config or cls.settings()
+        return changed(found, settings)
 
     def choose(self, model: Any) -> Any:
         """Return the model that the data need: `model`, or another one that `model` can adopt."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -40,7 +40,7 @@ class TrajectoryTask(Task):
         self.units = self.loss.state_dict()
         judged = self.fixed if self.validation is None else self.validation
         self.judged = judged if self.free else split_resolved(judged, known(model, judged), self.loss.scale_q)[0]
-        self.richer = None if self.free or not config.linear else model.richer()
+        self.richer = None if self.free or not config.linear else cast("Hamiltonian | None", model.richer())
         model.calibrate(self.fixed)
         self._choice = LiftChoice(model, None)
 
@@ -72,7 +72,7 @@ class TrajectoryTask(Task):
                 "and from positions alone, so say linear=True"
             )
         if self.free:
-            return [StateEliminationStage(model, self.fixed, self.loss, self._may_stop)]
+            return [StateEliminationStage(model, self.fixed, cast(FreeStatesLoss, self.loss), self._may_stop)]
         notes = {"lift": "edge"} if self._choice.model is self.richer else {}
         ridge = RidgeStage(model, self.fixed, self.loss, self._may_stop, notes, self._choice.posed)
         first: list[Stage] = [ridge] if self.config.linear and ridge.total else []
