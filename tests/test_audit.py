@@ -11,10 +11,10 @@ from faults import FAULTS, SOUND, lennard_jones, pair_force, pair_potential
 from torch import nn
 
 import lieham
-from lieham.auditing import BROKEN, EXACT, ON_AVERAGE, ROUND_OFF, VERDICTS, assert_sound, audit
+from lieham.auditing import BROKEN, EXACT, ON_AVERAGE, ROUND_OFF, VERDICTS, AuditConfig, assert_sound, audit
 from lieham.auditing.configurations import Scale, Symmetry, algebra, motions
 from lieham.auditing.smoothness import largest_jump
-from lieham.auditing.subject import of_callable
+from lieham.auditing.targets import of_callable
 from lieham.errors import InputError
 from lieham.models import save_model
 from systems import FallingSprings, Gravity, Springs
@@ -189,7 +189,7 @@ def test_a_force_beside_an_energy_must_be_its_gradient():
 
 def test_motions_reach_half_turns_and_a_thousand_lengths():
     symmetry = Symmetry.of("E(3)")
-    subject = of_callable(pair_potential, "V", 3, 5, {}, {}, length=2.0)
+    subject = of_callable(pair_potential, symmetry.group, {}, AuditConfig(length=2.0))
     move = motions(symmetry, algebra(symmetry, subject, 1000, torch.Generator().manual_seed(0)), torch.float64)
     trace = move.A.diagonal(dim1=1, dim2=2).sum(1) * torch.linalg.det(move.A)
     assert trace.min() < -1 + 1e-9, "half turns"
@@ -237,7 +237,7 @@ def test_smoothness_is_counted(k, sound, order):
 
 def test_errors_are_measured_by_what_round_off_enlarges():
     """A stiff law far from the origin: |∂f||x| eps is lost in rounding x alone."""
-    subject = of_callable(lennard_jones, "V", 3, 5, {}, {})
+    subject = of_callable(lennard_jones, lieham.make_group("SE(3)"), {}, AuditConfig())
     scale = Scale.of(subject, torch.Generator().manual_seed(0))
     q = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     near, far = (scale.condition(subject, q, None, torch.full((2,), x, dtype=torch.float64)) for x in (0.0, 1e3))

@@ -58,7 +58,7 @@ class SeparableHamiltonian(Hamiltonian):
         return SeparableHamiltonianField(self, bodies)
 
     def functions(self) -> Functions:
-        return replace(super().functions(), potential=self._potential)
+        return replace(super().functions(), potential=self._potential, shares=self.kinetic.keeps)
 
     def _of_momenta(self, group: Group) -> list[Answer]:
         answers, shared = super()._of_momenta(group), self.kinetic.keeps(group).tolist()
