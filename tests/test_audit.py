@@ -11,7 +11,8 @@ from faults import FAULTS, SOUND, lennard_jones, pair_force, pair_potential
 from torch import nn
 
 import lieham
-from lieham.auditing import BROKEN, EXACT, ON_AVERAGE, ROUND_OFF, VERDICTS, AuditConfig, assert_sound, audit
+from lieham._support.report import Report
+from lieham.auditing import BROKEN, EXACT, ON_AVERAGE, ROUND_OFF, VERDICTS, Audit, AuditConfig, assert_sound, audit
 from lieham.auditing.configurations import Scale, Symmetry, algebra, motions
 from lieham.auditing.smoothness import largest_jump
 from lieham.auditing.targets import of_callable
@@ -259,6 +260,49 @@ def test_the_report_is_json_and_a_table():
     assert lines[0] == "audit of pair_potential under SE(3)" and lines[-1] == "sound"
     with pytest.raises(KeyError, match="check must be one of determinism, "):
         made["magic"]
+
+
+def test_the_figure_of_an_audit_is_a_png_with_a_row_a_check(tmp_path):
+    made = audit(FAULTS["absolute position"][0], "SE(3)", **FEW)
+    path = made.plot(tmp_path / "new" / "audit.png")
+    assert path == tmp_path / "new" / "audit.png" and path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    few = Audit(made.subject, made.checks[:3], {})
+    less = few.plot(tmp_path / "few.png")
+    assert _height(path) > 1.5 * _height(less)
+
+
+def _height(path) -> int:
+    """Of a PNG, in pixels: bytes 20 to 24."""
+    return int.from_bytes(path.read_bytes()[20:24], "big")
+
+
+def test_a_report_without_a_figure_says_so(tmp_path):
+    class Plain(Report):
+        def as_dict(self):
+            return {"found": 1}
+
+        def __str__(self):
+            return "found: 1"
+
+    with pytest.raises(
+        InputError, match=r"report must be one with a figure to be drawn, got a Plain: print it or take"
+    ):
+        Plain().plot(tmp_path / "none.png")
+    assert list(tmp_path.iterdir()) == []
+    for kind in (Audit, lieham.Conservation):
+        assert issubclass(kind, Report) and kind.plot is not Report.plot and kind.__str__ is not Report.__str__
+    with pytest.raises(TypeError, match="abstract"):
+        Report()
+
+
+def test_a_setting_that_an_audit_does_not_have_is_named():
+    with pytest.raises(InputError, match="setting must be one of kind, moves, n_bodies, count, length, dtype, batched"):
+        audit(pair_potential, "SE(3)", moves_count=3)
+    config = AuditConfig(count=20, n_bodies=3)
+    assert (
+        audit(pair_potential, "SE(3)", config=config).as_dict()
+        == audit(pair_potential, "SE(3)", config=AuditConfig(n_bodies=3), count=20).as_dict()
+    )
 
 
 def test_the_same_seed_gives_the_same_audit():

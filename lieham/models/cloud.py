@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -54,6 +55,8 @@ class CloudModel(nn.Module, ABC):
     length: Tensor
     calibrated: Tensor
     outputs: int
+    metric: ClassVar[str]
+    """What the mean of `deviation` is called."""
 
     def __init__(
         self,
@@ -161,6 +164,10 @@ class CloudModel(nn.Module, ABC):
     @abstractmethod
     def loss(self, clouds: PointClouds) -> Float[Tensor, ""]:
         """What training minimises: the mean over the clouds."""
+
+    @abstractmethod
+    def deviation(self, predicted: Tensor, targets: Tensor) -> Tensor:
+        """How far off each prediction is, (k,)."""
 
     @abstractmethod
     def predict(self, clouds: PointClouds) -> Tensor:

@@ -11,7 +11,7 @@ from lieham.dynamics.base import Functions
 from lieham.dynamics.separable import SeparableHamiltonian
 from lieham.groups import Group
 from lieham.lift import Lift
-from lieham.models.potential import make_potential
+from lieham.models.potential import LieConvPotential, make_potential
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 
@@ -39,6 +39,10 @@ class HLieConv(SeparableHamiltonian):
 
     Raises InputError on an unknown group or block, or sizes that are not positive.
     """
+
+    group: Group
+    features: int
+    potential: LieConvPotential
 
     def __init__(
         self,

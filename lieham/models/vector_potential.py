@@ -38,6 +38,8 @@ class VectorPotentialLieConv(Hamiltonian):
     Raises InputError for other groups, and as HLieConv does.
     """
 
+    group: Group
+    features: int
     momentum: Tensor
 
     def __init__(self, group: str | Group, features: int = 0, **settings):
