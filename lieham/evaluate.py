@@ -1,4 +1,4 @@
-"""How well a classifier or a regressor does on clouds: error rate and confusion, or MAE in physical units."""
+"""How good a classifier or a regressor of clouds is: share of wrong classes and confusion, or MAE in physical units."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from torch import nn
 
 from lieham.data.clouds import PointClouds
 from lieham.errors import InputError
-from lieham.models import CloudModel, LieConvClassifier
+from lieham.models import CloudModel
 from lieham.typing import Int, Tensor
 
 BATCH = 200
+"""Clouds that are predicted together."""
 
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Eval mode without gradients; the mode before comes back."""
+    """Put a module into eval mode, without gradients, for the block; afterwards it has its old mode again."""
     before = model.training
     model.eval()
     try:
@@ -29,32 +30,75 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def predict(model: CloudModel, clouds: PointClouds, batch: int = BATCH) -> Tensor:
-    """The class or the number, in the targets' unit, of every cloud, (k,): `batch` at a time, which changes nothing.
+    """Predict the class or the number of every cloud.
 
-    Raises InputError on clouds that do not fit the model, and on none.
+    Args:
+        model: a classifier or a regressor; its mode is left as it is.
+        clouds: k of them.
+        batch: clouds that are predicted together, which does not change the predictions.
+
+    Returns:
+        (k,): classes, or numbers in the unit of the targets.
+
+    Raises:
+        InputError: if the clouds do not fit the model, or if there are none.
+
+    Example:
+        >>> import torch, lieham
+        >>> model = lieham.LieConvClassifier("SE(2)", features=1, classes=3, width=8, blocks=1)
+        >>> points, grey = torch.rand(4, 9, 2), torch.rand(4, 9, 1)
+        >>> clouds = lieham.PointClouds.of(points, grey, torch.tensor([0, 1, 2, 0]))
+        >>> lieham.predict(model, clouds).shape
+        torch.Size([4])
     """
     return torch.cat([model.predict(part) for part in _parts(model, clouds, batch)])
 
 
 def scores(model: CloudModel, clouds: PointClouds, batch: int = BATCH) -> dict[str, float]:
-    """`loss`, the model's own, and `error`, the share of wrong classes, or `mae` in the targets' unit.
+    """Compare predictions with the targets.
 
-    Raises InputError on clouds that do not fit the model, and on none.
+    Args:
+        model: a classifier or a regressor; its mode is left as it is.
+        clouds: k of them, with targets.
+        batch: clouds that are predicted together, which does not change the scores.
+
+    Returns:
+        `loss`, the mean of the model's own, and either `error`, the share of wrong classes, or `mae`, the mean absolute
+        error in the unit of the targets.
+
+    Raises:
+        InputError: if the clouds do not fit the model, or if there are none.
+
+    Example:
+        >>> import torch, lieham
+        >>> model = lieham.LieConvRegressor("SE(3)", features=1, width=8, blocks=1)
+        >>> clouds = lieham.PointClouds.of(torch.rand(4, 5, 3), torch.rand(4, 5, 1), torch.rand(4))
+        >>> sorted(lieham.scores(model, clouds))
+        ['loss', 'mae']
     """
-    loss, wrong, name = 0.0, 0.0, "error" if isinstance(model, LieConvClassifier) else "mae"
+    loss, wrong = 0.0, 0.0
     for part in _parts(model, clouds, batch):
-        share, said = len(part) / len(clouds), model.predict(part)
-        off = (said != part.targets) if name == "error" else (said - part.targets).abs()
+        share, off = len(part) / len(clouds), model.deviation(model.predict(part), part.targets)
         loss, wrong = loss + share * model.loss(part).item(), wrong + share * off.double().mean().item()
-    return {"loss": loss, name: wrong}
+    return {"loss": loss, model.metric: wrong}
 
 
 def confusion(true: Int[Tensor, " k"], said: Int[Tensor, " k"], classes: int) -> Int[Tensor, "c c"]:
-    """How many clouds of class i, the row, were said to be j."""
+    """Count how many clouds of each true class were given each class.
+
+    Args:
+        true: the classes.
+        said: the classes predicted.
+        classes: their number, c.
+
+    Returns:
+        Counts, with the true class as row and the predicted one as column.
+    """
     return torch.bincount(true * classes + said, minlength=classes**2).view(classes, classes)
 
 
 def _parts(model: CloudModel, clouds: PointClouds, batch: int) -> Iterator[PointClouds]:
+    """The clouds, `batch` at a time, while the model is in eval mode; InputError for none."""
     if not len(clouds):
         raise InputError("clouds must not be empty, got none to predict of")
     model.check(clouds)

@@ -11,10 +11,11 @@ from faults import FAULTS, SOUND, lennard_jones, pair_force, pair_potential
 from torch import nn
 
 import lieham
-from lieham.auditing import BROKEN, EXACT, ON_AVERAGE, ROUND_OFF, VERDICTS, assert_sound, audit
+from lieham._support.report import Report
+from lieham.auditing import BROKEN, EXACT, ON_AVERAGE, ROUND_OFF, VERDICTS, Audit, AuditConfig, assert_sound, audit
 from lieham.auditing.configurations import Scale, Symmetry, algebra, motions
 from lieham.auditing.smoothness import largest_jump
-from lieham.auditing.subject import of_callable
+from lieham.auditing.targets import of_callable
 from lieham.errors import InputError
 from lieham.models import save_model
 from systems import FallingSprings, Gravity, Springs
@@ -189,7 +190,7 @@ def test_a_force_beside_an_energy_must_be_its_gradient():
 
 def test_motions_reach_half_turns_and_a_thousand_lengths():
     symmetry = Symmetry.of("E(3)")
-    subject = of_callable(pair_potential, "V", 3, 5, {}, {}, length=2.0)
+    subject = of_callable(pair_potential, symmetry.group, {}, AuditConfig(length=2.0))
     move = motions(symmetry, algebra(symmetry, subject, 1000, torch.Generator().manual_seed(0)), torch.float64)
     trace = move.A.diagonal(dim1=1, dim2=2).sum(1) * torch.linalg.det(move.A)
     assert trace.min() < -1 + 1e-9, "half turns"
@@ -237,7 +238,7 @@ def test_smoothness_is_counted(k, sound, order):
 
 def test_errors_are_measured_by_what_round_off_enlarges():
     """A stiff law far from the origin: |∂f||x| eps is lost in rounding x alone."""
-    subject = of_callable(lennard_jones, "V", 3, 5, {}, {})
+    subject = of_callable(lennard_jones, lieham.make_group("SE(3)"), {}, AuditConfig())
     scale = Scale.of(subject, torch.Generator().manual_seed(0))
     q = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     near, far = (scale.condition(subject, q, None, torch.full((2,), x, dtype=torch.float64)) for x in (0.0, 1e3))
@@ -259,6 +260,49 @@ def test_the_report_is_json_and_a_table():
     assert lines[0] == "audit of pair_potential under SE(3)" and lines[-1] == "sound"
     with pytest.raises(KeyError, match="check must be one of determinism, "):
         made["magic"]
+
+
+def test_the_figure_of_an_audit_is_a_png_with_a_row_a_check(tmp_path):
+    made = audit(FAULTS["absolute position"][0], "SE(3)", **FEW)
+    path = made.plot(tmp_path / "new" / "audit.png")
+    assert path == tmp_path / "new" / "audit.png" and path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    few = Audit(made.subject, made.checks[:3], {})
+    less = few.plot(tmp_path / "few.png")
+    assert _height(path) > 1.5 * _height(less)
+
+
+def _height(path) -> int:
+    """Of a PNG, in pixels: bytes 20 to 24."""
+    return int.from_bytes(path.read_bytes()[20:24], "big")
+
+
+def test_a_report_without_a_figure_says_so(tmp_path):
+    class Plain(Report):
+        def as_dict(self):
+            return {"found": 1}
+
+        def __str__(self):
+            return "found: 1"
+
+    with pytest.raises(
+        InputError, match=r"report must be one with a figure to be drawn, got a Plain: print it or take"
+    ):
+        Plain().plot(tmp_path / "none.png")
+    assert list(tmp_path.iterdir()) == []
+    for kind in (Audit, lieham.Conservation):
+        assert issubclass(kind, Report) and kind.plot is not Report.plot and kind.__str__ is not Report.__str__
+    with pytest.raises(TypeError, match="abstract"):
+        Report()
+
+
+def test_a_setting_that_an_audit_does_not_have_is_named():
+    with pytest.raises(InputError, match="setting must be one of kind, moves, n_bodies, count, length, dtype, batched"):
+        audit(pair_potential, "SE(3)", moves_count=3)
+    config = AuditConfig(count=20, n_bodies=3)
+    assert (
+        audit(pair_potential, "SE(3)", config=config).as_dict()
+        == audit(pair_potential, "SE(3)", config=AuditConfig(n_bodies=3), count=20).as_dict()
+    )
 
 
 def test_the_same_seed_gives_the_same_audit():

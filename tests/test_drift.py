@@ -282,6 +282,7 @@ import torch
 from lieham import plotting
 
 times = torch.arange(5.0)
+check = {"name": "padding", "worst": 0.0, "tolerance": 1e-12, "verdict": "exact", "declared": True}
 drift = torch.rand(3, 5, generator=torch.Generator().manual_seed(0))
 path = torch.rand(5, 4, 2, generator=torch.Generator().manual_seed(0))
 made = [
@@ -292,6 +293,7 @@ made = [
     plotting.plot_confusion(torch.tensor([[3, 1], [0, 0]]), sys.argv[2] + "/confusion.png", ["a", "b"]),
     plotting.plot_digits(torch.rand(9, 4, 4), 9 * ["4, not 9"], sys.argv[2] + "/digits.png"),
     plotting.plot_parity(times, times + 0.1, sys.argv[2] + "/parity.png", "eV"),
+    plotting.plot_checks([check], sys.argv[2] + "/checks.png", "an audit"),
     plotting.plot_curves([{"step": 0, "validation": 1.0}, {"step": 5, "loss": 0.5}], sys.argv[2] + "/curves.png"),
 ]
 assert all(x.read_bytes()[:8] == b"\\x89PNG\\r\\n\\x1a\\n" for x in made)

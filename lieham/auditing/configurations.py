@@ -21,7 +21,7 @@ class Symmetry:
 
     @classmethod
     def of(cls, name: str | Group, dim: int | None = None) -> Symmetry:
-        """Of a group, its name, or "O(d)" and "E(d)". InputError for another."""
+        """The symmetry of a group, of its name, or of "O(d)" and "E(d)"; InputError for another name or dimension."""
         if isinstance(name, str) and name[:2] in ("O(", "E("):
             return cls(make_group(("SO" if name[0] == "O" else "SE") + name[1:]), mirror=True)
         group = make_group(name)
@@ -34,8 +34,18 @@ class Symmetry:
 
 
 def states(subject: Subject, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
-    """q and p (count, n, d) of random bodies, every fourth a special case: bodies on a line, nearly met, symmetric,
-    spread out; never exactly together, where pair laws may be infinite."""
+    """Draw configurations, of which every fourth is special: bodies on a line, nearly met, symmetric, spread out.
+
+    They never meet exactly, where pair laws may be infinite.
+
+    Args:
+        subject: says how many bodies there are, in which space, and of which size.
+        count: number of configurations.
+        generator: draws them.
+
+    Returns:
+        q and, where the subject is H, p, (count, n, d) each.
+    """
     shape = count, subject.n, subject.dim
     q, p = torch.randn(2, *shape, generator=generator, dtype=torch.float64)
     line = q[3::16, :, :1] * torch.randn(len(q[3::16]), 1, subject.dim, generator=generator, dtype=torch.float64)
@@ -48,31 +58,31 @@ def states(subject: Subject, count: int, generator: torch.Generator) -> tuple[Te
 
 
 def inside(subject: Subject, q: Tensor) -> Tensor:
-    """Reflected into the positive quadrant for a group that is meant for it."""
+    """The configurations, reflected into the positive quadrant for a group that is meant for it."""
     return q.abs() + 0.05 if subject.positive else q
 
 
 @dataclass(frozen=True)
 class Motions:
-    """x → A x + b for each system of a batch."""
+    """One motion x → A x + b for each system of a batch."""
 
     A: Float[Tensor, "b d d"]
     b: Float[Tensor, "b d"]
 
     @classmethod
     def of(cls, g: Float[Tensor, "b d1 d1"]) -> Motions:
-        """Of group elements."""
+        """The motions of group elements."""
         return cls(g[:, :-1, :-1], g[:, :-1, -1])
 
     def __call__(self, q: Tensor) -> Tensor:
         return q @ self.A.mT + self.b[:, None]
 
     def momenta(self, p: Tensor | None) -> Tensor | None:
-        """p A⁻¹: the cotangent lift."""
+        """The momenta after the motion, A⁻ᵀp: its cotangent lift."""
         return None if p is None else p @ torch.linalg.inv(self.A)
 
     def covectors(self, force: Tensor) -> Tensor:
-        """A force after the motion."""
+        """A force after the motion, A⁻ᵀF."""
         return force @ torch.linalg.inv(self.A)
 
     def __getitem__(self, rows: Tensor) -> Motions:
@@ -80,8 +90,18 @@ class Motions:
 
 
 def algebra(symmetry: Symmetry, subject: Subject, count: int, generator: torch.Generator) -> Float[Tensor, "b k"]:
-    """Algebra vectors of small, middling and large motions; turns up to π and beyond, shifts up to 1000 lengths. Where
-    the symmetry has mirror images, one more entry, negative for those."""
+    """Draw algebra vectors of small, middling and large motions: turns up to π and beyond, shifts up to 1,000 lengths.
+
+    Args:
+        symmetry: the symmetry declared.
+        subject: says which length and space.
+        count: number of motions.
+        generator: draws them.
+
+    Returns:
+        (count, k), k the dimension of the group. Where the symmetry has mirror images, one more entry is negative for
+        those.
+    """
     group = symmetry.group
     a = torch.randn(count, group.lie_dim, generator=generator, dtype=torch.float64)
     A, _ = group.generators()
@@ -93,12 +113,11 @@ def algebra(symmetry: Symmetry, subject: Subject, count: int, generator: torch.G
         size = a[:, turns].norm(dim=1, keepdim=True)
         # Every fifth by exactly a half turn.
         a[::5, turns] *= torch.pi / size[::5].clamp(min=1e-12)
-    # Whether it is mirrored, by the sign of a last entry.
     return torch.cat([a, torch.randn(count, int(symmetry.mirror), generator=generator, dtype=torch.float64)], 1)
 
 
 def motions(symmetry: Symmetry, a: Float[Tensor, "b k"], dtype: torch.dtype) -> Motions:
-    """The motions exp(a) of what `algebra` gives, after a mirror image where its last entry says so."""
+    """The motions exp(a) of the vectors that `algebra` gives, after a mirror image where their last entry says so."""
     g = symmetry.group.exp(a[:, : symmetry.group.lie_dim])
     if symmetry.mirror:
         flip = torch.ones(len(a), symmetry.group.space_dim, dtype=g.dtype)
@@ -110,14 +129,19 @@ def motions(symmetry: Symmetry, a: Float[Tensor, "b k"], dtype: torch.dtype) -> 
 
 @dataclass(frozen=True)
 class Scale:
-    """What errors of a subject are measured by: `middle` and `spread`, median and median deviation over states."""
+    """The size of a subject's values, which errors are measured by.
+
+    Args:
+        middle: their median over states.
+        spread: their median distance from it; where that is 0, |middle|, and at least 1.
+    """
 
     middle: float
     spread: float
 
     @classmethod
     def of(cls, subject: Subject, generator: torch.Generator) -> Scale:
-        """Measured over 64 states. InputError where the subject is finite on none of them."""
+        """Measure it over 64 states; InputError if the subject is finite on none of them."""
         q, p = states(subject, 64, generator)
         with torch.no_grad():
             value = subject(q, p).double()
@@ -129,9 +153,15 @@ class Scale:
         return cls(middle.item(), spread if spread > 0 else max(abs(middle.item()), 1.0))
 
     def condition(self, subject: Subject, q: Tensor, p: Tensor | None, far: Tensor) -> Float[Tensor, " b"]:
-        """spread + |f| + Σ_i |∂_i f| |x_i|: by so much round-off in values and positions, `far` (b,) away, is enlarged.
+        """Compute what enlarges round-off in values and positions: spread + |f| + Σ_i |∂_i f| |x_i|.
 
-        Without derivatives the last term is left out.
+        Args:
+            subject: f.
+            q, p: states, (b, n, d).
+            far: by how much farther away the positions were rounded, (b,).
+
+        Returns:
+            The condition of each state; without the last term if torch cannot differentiate f.
         """
         with torch.no_grad():
             value = subject(q, p)
@@ -158,5 +188,5 @@ def _slope(subject: Subject, q: Tensor, p: Tensor | None) -> Tensor:
 
 
 def moved(subject: Subject, move: Motions, q: Tensor, p: Tensor | None) -> tuple[Tensor, Tensor | None, dict]:
-    """The whole of the input after a motion, side inputs with the rest."""
+    """Positions, momenta and side inputs after a motion of all of them."""
     return move(q), move.momenta(p), move_inputs(subject, subject.expanded(len(q)), move.A, move.b)

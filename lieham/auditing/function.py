@@ -1,4 +1,4 @@
-"""Is it a function of its input alone: repeated calls, batch mates, order, padding, precision, derivatives."""
+"""Checks that it is a function of its input alone: repeated calls, batch mates, order of bodies, padding, precision."""
 
 from __future__ import annotations
 
@@ -13,10 +13,16 @@ from lieham.auditing.subject import Subject, permute_inputs
 from lieham.typing import Tensor
 
 MATES = 8
+"""Systems in the batch that each of them must not notice."""
 
 
 def repeats(subject: Subject, generator: torch.Generator) -> Check:
-    """The same bits when called again, in the mode it is in."""
+    """Check that it gives the same bits when it is called again, in the mode that it is in.
+
+    Args:
+        subject: what is audited.
+        generator: draws 16 states.
+    """
     q, p = states(subject, 16, generator)
     with torch.no_grad():
         first, second, third = (subject(q, p) for _ in range(3))
@@ -25,21 +31,33 @@ def repeats(subject: Subject, generator: torch.Generator) -> Check:
 
 
 def batch_mates(subject: Subject, scale: Scale, tolerance: float, generator: torch.Generator) -> Check:
-    """The same value alone as among others, and among quite different ones."""
+    """Check that it gives a system the same value alone as among others, and among quite different ones.
+
+    Args:
+        subject: what is audited.
+        scale: the size of its values.
+        tolerance: largest error, over the condition of f.
+        generator: draws 8 states.
+    """
     q, p = states(subject, MATES, generator)
-    wide, momenta = 10 * q, p
     with torch.no_grad():
         whole = subject(q, p)
         alone = torch.cat([subject(q[k : k + 1], None if p is None else p[k : k + 1]) for k in range(MATES)])
-        mixed = torch.cat([q[:1], wide[1:]]), momenta
-        among = subject(*mixed)[:1]
+        among = subject(torch.cat([q[:1], 10 * q[1:]]), p)[:1]
     size = scale.condition(subject, q, p, torch.zeros(MATES, dtype=q.dtype))
     errors = [_ratio(alone - whole, size), _ratio(among - whole[:1], size[:1])]
     return judged("batch mates", max(errors), tolerance, "|f alone - f in a batch| over its scale", q=q[0])
 
 
 def order(subject: Subject, scale: Scale, tolerance: float, generator: torch.Generator) -> Check:
-    """The same value for bodies in another order; a force in that order."""
+    """Check that it gives the same value for bodies in another order, and a force in that order.
+
+    Args:
+        subject: what is audited.
+        scale: the size of its values.
+        tolerance: largest error, over the condition of f.
+        generator: draws 32 states and 4 orders.
+    """
     q, p = states(subject, 32, generator)
     size = scale.condition(subject, q, p, torch.zeros(len(q), dtype=q.dtype))
     worst, at = 0.0, None
@@ -57,7 +75,14 @@ def order(subject: Subject, scale: Scale, tolerance: float, generator: torch.Gen
 
 
 def padding(subject: Subject, scale: Scale, tolerance: float, generator: torch.Generator) -> Check:
-    """The same value with two bodies more that the mask says are none, near and far."""
+    """Check that it gives the same value with two bodies more, near and far, that the padding mask declares absent.
+
+    Args:
+        subject: what is audited.
+        scale: the size of its values.
+        tolerance: largest error, over the condition of f.
+        generator: draws 16 states.
+    """
     q, p = states(subject, 16, generator)
     inputs = subject.expanded(len(q))
     size = scale.condition(subject, q, p, torch.zeros(len(q), dtype=q.dtype))
@@ -67,15 +92,21 @@ def padding(subject: Subject, scale: Scale, tolerance: float, generator: torch.G
         before = subject(q, p)
         for far in (0.0, 1.0, 50.0):
             more = {k: _pad(x, subject.per_body(k)) for k, x in inputs.items()}
-            filled = [None if x is None else torch.cat([x, x[:, :2].flip(1) * far], 1) for x in (q, p)]
-            after = subject(filled[0], filled[1], more, mask)
+            after = subject(_beside(q, far), None if p is None else _beside(p, far), more, mask)
             after = after[:, : subject.n] if subject.kind == "force" else after
             worst = max(worst, _ratio(after - before, size))
     return judged("padding", worst, tolerance, "|f(padded) - f| over its scale", q=q[0])
 
 
 def precision(subject: Subject, scale: Scale, tolerance: float, generator: torch.Generator) -> Iterator[Check]:
-    """Noise along short straight lines, which a cast to fewer bits leaves; and float32 against float64."""
+    """Look for noise along short straight lines, which a cast to fewer bits leaves, and compare float32 with float64.
+
+    Args:
+        subject: what is audited.
+        scale: the size of its values.
+        tolerance: largest error, over the condition of f.
+        generator: draws 16 states and lines through them.
+    """
     q, p = states(subject, 16, generator)
     u = torch.randn(q.shape, generator=generator, dtype=torch.float64).to(q.dtype)
     weights = torch.tensor([1.0, -4.0, 6.0, -4.0, 1.0], dtype=torch.float64)
@@ -89,11 +120,12 @@ def precision(subject: Subject, scale: Scale, tolerance: float, generator: torch
     errors = (noise.abs().amax((1, 2)) if noise.ndim == 3 else noise.abs()) / size
     worst = errors[torch.isfinite(errors)].median().item()
     yield judged("precision", worst, tolerance, f"noise over its scale, of {subject.dtype}", q=q[0])
-    if subject.dtype == torch.float64 and (subject.module is not None or not subject.inputs):
+    if subject.dtype == torch.float64 and (subject.low is not None or not subject.inputs):
         yield _in_float32(subject, q, p, size)
 
 
 def _in_float32(subject: Subject, q: Tensor, p: Tensor | None, size: Tensor) -> Check:
+    """Compare values in float32 with those in float64; nobody declares that."""
     name, limit = "float32", 1e4 * torch.finfo(torch.float32).eps
     detail = "|f in float32 - f in float64| over its scale"
     with torch.no_grad():
@@ -101,8 +133,13 @@ def _in_float32(subject: Subject, q: Tensor, p: Tensor | None, size: Tensor) -> 
             small = subject.in_float32()
             low = small(q.float(), None if p is None else p.float())
         except RuntimeError as error:
-            return replace(judged(name, float("inf"), limit, f"{detail}: {error}", declared=False))
-        return judged(name, _ratio(low.double() - subject(q, p), size), limit, detail, declared=False)
+            return replace(judged(name, float("inf"), limit, f"{detail}: {error}"), declared=False)
+        return replace(judged(name, _ratio(low.double() - subject(q, p), size), limit, detail), declared=False)
+
+
+def _beside(x: Tensor, far: float) -> Tensor:
+    """Two bodies more, so many times as far away as the first two."""
+    return torch.cat([x, x[:, :2].flip(1) * far], 1)
 
 
 def _pad(x: Tensor, axes: int) -> Tensor:

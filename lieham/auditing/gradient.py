@@ -1,30 +1,30 @@
-"""Is the force the gradient of a potential: symmetric Jacobian, no work on closed loops, and the field is J∇H."""
+"""Checks of gradients: the force has a symmetric Jacobian and does no work on closed loops, and the field is J∇H."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 
-from lieham.auditing.configurations import Scale, states
+from lieham.auditing.configurations import states
 from lieham.auditing.report import Check, judged
 from lieham.auditing.subject import Subject
 from lieham.typing import Tensor
 
 QUADRATURE = 64
+"""Points of the trapezoidal rule around a closed loop."""
 
 
 def force_is_gradient(subject: Subject, tolerance: float, generator: torch.Generator) -> Iterator[Check]:
-    """Of a force alone: ∂F_i/∂x_j = ∂F_j/∂x_i, and ∮F·dx = 0."""
+    """Check that a force, of which no potential is known, has one: ∂F_i/∂x_j = ∂F_j/∂x_i, and ∮F·dx = 0.
+
+    Args:
+        subject: the force.
+        tolerance: largest asymmetry, over the largest ∂F.
+        generator: draws 8 states.
+    """
     q, _ = states(subject, 8, generator)
-    rows = []
-    with torch.enable_grad():
-        x = q.detach().requires_grad_()
-        force = subject(x).flatten(1)
-        for k in range(force.shape[1]):
-            (row,) = torch.autograd.grad(force[:, k].sum(), x, retain_graph=True, allow_unused=True)
-            rows.append(torch.zeros_like(x) if row is None else row)
-    J = torch.stack([row.flatten(1) for row in rows], 1)
+    J = _jacobian(subject, q)
     error = (J - J.mT).abs().amax((1, 2)) / J.abs().amax((1, 2)).clamp(min=1e-300)
     k = error.argmax()
     detail = "|∂F_i/∂x_j - ∂F_j/∂x_i| over the largest ∂F"
@@ -32,8 +32,26 @@ def force_is_gradient(subject: Subject, tolerance: float, generator: torch.Gener
     yield closed_loop(subject, tolerance, generator)
 
 
+def _jacobian(subject: Subject, q: Tensor) -> Tensor:
+    """∂F_i/∂x_j, (b, n d, n d), row by row."""
+    rows = []
+    with torch.enable_grad():
+        x = q.detach().requires_grad_()
+        force = subject(x).flatten(1)
+        for k in range(force.shape[1]):
+            (row,) = torch.autograd.grad(force[:, k].sum(), x, retain_graph=True, allow_unused=True)
+            rows.append(torch.zeros_like(x) if row is None else row)
+    return torch.stack([row.flatten(1) for row in rows], 1)
+
+
 def closed_loop(subject: Subject, tolerance: float, generator: torch.Generator) -> Check:
-    """|∮F·dx| over ∮|F·dx| around ellipses, by the trapezoidal rule, which converges exponentially there."""
+    """Check that a force does no work around ellipses, by the trapezoidal rule, which converges exponentially there.
+
+    Args:
+        subject: the force.
+        tolerance: largest |∮F·dx| over ∮|F·dx|, of which the median over loops is taken; at least 1e-8.
+        generator: draws 8 states and the ellipses about them.
+    """
     q, _ = states(subject, 8, generator)
     q = q[[k for k in range(len(q)) if k % 4 != 3]]
     size = 0.05 * subject.length
@@ -51,18 +69,34 @@ def closed_loop(subject: Subject, tolerance: float, generator: torch.Generator) 
     return judged("force = -∇V: loops", worst, max(tolerance, 1e-8), "median |∮F·dx| over ∮|F·dx|", q=q[0])
 
 
-def field_is_gradient(subject: Subject, scale: Scale, tolerance: float, generator: torch.Generator) -> Check:
-    """The field that is integrated is (∂H/∂p, −∂H/∂q)."""
+def field_is_gradient(
+    subject: Subject, field: Callable[..., tuple[Tensor, Tensor]], tolerance: float, generator: torch.Generator
+) -> Check:
+    """Check that the field that is integrated is (∂H/∂p, −∂H/∂q).
+
+    Args:
+        subject: H.
+        field: (q̇, ṗ) of q, p and the side inputs.
+        tolerance: largest difference, over the largest component of the gradient.
+        generator: draws 32 states.
+    """
     q, p = states(subject, 32, generator)
     inputs = subject.expanded(len(q)) | {"mask": torch.ones(q.shape[:-1], dtype=torch.bool)}
-    dq, dp = subject.field(q, p, **inputs)
+    dq, dp = field(q, p, **inputs)
     gradient = subject.gradients(q, p)
     error = _gap(dq, gradient[1]), _gap(dp, -gradient[0])
     return judged("field = J∇H", max(error), tolerance, "|field - J∇H| over the field", q=q[0])
 
 
 def force_of_energy(subject: Subject, force: Subject, tolerance: float, generator: torch.Generator) -> Check:
-    """A force that is given beside an energy is −∇ of it."""
+    """Check that a force that is given beside an energy is −∇ of it.
+
+    Args:
+        subject: V or H.
+        force: the force.
+        tolerance: largest difference, over the largest component of ∇V.
+        generator: draws 32 states.
+    """
     q, p = states(subject, 32, generator)
     wanted = -subject.gradients(q, p)[0]
     with torch.no_grad():

@@ -1,19 +1,30 @@
-"""What an audit found: one row a check, as a table and as JSON."""
+"""What an audit found: one row a check, as a table, as plain data, and as a picture."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from lieham._support.report import Report
+from lieham.typing import Tensor
 
 EXACT, ROUND_OFF, ON_AVERAGE, BROKEN = VERDICTS = ("exact", "to round-off", "in distribution", "broken")
-"""No difference at all; within the tolerance; only on average over random draws; neither."""
+"""There is no difference at all; it is within the tolerance; it vanishes as a mean over random draws; none of these."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One check: `worst`, the largest error found, in the units that `detail` names, beside its `tolerance`.
+    """One check of an audit.
 
-    `declared` is False for what the audit looks at though nobody promised it: such a check never makes a model unsound.
-    `input` is the configuration where the worst was found, as lists: "q", and "p" and "move" where there are some.
+    Args:
+        name: of the check.
+        verdict: one of `VERDICTS`.
+        worst: the largest error found, in the units that `detail` names.
+        tolerance: the error up to which the verdict is "to round-off".
+        detail: what the error is, and what it is relative to.
+        declared: whether the property was declared. The audit looks at some that nobody promised; such a check never
+            makes a target unsound.
+        input: the configuration where the worst was found, as lists: "q", and "p" and "move" where there are some.
     """
 
     name: str
@@ -22,40 +33,60 @@ class Check:
     tolerance: float
     detail: str = ""
     declared: bool = True
-    input: dict = field(default_factory=dict)
+    input: dict[str, list] = field(default_factory=dict)
 
     def as_dict(self) -> dict:
-        """JSON-able."""
+        """The check as plain data that JSON can hold."""
         own = {"name": self.name, "verdict": self.verdict, "worst": self.worst, "tolerance": self.tolerance}
         return own | {"detail": self.detail, "declared": self.declared, "input": self.input}
 
 
-def judged(name: str, worst: float, tolerance: float, detail: str, declared: bool = True, **where: object) -> Check:
-    """The check with the verdict that `worst` deserves; what is not a number is broken."""
+def judged(name: str, worst: float, tolerance: float, detail: str, **where: Tensor | None) -> Check:
+    """Make the check with the verdict that its worst error deserves; an error that is not a number is broken.
+
+    Args:
+        name: of the check.
+        worst: the largest error found.
+        tolerance: the error up to which the verdict is "to round-off".
+        detail: what the error is, and what it is relative to.
+        where: the configuration where the worst was found.
+    """
     verdict = EXACT if worst == 0 else ROUND_OFF if worst <= tolerance else BROKEN
     at = {key: value.tolist() for key, value in where.items() if value is not None}
     # JSON knows no NaN and no infinity: the largest float stands for what is not finite.
-    return Check(name, verdict, min(worst, 1.7e308) if worst == worst else 1.7e308, tolerance, detail, declared, at)
+    return Check(name, verdict, min(worst, 1.7e308) if worst == worst else 1.7e308, tolerance, detail, True, at)
 
 
 @dataclass(frozen=True)
-class Audit:
-    """The checks of one audit, in order, and what could not be checked, with the reason."""
+class Audit(Report):
+    """The report of `lieham.audit`.
+
+    Args:
+        subject: what was audited, and under which symmetry.
+        checks: the checks that were made, in order.
+        skipped: what could not be checked, with the reason.
+
+    Example:
+        >>> import lieham
+        >>> made = lieham.audit(lambda q: q.square().sum((1, 2)), "SE(3)", count=100)
+        >>> made.sound, made["net torque"].verdict != "broken", "net force" in made.broken
+        (False, True, True)
+    """
 
     subject: str
     checks: tuple[Check, ...]
     skipped: dict[str, str]
 
     def __getitem__(self, name: str) -> Check:
-        """The check of that name; KeyError when there is none."""
-        return next(check for check in self.checks if check.name == name) if name in self.names else self._none(name)
-
-    def _none(self, name: str) -> Check:
+        """The check of that name; KeyError if there is none."""
+        for check in self.checks:
+            if check.name == name:
+                return check
         raise KeyError(f"check must be one of {', '.join(self.names)}, got {name!r}")
 
     @property
     def names(self) -> list[str]:
-        """Of all checks that were made."""
+        """The names of all checks that were made."""
         return [check.name for check in self.checks]
 
     @property
@@ -69,9 +100,23 @@ class Audit:
         return not self.broken
 
     def as_dict(self) -> dict:
-        """JSON-able: {"checks": [{"name", "verdict", "worst", "tolerance", ...}], ...}."""
+        """Everything as plain data: {"checks": [{"name", "verdict", "worst", "tolerance", ...}], ...}."""
         checks = [check.as_dict() for check in self.checks]
         return {"subject": self.subject, "sound": self.sound, "checks": checks, "skipped": self.skipped}
+
+    def plot(self, path: str | Path) -> Path:
+        """Draw the worst error of every check beside its tolerance, on a log axis, into a PNG file.
+
+        Args:
+            path: the file; missing folders on the way are made.
+
+        Returns:
+            The path of the file.
+        """
+        from lieham import plotting
+
+        title = f"{self.subject}: {'sound' if self.sound else 'broken'}"
+        return plotting.plot_checks([check.as_dict() for check in self.checks], path, title)
 
     def __str__(self) -> str:
         width = max([len(name) for name in self.names] + [5])

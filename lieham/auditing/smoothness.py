@@ -1,4 +1,4 @@
-"""Is it continuous, and how smooth: jumps found along lines in configuration space by bisection."""
+"""Checks of smoothness: jumps of f and of its derivatives, found along lines in configuration space by bisection."""
 
 from __future__ import annotations
 
@@ -12,21 +12,30 @@ from lieham.auditing.subject import Subject
 from lieham.typing import Float, Tensor
 
 LINES, POINTS, SUSPECTS = 8, 129, 2
-"""Lines, points on each, and intervals of each that are looked into, by each of two measures."""
+"""Number of lines, of points on each, and of intervals of each that are looked into by each of two measures."""
 ZOOM, ROUNDS = 17, 15
-"""An interval is cut by so many points and a quarter of it is kept, so many times: to 1e-10 of a line."""
+"""An interval is cut by this many points and a quarter of it is kept, this many times: to 1e-10 of a line."""
 SHARE = 0.75
-"""A jump is a single step of the last 16 with so much of all their variation; a slope has 1/16 there, a root 1/5."""
+"""A jump has at least this share of the variation of the last 16 steps in one; a slope has 1/16, a square root 1/5."""
 ORDER = 6
-"""Differences of this order leave nothing of a function that the points resolve, and show a jump that is small."""
+"""Differences of this order vanish for a function that the points resolve, and show even a small jump."""
 
 Line = Callable[[Float[Tensor, "k b"]], Tensor]
+"""A function along b lines, of k points s ∈ [0, 1] on each."""
 
 
 def continuity(subject: Subject, scale: Scale, generator: torch.Generator) -> Iterator[Check]:
-    """Jumps of f, of its first and of its second derivative along random lines, where bodies cross any cutoff, swap
-    their ranks and pass each other. `worst` of "continuity" is the largest jump of f over its scale, "smoothness order"
-    counts the derivatives that are continuous, up to 2; a force may be continuous only (order 0)."""
+    """Look for jumps of f, of its first and of its second derivative along random lines.
+
+    Along them bodies cross any cutoff, swap their ranks and pass each other. The worst of "continuity" is the largest
+    jump of f over its scale. "Smoothness order" counts the continuous derivatives, up to 2, of which an energy must
+    have one; a force need only be continuous.
+
+    Args:
+        subject: what is audited.
+        scale: the size of its values.
+        generator: draws the lines.
+    """
     start, end = _lines(subject, generator)
 
     def at(s: Tensor) -> Tensor:
@@ -59,7 +68,7 @@ def continuity(subject: Subject, scale: Scale, generator: torch.Generator) -> It
 
 
 def _lines(subject: Subject, generator: torch.Generator) -> tuple[tuple, tuple]:
-    """Ends of lines: between random configurations, and of one body that crosses the others' whole cloud."""
+    """Both ends (q, p) of lines between random configurations; on every other one a single body crosses the cloud."""
     start, end = states(subject, LINES, generator), states(subject, LINES, generator)
     q = end[0].clone()
     q[::2, 1:] = start[0][::2, 1:]
@@ -68,6 +77,8 @@ def _lines(subject: Subject, generator: torch.Generator) -> tuple[tuple, tuple]:
 
 
 def _derivative(function: Line) -> Line:
+    """df/ds along every line, 0 where f does not depend on s."""
+
     def slope(s: Tensor) -> Tensor:
         with torch.enable_grad():
             s = s.detach().requires_grad_() if not s.requires_grad else s
@@ -80,7 +91,17 @@ def _derivative(function: Line) -> Line:
 
 
 def largest_jump(function: Line, lines: int, dtype: torch.dtype, spread: float) -> tuple[Tensor, Tensor]:
-    """For each line s ∈ [0, 1] the largest jump relative to `spread` (b,), 0 where none is, and its place."""
+    """Find the largest jump along each line.
+
+    Args:
+        function: along the lines.
+        lines: their number, b.
+        dtype: of s.
+        spread: what a jump is measured by.
+
+    Returns:
+        The jumps in units of `spread`, 0 where there is none, and their places s, (b,) each.
+    """
     grid = torch.linspace(0, 1, POINTS, dtype=dtype)
     with torch.no_grad():
         values = torch.cat([_flat(function(s[:, None].expand(-1, lines))) for s in grid.split(ZOOM)])
@@ -98,7 +119,7 @@ def largest_jump(function: Line, lines: int, dtype: torch.dtype, spread: float) 
 
 
 def _zoom(function: Line, low: Tensor, high: Tensor, spread: float) -> tuple[Tensor, Tensor]:
-    """Go where the differences of order 6 are largest; what is left of a jump after that, relative to `spread`."""
+    """Zoom in where the differences of order 6 are largest; the jump left there over `spread`, and its place."""
     steps = torch.linspace(0, 1, ZOOM, dtype=low.dtype)[:, None]
     columns = torch.arange(len(low))
     for _ in range(ROUNDS):

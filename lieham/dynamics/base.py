@@ -16,7 +16,7 @@ from lieham.errors import InputError
 from lieham.groups import Group, make_group
 from lieham.integrate.base import Field
 from lieham.state import Bodies, Trajectory
-from lieham.typing import Float, Tensor
+from lieham.typing import Bool, Float, Tensor
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,11 @@ class Units:
     bodies: Float[Tensor, " c1"] | None = None
 
 
+def every_generator(group: Group) -> Bool[Tensor, " k"]:
+    """True for each generator of a group."""
+    return torch.ones(group.lie_dim, dtype=torch.bool)
+
+
 @dataclass(frozen=True)
 class Functions:
     """A model as plain functions of tensors, for whoever examines it from outside (see `lieham.auditing`).
@@ -42,6 +47,8 @@ class Functions:
         energy: H(q, p, mass, features, mask) → (*batch,).
         rates: the field, of the same arguments → (q̇, ṗ), (*batch, n, d) each.
         potential: V(q, mass, features, mask) → (*batch,), where H = K(p) + V(q); None otherwise.
+        shares: for each generator of a symmetry that is declared, whether H has it too, (k,) bool; it has not where the
+            symmetry is that of V, and the motion changes K.
         units: the sizes of the data that the model was calibrated on.
         redraw: draws anew what the model draws at random; None where it draws nothing.
     """
@@ -49,6 +56,7 @@ class Functions:
     energy: Callable[..., Tensor]
     rates: Callable[..., tuple[Tensor, Tensor]]
     potential: Callable[..., Tensor] | None = None
+    shares: Callable[[Group], Tensor] = every_generator
     units: Units = field(default_factory=Units)
     redraw: Callable[[torch.Generator], None] | None = None
 

@@ -87,11 +87,6 @@ class Hamiltonian(Dynamics):
             Promise("H", YES, "H does not depend on time, so it is constant along its own flow.", ENERGY),
         )
 
-    @property
-    def _declared(self) -> str:
-        """The declared symmetry, in words."""
-        return "no symmetry" if self.group is None else str(self.group)
-
     def _of_momenta(self, group: Group) -> list[Answer]:
         """For each generator: whether it is declared, and so kept, since H is invariant under its cotangent lift."""
         inside = contains(self.group or Trivial(group.space_dim), group).tolist()
@@ -109,13 +104,15 @@ class Hamiltonian(Dynamics):
 
     def _kept(self) -> Answer:
         if not self.exact:
-            why = f"The model draws elements of {self._declared} at random: H is invariant as a mean over draws only."
+            why = f"The model draws elements of {self.group} at random: H is invariant as a mean over draws only."
             return Answer(ON_AVERAGE, why)
-        why = f"H is invariant under {self._declared}, which moves q and the canonical momenta p: Noether's theorem."
+        why = f"H is invariant under {self.group}, which moves q and the canonical momenta p: Noether's theorem."
         return Answer(YES, why)
 
     def _not_declared(self) -> Answer:
-        return Answer(NO, f"The model declares {self._declared}, which does not hold this motion.")
+        if self.group is None:
+            return Answer(NO, "The model declares no symmetry.")
+        return Answer(NO, f"The model declares {self.group}, which does not hold this motion.")
 
     def functions(self) -> Functions:
         """H and its field as plain functions of tensors, which is how `lieham.audit` looks at a Hamiltonian."""

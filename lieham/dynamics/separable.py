@@ -58,11 +58,11 @@ class SeparableHamiltonian(Hamiltonian):
         return SeparableHamiltonianField(self, bodies)
 
     def functions(self) -> Functions:
-        return replace(super().functions(), potential=self._potential)
+        return replace(super().functions(), potential=self._potential, shares=self.kinetic.keeps)
 
     def _of_momenta(self, group: Group) -> list[Answer]:
         answers, shared = super()._of_momenta(group), self.kinetic.keeps(group).tolist()
-        why = f"V is invariant under {self._declared}, but this motion changes {self.kinetic.equation}, and so H."
+        why = f"V is invariant under {self.group}, but this motion changes {self.kinetic.equation}, and so H."
         changed = Answer(CHANGES_K, why)
         return [x if keeps or x.verdict == NO else changed for x, keeps in zip(answers, shared, strict=True)]
 
@@ -82,7 +82,7 @@ class SeparableHamiltonian(Hamiltonian):
         verdict, why = super()._kept()
         if verdict != YES:
             return Answer(verdict, why)
-        return Answer(YES, f"V is invariant under {self._declared} and {self.kinetic.equation} too: Noether's theorem.")
+        return Answer(YES, f"V is invariant under {self.group} and {self.kinetic.equation} too: Noether's theorem.")
 
     @staticmethod
     def _spin(whole: Answer, alone: bool) -> Answer:

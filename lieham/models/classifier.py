@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import nn
 
@@ -15,6 +15,8 @@ from lieham.typing import Int, Tensor
 
 class LieConvClassifier(CloudModel):
     """Scores of `classes` for every cloud; loss: cross-entropy. Settings as in `CloudModel`."""
+
+    metric: ClassVar[str] = "error"
 
     def __init__(self, group: str | Group, features: int = 1, classes: int = 10, **settings: Any):
         if classes < 2:
@@ -31,6 +33,10 @@ class LieConvClassifier(CloudModel):
 
     def loss(self, clouds: PointClouds) -> Tensor:
         return nn.functional.cross_entropy(self(clouds), clouds.targets)
+
+    def deviation(self, predicted: Tensor, targets: Tensor) -> Tensor:
+        """True for each class that is wrong."""
+        return predicted != targets
 
     def predict(self, clouds: PointClouds) -> Int[Tensor, " k"]:
         """The class with the highest score."""

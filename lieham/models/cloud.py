@@ -48,6 +48,8 @@ class CloudModel(nn.Module, ABC):
     length: Tensor
     calibrated: Tensor
     outputs: int
+    metric: ClassVar[str]
+    """What the mean of `deviation` is called."""
 
     def __init__(self, group: str | Group, features: int = 1, config: CloudModelConfig | None = None, **settings: Any):
         super().__init__()
@@ -158,6 +160,10 @@ class CloudModel(nn.Module, ABC):
     @abstractmethod
     def loss(self, clouds: PointClouds) -> Float[Tensor, ""]:
         """What training minimises: the mean over the clouds."""
+
+    @abstractmethod
+    def deviation(self, predicted: Tensor, targets: Tensor) -> Tensor:
+        """How far off each prediction is, (k,)."""
 
     @abstractmethod
     def predict(self, clouds: PointClouds) -> Tensor:

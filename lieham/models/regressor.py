@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -23,6 +23,7 @@ class LieConvRegressor(CloudModel):
     """
 
     outputs = 1
+    metric: ClassVar[str] = "mae"
     slope: Tensor
     median: Tensor
     mad: Tensor
@@ -56,6 +57,10 @@ class LieConvRegressor(CloudModel):
     def loss(self, clouds: PointClouds) -> Tensor:
         wanted = (clouds.targets.double() - self._linear(clouds)) / self.mad
         return (self(clouds)[..., 0] - wanted.to(self.bias.dtype)).abs().mean()
+
+    def deviation(self, predicted: Tensor, targets: Tensor) -> Tensor:
+        """|predicted − target|, in the unit of the targets."""
+        return (predicted - targets).abs()
 
     def predict(self, clouds: PointClouds) -> Float[Tensor, " k"]:
         """ŷ, in the units of the training targets."""

@@ -43,6 +43,8 @@ class VectorPotentialLieConv(Hamiltonian):
     Raises InputError for other groups, and as HLieConv does.
     """
 
+    group: Group
+    features: int
     momentum: Tensor
     group: Group
     features: int

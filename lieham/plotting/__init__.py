@@ -1,5 +1,6 @@
 """Figures: trajectories, drift, errors, training, predictions. Each function writes one PNG, without global state."""
 
+from lieham.plotting.checks import plot_checks
 from lieham.plotting.clouds import plot_confusion, plot_digits, plot_parity
 from lieham.plotting.curves import plot_curves
 from lieham.plotting.style import COLOURS
@@ -7,6 +8,7 @@ from lieham.plotting.trajectories import plot_drift, plot_errors, plot_positions
 
 __all__ = [
     "COLOURS",
+    "plot_checks",
     "plot_confusion",
     "plot_curves",
     "plot_digits",

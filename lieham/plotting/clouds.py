@@ -1,4 +1,4 @@
-"""Figures of classifiers and regressors: confusion, digits, parity."""
+"""Figures of classifiers and regressors: confusion matrix, images with titles, predicted against true values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from lieham.typing import Float, Int, Tensor
 
 
 def plot_confusion(confusion: Int[Tensor, "c c"], path: str | Path, labels: Sequence[str]) -> Path:
-    """How often each true class (row) was taken for each class (column): counts, and the share of the row as colour."""
+    """Draw how often each true class (row) was taken for each class (column), in counts and as colour.
+
+    Args:
+        confusion: counts, with the true class as row and the predicted one as column.
+        path: the PNG file.
+        labels: names of the classes.
+
+    Returns:
+        The path of the file.
+    """
     figure, (axes,) = make_axes(1, width=6)
     counts = confusion.detach().cpu().numpy()
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
@@ -31,7 +40,17 @@ def plot_confusion(confusion: Int[Tensor, "c c"], path: str | Path, labels: Sequ
 
 
 def plot_digits(images: Float[Tensor, "k h w"], titles: Sequence[str], path: str | Path, columns: int = 8) -> Path:
-    """Images side by side, dark on white, row by row from the top, each under its title."""
+    """Draw images side by side, dark on white, row by row from the top, each under its title.
+
+    Args:
+        images: grey values from 0 to 1.
+        titles: one an image.
+        path: the PNG file.
+        columns: images in a row.
+
+    Returns:
+        The path of the file.
+    """
     rows = -(-len(images) // columns)
     figure, panels = make_axes(columns, width=1.1 * columns, rows=rows, height=1.35 * rows)
     for axes in panels:
@@ -43,7 +62,17 @@ def plot_digits(images: Float[Tensor, "k h w"], titles: Sequence[str], path: str
 
 
 def plot_parity(true: Float[Tensor, " k"], predicted: Float[Tensor, " k"], path: str | Path, unit: str) -> Path:
-    """Predicted against true values, the line where they agree, and the mean absolute error in the title."""
+    """Draw predicted against true values with the line where they agree; the title gives the mean absolute error.
+
+    Args:
+        true: values.
+        predicted: values of the same clouds.
+        path: the PNG file.
+        unit: of the values.
+
+    Returns:
+        The path of the file.
+    """
     figure, (axes,) = make_axes(1, width=5.2)
     x, y = to_numpy(true), to_numpy(predicted)
     axes.axline((x[0], x[0]), slope=1, color="0.35", ls="--", lw=1)

@@ -1,4 +1,4 @@
-"""The training curve of a run."""
+"""The figure of a training run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from lieham.plotting.style import COLOURS, make_axes, write_figure
 
 
 def plot_curves(rows: Sequence[Mapping[str, object]], path: str | Path) -> Path:
-    """The training loss and the validation score of each row of a run's log.jsonl, on a log axis against the step."""
+    """Draw the training loss and the validation score against the step, on a log axis.
+
+    Args:
+        rows: those of a run's log.jsonl, with `step` and, where they were measured, `loss` and `validation`.
+        path: the PNG file.
+
+    Returns:
+        The path of the file.
+    """
     figure, (axes,) = make_axes(1, width=7.5)
     for name, colour in zip(("loss", "validation"), COLOURS, strict=False):
         points = [(row["step"], row[name]) for row in rows if row.get(name) is not None]

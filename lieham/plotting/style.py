@@ -1,4 +1,4 @@
-"""What all figures share: colours, axes, and writing a file whole or not at all."""
+"""What all figures share: colours, axes, and a file that is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,17 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 
 
 def make_axes(panels: int, width: float, rows: int = 1, height: float = 4.6) -> tuple[Figure, list[Axes]]:
-    """`rows` of `panels` each, row by row."""
+    """Make a figure with a grid of axes.
+
+    Args:
+        panels: axes in a row.
+        width: of the figure, in inches.
+        rows: of axes.
+        height: of the figure, in inches.
+
+    Returns:
+        The figure, and its axes row by row.
+    """
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     axes = [figure.add_subplot(rows, panels, k + 1) for k in range(rows * panels)]
@@ -28,7 +38,7 @@ def make_axes(panels: int, width: float, rows: int = 1, height: float = 4.6) -> 
 
 
 def write_figure(figure: Figure, path: str | Path) -> Path:
-    """Write a figure as PNG, whole or not at all; returns the path."""
+    """Write a figure as PNG, whole or not at all, and return the path."""
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=130, format="png")
     return Path(path)

@@ -17,7 +17,17 @@ def plot_trajectories(
     path: str | Path,
     times: Float[Tensor, " time"],
 ) -> Path:
-    """Positions of one system, true (lines) and forecast (dots): the plane of the first two coordinates, and x(t)."""
+    """Draw the positions of one system, true as lines and forecast as dots: y against x, and x against time.
+
+    Args:
+        truth: positions of the bodies along time; with one coordinate, y is 0.
+        forecast: positions of the same bodies at the same times.
+        path: the PNG file.
+        times: of both.
+
+    Returns:
+        The path of the file.
+    """
     figure, (plane, along) = make_axes(2, width=11)
     a, b, t = (to_numpy(x) for x in (truth, forecast, times))
     every = max(1, len(t) // 150)
@@ -41,12 +51,21 @@ def plot_drift(
     path: str | Path,
     round_off: float,
 ) -> Path:
-    """Relative drift of every charge: the median over systems as a line, the largest as a shade, round-off dashed.
+    """Draw the relative drift of every charge against time: median over systems as a line, the largest as a shade.
 
     The components of a vector, such as P_x and P_y, share their colour.
+
+    Args:
+        times: of the forecast; those of the first system are shown.
+        drifts: |J(t) − J(0)| / scale of each charge, by its name.
+        path: the PNG file.
+        round_off: machine epsilon, drawn as a dashed line.
+
+    Returns:
+        The path of the file.
     """
     figure, (axes,) = make_axes(1, width=7.5)
-    floor = round_off / 8
+    least = round_off / 8
     t = to_numpy(times)[0] - to_numpy(times)[0, 0]
     families: dict[str, float] = {}
     for name, drift in drifts.items():
@@ -54,7 +73,7 @@ def plot_drift(
         families[family] = max(families.get(family, 0.0), to_numpy(drift).max())
     for name, drift in drifts.items():
         family = _family(name)
-        colour, values = COLOURS[list(families).index(family) % len(COLOURS)], np.maximum(to_numpy(drift), floor)
+        colour, values = COLOURS[list(families).index(family) % len(COLOURS)], np.maximum(to_numpy(drift), least)
         first = name == next(x for x in drifts if _family(x) == family)
         label = f"{family} (largest {families[family]:.0e})" if first else None
         axes.plot(t[1:], np.median(values, 0)[1:], color=colour, lw=1.2, label=label)
@@ -79,14 +98,23 @@ def plot_drift(
 
 
 def _family(name: str) -> str:
-    """P of P_x, L_cm of L_cm_z."""
+    """The vector that a component belongs to: P for P_x, L_cm for L_cm_z."""
     return name[:-2] if name[-2:] in ("_x", "_y", "_z") else name
 
 
 def plot_errors(
     times: Float[Tensor, " time"], errors: Mapping[str, Float[Tensor, "batch time"]], path: str | Path
 ) -> Path:
-    """Mean squared error against time on a log axis: median over systems as a line, the quartiles as a shade."""
+    """Draw mean squared errors against time on a log axis: median over systems as a line, quartiles as a shade.
+
+    Args:
+        times: of the forecast.
+        errors: one curve a system, by the name of the method.
+        path: the PNG file.
+
+    Returns:
+        The path of the file.
+    """
     figure, (axes,) = make_axes(1, width=7.5)
     t = to_numpy(times)
     for k, (name, error) in enumerate(errors.items()):

@@ -30,11 +30,11 @@ class RidgeStage(CoefficientStage):
     window (`interpolant.hermite`); where p is not m q̇, the solution itself tells the velocities
     (`selection.WeakForm.sharpened`). Columns and ridge are chosen by cross-validation (`cross_validation.choose`).
     Windows that show too little of their path, as in a close encounter, give their energies instead where p = m q̇
-    (`robust.join`). Then δθ = −(RᵀR + λ)⁻¹ ∂L/∂θ with that problem's rows R while the loss L falls, which takes out what
-    path and quadrature got wrong. There is no gradient descent, and no integration but for L.
+    (`robust.join`). Then δθ = −(RᵀR + λ)⁻¹ ∂L/∂θ with that problem's rows R while the loss L falls, which takes out
+    what path and quadrature got wrong. There is no gradient descent, and no integration but for L.
 
-    Where the loss then is below `TrainConfig.tolerance`, no further stage begins. Otherwise Adam begins from the weights
-    before, since from a solution with large weights that cancel its steps lead away.
+    Where the loss then is below `TrainConfig.tolerance`, no further stage begins. Otherwise Adam begins from the
+    weights before, since from a solution with large weights that cancel its steps lead away.
 
     Args:
         model, all_windows, loss, may_stop, notes: see `CoefficientStage`.

@@ -23,7 +23,7 @@ from lieham.state import PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 
 SLACK = 0.002
-"""By how much a simpler choice may be worse, in the logarithm of the mean square: noise hides a bias of its own size."""
+"""By how much a simpler choice may be worse, in the logarithm of the mean square; noise hides a bias of its size."""
 STEPS = 6
 """Most Gauss-Newton steps."""
 TRIES = 3

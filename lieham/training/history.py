@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 class History:
     """What a run has seen: one row a validation.
 
-    A row has `stage`, `learner`, `step`, `loss`, `validation` and `seconds`, and of clouds `error` or `mae`. Where `fit`
-    took another lift, since pairs of bodies do not hold the law, the first row has it under `lift`. `best` is the least
-    validation loss.
+    A row has `stage`, `learner`, `step`, `loss`, `validation` and `seconds`, and of clouds `error` or `mae`. Where
+    `fit` took another lift, since pairs of bodies do not hold the law, the first row has it under `lift`. `best` is
+    the least validation loss.
     """
 
     rows: list[dict] = field(default_factory=list)

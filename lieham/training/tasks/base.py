@@ -55,6 +55,7 @@ class Task(ABC):
         return True
 
     @classmethod
+    @abstractmethod
     def _check(cls, model: Any, data: Any) -> None:
         """Raise InputError where the data do not fit the model."""
 

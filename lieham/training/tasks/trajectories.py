@@ -68,8 +68,8 @@ class TrajectoryTask(Task):
     def stages(self, model: Hamiltonian) -> list[Stage]:
         if self.free and not self.config.linear:
             raise InputError(
-                f"observed must be exact where linear=False, got {self.config.observed}: ridge regression learns from noise "
-                "and from positions alone, so say linear=True"
+                f"observed must be exact where linear=False, got {self.config.observed}: ridge regression learns from "
+                "noise and from positions alone, so say linear=True"
             )
         if self.free:
             return [StateEliminationStage(model, self.fixed, cast(FreeStatesLoss, self.loss), self._may_stop)]

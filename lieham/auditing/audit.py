@@ -1,0 +1,179 @@
+"""`audit`: every check that a conservation law rests on, of a model or of any function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import torch
+
+from lieham._support.settings import changed
+from lieham.auditing import function, gradient, smoothness, symmetry
+from lieham.auditing.config import AuditConfig
+from lieham.auditing.configurations import Scale, Symmetry, states
+from lieham.auditing.invariance import invariance
+from lieham.auditing.report import Audit, Check
+from lieham.auditing.subject import Subject
+from lieham.auditing.targets import Model, of_callable, of_model
+from lieham.errors import InputError
+from lieham.groups import Group
+from lieham.typing import Tensor
+
+UNITS_OF_ROUND_OFF = 4500
+"""Errors of up to so many units of round-off, 1e-12 in float64, are those of sums of hundreds of terms."""
+
+
+def audit(
+    target: Model | Callable[..., Tensor],
+    group: str | Group | None = None,
+    *,
+    inputs: dict[str, Tensor] | None = None,
+    force: Callable[..., Tensor] | None = None,
+    config: AuditConfig | None = None,
+    **settings,
+) -> Audit:
+    """Check everything that a conservation law rests on, on configurations that are drawn at random and then searched.
+
+    The tolerance is 4,500 units of round-off, 1e-12 in float64, of f's spread and size and of |∇f||x|: what sums of
+    hundreds of terms lose, and positions that were rounded far from the origin. The target's own modes and draws are
+    left as they are; a module is copied first. Of a separable H whose group changes lengths, the invariance of V is
+    what is declared, and {H, J} says that K = Σ|p|²/2m does not share it.
+
+    Args:
+        target: a Hamiltonian, or a callable V(q, ...) → (b,), H(q, p, ...) → (b,) or F(q, ...) → (b, n, d) of q and p
+            (b, n, d) and of side inputs by name. A `mask` (b, n) among its arguments is given for padding.
+        group: the symmetry declared, by default the target's own; "O(d)" and "E(d)" hold mirror images too.
+        inputs: side inputs of one system: (n, ...) for each body, (n, n, ...) for each pair, or of the whole. A
+            Hamiltonian has `mass` (n,) and `features` (n, c), by default random ones in the units of the model.
+        force: beside a V or H, the force that its author gives, which is checked to be its gradient.
+        config: all settings.
+        settings: single ones that replace those of the config: `kind`, `moves`, `n_bodies`, `count`, `length`, `dtype`,
+            `batched`, `seed`; see `AuditConfig`.
+
+    Returns:
+        The report: one row a check, `sound` if nothing that is declared is broken.
+
+    Raises:
+        InputError: if side inputs are missing or it is not said how they move, if the group is of another dimension,
+            and if a setting is unknown or out of range.
+
+    Example:
+        >>> import lieham
+        >>> def pairs(q):
+        ...     return (q[:, :, None] - q[:, None]).square().sum((1, 2, 3))
+        >>> lieham.audit(pairs, "SE(3)", count=100).sound
+        True
+        >>> lieham.audit(lambda q: q[..., 0].square().sum(1), "SE(3)", count=100).sound
+        False
+    """
+    config, inputs, declared = changed(config or AuditConfig(), settings), inputs or {}, _declared(target, group)
+    generator = torch.Generator().manual_seed(config.seed)
+    if isinstance(target, Model):
+        subject = of_model(target, declared.group, inputs, config, generator)
+    else:
+        subject = of_callable(target, declared.group, inputs, config)
+    given = None
+    if force is not None:
+        given = replace(subject, function=force, kind="force", low=None, name=f"force of {subject.name}")
+    made = _Examination(subject, declared, generator, config.count, given)
+    return Audit(f"{subject.name} under {declared}", tuple(made.checks()), made.skipped)
+
+
+def assert_sound(target: Model | Callable[..., Tensor], group: str | Group | None = None, **settings) -> Audit:
+    """Audit in a test: fail with the whole table if something that is declared does not hold.
+
+    Args:
+        target: as in `audit`.
+        group: as in `audit`.
+        settings: everything else that `audit` takes.
+
+    Returns:
+        The report of a sound target.
+
+    Raises:
+        AssertionError: if the target is not sound.
+        InputError: as `audit` does.
+    """
+    made = audit(target, group, **settings)
+    assert made.sound, f"\n{made}"
+    return made
+
+
+def _declared(target: object, group: str | Group | None) -> Symmetry:
+    """The symmetry that was given, else the target's own; InputError if it has none."""
+    group = group or getattr(target, "group", None)
+    if group is None:
+        raise InputError(f"group must be given, since {type(target).__name__} declares none")
+    return Symmetry.of(group)
+
+
+@dataclass(frozen=True)
+class _Examination:
+    """One audit on its way: what is examined, what it declares, and the reasons why a check was skipped."""
+
+    subject: Subject
+    declared: Symmetry
+    generator: torch.Generator
+    count: int
+    force: Subject | None
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def checks(self) -> Iterator[Check]:
+        """All checks in order, each as soon as it is made."""
+        subject, generator = self.subject, self.generator
+        yield function.repeats(subject, generator)
+        scale, tolerance = Scale.of(subject, generator), UNITS_OF_ROUND_OFF * torch.finfo(subject.dtype).eps
+        yield from self._of_a_function(scale, tolerance)
+        whole, of_whole = self._invariant(scale)
+        if self.declared.group.lie_dim or self.declared.mirror:
+            yield invariance(whole, self.declared, of_whole, tolerance, self.count, generator)
+        if not self._differentiable():
+            self.skipped["derivatives"] = "torch cannot differentiate it"
+            return
+        if self.declared.group.lie_dim and subject.redraw is None:
+            yield symmetry.lie_derivative(whole, self.declared, of_whole, tolerance, generator)
+        yield from self._of_derivatives(scale, tolerance)
+
+    def _of_a_function(self, scale: Scale, tolerance: float) -> Iterator[Check]:
+        """Whether it is a function of its input alone, and a smooth one."""
+        subject, generator = self.subject, self.generator
+        yield function.batch_mates(subject, scale, tolerance, generator)
+        if subject.redraw is None:
+            yield function.order(subject, scale, tolerance, generator)
+        else:
+            self.skipped["order of bodies"] = "each body has random draws of its own"
+        if subject.takes_mask:
+            yield function.padding(subject, scale, tolerance, generator)
+        else:
+            self.skipped["padding"] = "it takes no mask"
+        yield from function.precision(subject, scale, tolerance, generator)
+        yield from smoothness.continuity(subject, scale, generator)
+
+    def _of_derivatives(self, scale: Scale, tolerance: float) -> Iterator[Check]:
+        """Whether the charges are kept, and whether forces and fields are the gradients that they should be."""
+        subject, generator = self.subject, self.generator
+        if any(how != "scalar" for how in subject.moves.values()):
+            self.skipped["charges"] = "side inputs move with the bodies, and hold a part of every charge"
+        else:
+            yield from symmetry.charges(subject, self.declared, tolerance, generator)
+        if subject.kind == "force":
+            yield from gradient.force_is_gradient(subject, tolerance, generator)
+        if subject.field is not None:
+            yield gradient.field_is_gradient(subject, subject.field, tolerance, generator)
+        if self.force is not None:
+            yield gradient.force_of_energy(subject, self.force, tolerance, generator)
+
+    def _invariant(self, scale: Scale) -> tuple[Subject, Scale]:
+        """What the declared group leaves unchanged, and its scale: V alone where the group changes lengths."""
+        if self.subject.potential is None or bool(self.subject.shares(self.declared.group).all()):
+            return self.subject, scale
+        return self.subject.potential, Scale.of(self.subject.potential, self.generator)
+
+    def _differentiable(self) -> bool:
+        """Whether torch can differentiate it."""
+        q, p = states(self.subject, 2, self.generator)
+        try:
+            with torch.enable_grad():
+                return self.subject(q.requires_grad_(), p).requires_grad
+        except RuntimeError:
+            return False

@@ -1,0 +1,51 @@
+"""The settings of an audit: what a callable is, which configurations are tried, and how many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+
+from lieham._support.settings import at_least
+from lieham.errors import check_choice
+
+KINDS = ("H", "V", "force")
+"""What a callable gives: the energy H(q, p), the potential V(q), or the force F(q)."""
+MOVES = ("scalar", "vector", "covector", "point")
+"""How a side input follows x → A x + b: not at all, by A, by A⁻ᵀ, by A and b."""
+
+
+@dataclass(frozen=True)
+class AuditConfig:
+    """Settings of `audit`, each of which can be given to it by name.
+
+    Args:
+        kind: what a callable gives: "V" or "H", (b,), or "force", (b, n, d).
+        moves: how each side input follows a motion x → A x + b: "scalar" (not at all, the default), "vector" (A),
+            "covector" (A⁻ᵀ) or "point" (A and b). Inputs whose last axis is d must be named here.
+        n_bodies: bodies in a configuration.
+        count: random moves of the check of invariance; the search for the worst one tries 1,280 more.
+        length: size of the configurations of a callable, in its unit of length; a trained model knows its own.
+        dtype: of the configurations of a callable.
+        batched: whether a callable takes batches (b, n, d); False for one that takes a single system (n, d).
+        seed: of everything random.
+
+    Raises:
+        InputError: if a setting is out of range.
+    """
+
+    kind: str = "V"
+    moves: dict[str, str] = field(default_factory=dict)
+    n_bodies: int = 5
+    count: int = 1000
+    length: float = 1.0
+    dtype: torch.dtype = torch.float64
+    batched: bool = True
+    seed: int = 0
+
+    def __post_init__(self):
+        at_least(self, "n_bodies", 2)
+        at_least(self, "count", 1)
+        check_choice("kind", self.kind, KINDS)
+        for name, how in self.moves.items():
+            check_choice(f"moves[{name!r}]", how, MOVES)

@@ -1,0 +1,136 @@
+"""The check of finite motions: the largest change that a motion of the group makes, at random and by search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+
+from lieham.auditing.configurations import Motions, Scale, Symmetry, algebra, motions, moved, states
+from lieham.auditing.report import BROKEN, ON_AVERAGE, Check, judged
+from lieham.auditing.subject import Subject
+from lieham.typing import Float, Tensor
+
+DRAWS = 64
+"""Number of random draws over whose mean an error must vanish, where the target draws at random."""
+CLIMBERS, CHILDREN, ROUNDS = 8, 8, 20
+"""The search keeps this many of the worst inputs, tries this many changes of each, and does so this many times."""
+
+
+class Found(NamedTuple):
+    """Inputs and the errors that they make, the worst first."""
+
+    ratio: Float[Tensor, " k"]
+    q: Float[Tensor, "k n d"]
+    p: Float[Tensor, "k n d"] | None
+    a: Float[Tensor, "k g"]
+
+    @classmethod
+    def worst(cls, ratio: Tensor, q: Tensor, p: Tensor | None, a: Tensor) -> Found:
+        """The worst `CLIMBERS` of these."""
+        order = ratio.argsort(descending=True)[:CLIMBERS]
+        return cls(ratio[order], q[order], None if p is None else p[order], a[order])
+
+    @classmethod
+    def worst_of(cls, found: list[Found]) -> Found:
+        """The worst `CLIMBERS` of all."""
+        p = [x.p for x in found if x.p is not None]
+        ratio, q, a = (torch.cat(x) for x in ([x.ratio for x in found], [x.q for x in found], [x.a for x in found]))
+        return cls.worst(ratio, q, torch.cat(p) if p else None, a)
+
+
+def invariance(
+    subject: Subject, symmetry: Symmetry, scale: Scale, tolerance: float, moves: int, generator: torch.Generator
+) -> Check:
+    """Look for the largest |f(g·x) − f(x)|, for a force |F(g·x) − g·F(x)|, at random and by search.
+
+    Args:
+        subject: what is audited.
+        symmetry: the symmetry declared.
+        scale: the size of its values.
+        tolerance: largest error, over the condition of f.
+        moves: configurations and motions that are drawn at random; the search from the worst of them tries 1,280 more.
+        generator: draws them.
+    """
+    found = []
+    for start in range(0, moves, 256):
+        count = min(256, moves - start)
+        q, p = states(subject, count, generator)
+        found.append(_errors(subject, symmetry, scale, (q, p, algebra(symmetry, subject, count, generator))))
+    best = Found.worst_of(found)
+    for k in range(ROUNDS):
+        if best.ratio[0] > 1e6 * tolerance:
+            break
+        children = _children(subject, best, 0.5 * 0.8**k, generator)
+        best = Found.worst_of([best, _errors(subject, symmetry, scale, children)])
+    worst, move = best.ratio[0].item(), motions(symmetry, best.a, subject.dtype)[torch.tensor([0])]
+    name = "equivariance" if subject.kind == "force" else "invariance"
+    detail = f"|f(g·x) - f(x)| over its scale, {symmetry}, {moves + ROUNDS * CLIMBERS * CHILDREN} moves"
+    at = {"q": best.q[0], "p": None if best.p is None else best.p[0], "move": move.A[0], "shift": move.b[0]}
+    made = judged(name, worst, tolerance, detail, **at)
+    q, p = states(subject, 16, generator)
+    a = algebra(symmetry, subject, 16, generator)
+    return averaged(made, subject, lambda: _difference(subject, symmetry, q, p, a), generator)
+
+
+def _difference(subject: Subject, symmetry: Symmetry, q: Tensor, p: Tensor | None, a: Tensor) -> Tensor:
+    """f(g·x) − f(x), of a force F(g·x) − g·F(x)."""
+    move = motions(symmetry, a, subject.dtype)
+    before = subject(q, p)
+    before = move.covectors(before) if subject.kind == "force" else before
+    return subject(*moved(subject, move, q, p)) - before
+
+
+def _errors(subject: Subject, symmetry: Symmetry, scale: Scale, inputs: tuple[Tensor, Tensor | None, Tensor]) -> Found:
+    """The worst of a batch of configurations q, p and algebra vectors a, by their relative errors."""
+    q, p, a = inputs
+    with torch.no_grad():
+        error = _difference(subject, symmetry, q, p, a).abs()
+    error = error.amax((1, 2)) if error.ndim == 3 else error
+    far = motions(symmetry, a, subject.dtype)
+    size = scale.condition(subject, q, p, far.b.norm(dim=1) + _stretch(far, q))
+    return Found.worst(finite(error / size), q, p, a)
+
+
+def _stretch(move: Motions, q: Tensor) -> Tensor:
+    """How far out a configuration is after the linear part of a motion."""
+    return (q @ move.A.mT).norm(dim=-1).amax(1)
+
+
+def finite(ratio: Tensor) -> Tensor:
+    """The errors, with 0 for configurations where the function is not finite, which are no evidence."""
+    return torch.where(torch.isfinite(ratio), ratio, torch.zeros_like(ratio))
+
+
+def _children(
+    subject: Subject, best: Found, size: float, generator: torch.Generator
+) -> tuple[Tensor, Tensor | None, Tensor]:
+    """Inputs near the worst ones: q, p and a with normal noise of `size` times their own units."""
+
+    def near(x: Tensor, unit: float) -> Tensor:
+        x = x.repeat_interleave(CHILDREN, 0)
+        noise = torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x.dtype)
+        return x + size * unit * noise
+
+    q, p = near(best.q, subject.length), None if best.p is None else near(best.p, subject.momentum)
+    return q, p, near(best.a, 1.0)
+
+
+def averaged(made: Check, subject: Subject, error: Callable[[], Tensor], generator: torch.Generator) -> Check:
+    """The check, called "in distribution" where it is broken but its mean over draws is 0 within 5 standard errors."""
+    if made.verdict != BROKEN or subject.redraw is None:
+        return made
+    samples = []
+    for _ in range(DRAWS):
+        subject.redraw(generator)
+        with torch.no_grad():
+            samples.append(error().detach().flatten())
+    stacked = torch.stack(samples)
+    deviation = stacked.std(0) / DRAWS**0.5
+    mean = stacked.mean(0).abs()
+    unbiased = bool((mean <= 5 * deviation + 1e-12 * stacked.abs().amax()).all())
+    detail = f"{made.detail}; mean over {DRAWS} draws {'is 0' if unbiased else 'is not 0'} within its error"
+    verdict = ON_AVERAGE if unbiased else BROKEN
+    return replace(made, verdict=verdict, detail=detail)
