@@ -28,27 +28,32 @@ TINY = 1e-30
 
 @dataclass(frozen=True)
 class Fitted:
-    """Windows with a path through each, and the flow linearised about it."""
+    """A path through every window, and the flow linearised about it."""
 
     middle: Float[Tensor, "b k n d"]
     """Positions half-way between the times."""
     force: Float[Tensor, "b k n d"]
-    """What of the force there the path has in it."""
+    """The force there that the path obeys; 0 where it obeys none."""
     residual: Float[Tensor, "b time m"]
-    """Observed less path, in units of the loss; 0 for what is not observed."""
+    """Observed states less those of the path, in units of the loss; 0 for what is not observed."""
     weight: Float[Tensor, " m"]
     """One over the noise of q and of p, as the residuals show it; 0 for what is not observed."""
     flow: Float[Tensor, "b k m m"]
-    """∂(state)/∂(state before), by step."""
+    """∂(state)/∂(state before) of every step."""
 
 
 class FreeStatesLoss(ShootingLoss):
     """L(θ) = min over the initial states z₀ of every window of the mean squares of q̂ − q and p̂ − p, from z₀.
 
     The flow goes through the full window (initial-value problem of Bock 1981, one state a window), so noise in a first
-    point is not taken for truth, and what is not observed is fitted. Where momenta are observed L is the geometric mean
-    of both mean squares, in units s_q² and s_p²: the likelihood of Gaussian noise whose two levels are not known, and
-    are read off the residuals. Gauss-Newton for every window by itself, damped by halving.
+    point is not taken for truth, and what is not observed is fitted. Where momenta are observed, L is the geometric
+    mean of both mean squares in units s_q² and s_p²: the likelihood of Gaussian noise whose two levels are not known
+    and are read off the residuals. The states are found by Gauss-Newton for every window by itself, damped by halving.
+
+    Args:
+        observed: "noisy" where q and p are observed with noise, "positions" where q alone is.
+        method: name of the integrator.
+        substeps: steps of the integrator between two observed points.
     """
 
     def __init__(self, observed: str, method: str, substeps: int):
@@ -67,14 +72,14 @@ class FreeStatesLoss(ShootingLoss):
         return q.clamp(min=TINY), p.clamp(min=TINY)
 
     def weight(self, residual: Float[Tensor, "b time m"], windows: Trajectory) -> Float[Tensor, " m"]:
-        """One over the noise level of every component of a state, in units of the loss; 0 where p is not observed."""
+        """Return one over the noise of every component of a state, in units of the loss; 0 where p is not observed."""
         q, p = self._mean_squares(residual, windows)
         both = torch.stack([torch.ones_like(q), (q / p).sqrt() * float(self.momenta)])
         return both.repeat_interleave(residual.shape[-1] // 2)
 
     @torch.no_grad()
     def fit(self, model: Hamiltonian, windows: Trajectory) -> Fitted:
-        """The flow of `model` from the initial states that fit it best; IntegrationError where it diverges."""
+        """Return the flow of `model` from the initial states that fit best; IntegrationError where it diverges."""
         path, residual = self._fit(model, windows)
         middle = middles(windows, path)
         force = forces_of(model, windows.bodies.over_time()).force(windows.times[:, :-1], middle)
@@ -96,7 +101,7 @@ class FreeStatesLoss(ShootingLoss):
         return path, residual
 
     def unmodelled(self, windows: Trajectory) -> Fitted:
-        """The polynomial of degree `DEGREE` or less through the observed positions, as a path without any force."""
+        """Return the polynomial of degree `DEGREE` or less through the observed positions, a path without a force."""
         times = windows.times.double()
         weights, _ = polynomial(times, (times[:, 1:] + times[:, :-1]) / 2, min(DEGREE, windows.n_steps))
         middle = torch.einsum("bkt,btnd->bknd", weights, windows.q.double()).to(windows.q.dtype)
@@ -109,7 +114,7 @@ class FreeStatesLoss(ShootingLoss):
     def _moved(
         self, model: Hamiltonian, windows: Trajectory, path: PhaseState, residual: Tensor, step: Tensor
     ) -> tuple[PhaseState, Tensor]:
-        """The path from initial states moved by `step`, halved once where that is no better, and then not moved."""
+        """Return the path from initial states moved by `step`, or by half of it or nothing where that is no better."""
         weight = self.weight(residual, windows)
         for factor in (1.0, 0.5):
             trial = self._flow(model, windows, self._shifted(path, factor * step))
@@ -131,15 +136,22 @@ class FreeStatesLoss(ShootingLoss):
         return PhaseState(path.q[:, 0] + q * self.scale_q, path.p[:, 0] + p * self.scale_p)
 
     def residual(self, windows: Trajectory, path: PhaseState) -> Float[Tensor, "b time m"]:
-        """Observed less `path`, (q, p) in units of the loss; 0 for padding and for momenta that are not observed."""
+        """Return observed states less those of `path` in units of the loss; 0 for padding and unobserved momenta."""
         real = windows.bodies.mask[:, None, :, None].double()
         q = (windows.q.double() - path.q.double()) / self.scale_q * real
         p = (windows.p.double() - path.p.double()) / self.scale_p * real * float(self.momenta)
         return torch.cat([q.flatten(2), p.flatten(2)], -1)
 
     def tangent(self, model: Hamiltonian, windows: Trajectory, path: PhaseState) -> Float[Tensor, "b k m m"]:
-        """∂(state)/∂(state before) of every step: half a drift, a kick by ∂F/∂q at the middle, half a drift; an error
-        of (hω)²/24 that slows Gauss-Newton and does not move where it ends."""
+        """Return ∂(state)/∂(state before) of every step: half a drift, a kick by ∂F/∂q at the middle, half a drift.
+
+        Its error of (hω)²/24 slows Gauss-Newton down and does not move where it ends.
+
+        Args:
+            model: a separable model.
+            windows: windows, (b, time, n, d).
+            path: the states about which the flow is linearised, (b, time, n, d).
+        """
         middle = middles(windows, path)
         field = forces_of(model, windows.bodies.over_time())
         n, d = middle.shape[-2:]
@@ -156,14 +168,14 @@ class FreeStatesLoss(ShootingLoss):
         return half @ kick @ half
 
     def _free(self, windows: Trajectory, drift: Float[Tensor, "b k nd"]) -> Float[Tensor, "b k m m"]:
-        """∂(state)/∂(state before) without a force."""
+        """Return ∂(state)/∂(state before) without a force."""
         size = drift.shape[-1]
         found = torch.eye(2 * size, dtype=drift.dtype, device=drift.device).repeat(*drift.shape[:2], 1, 1)
         found[..., :size, size:] = torch.diag_embed(drift)
         return found
 
     def drift(self, windows: Trajectory) -> Float[Tensor, "b k nd"]:
-        """h/m of every step and coordinate, in units of the loss: ∂q/∂p of free flight."""
+        """Return h/m of every step and coordinate in units of the loss: ∂q/∂p of free flight."""
         mass = windows.bodies.mass.double().repeat_interleave(windows.dim, -1)[:, None]
         return self._h(windows) / mass * (self.scale_p / self.scale_q)
 
@@ -172,14 +184,14 @@ class FreeStatesLoss(ShootingLoss):
 
 
 def middles(windows: Trajectory, path: PhaseState) -> Float[Tensor, "b k n d"]:
-    """Positions half-way between the times, by the cubic through positions and velocities p/m of `path`."""
+    """Return positions half-way between the times, by the cubic through positions and velocities p/m of `path`."""
     h = windows.times.diff(dim=-1)[..., None, None]
     v = path.p / windows.bodies.mass[:, None, :, None]
     return (path.q[:, 1:] + path.q[:, :-1]) / 2 + h / 8 * (v[:, :-1] - v[:, 1:])
 
 
 def cumulative(flow: Float[Tensor, "b k m m"]) -> Float[Tensor, "b time m m"]:
-    """∂(state)/∂(first state) at every time."""
+    """Return ∂(state)/∂(first state) at every time."""
     found = [torch.eye(flow.shape[-1], dtype=flow.dtype, device=flow.device).expand_as(flow[:, 0])]
     for step in flow.unbind(1):
         found.append(step @ found[-1])
@@ -189,21 +201,27 @@ def cumulative(flow: Float[Tensor, "b k m m"]) -> Float[Tensor, "b time m m"]:
 def least_squares_step(
     tangent: Float[Tensor, "b time m m"], residual: Float[Tensor, "b time m"], weight: Float[Tensor, " m"]
 ) -> Float[Tensor, "b m"]:
-    """argmin over δ of |weight · (residual − tangent δ)|², for every window."""
+    """Return argmin over δ of |weight · (residual − tangent δ)|² for every window.
+
+    Args:
+        tangent: ∂(state)/∂(first state), (b, time, m, m).
+        residual: observed states less those of the path, (b, time, m).
+        weight: one over the noise of every component, (m,).
+    """
     U, S, V = directions_of(tangent, weight)
     shares = torch.einsum("brs,br->bs", U, (weight * residual).flatten(1))
     return torch.einsum("bsm,bs->bm", V, shares / S)
 
 
 def directions_of(tangent: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """U, S, Vᵀ of the weighted tangent, infinite S and zero U where it is singular."""
+    """Return U, S, Vᵀ of the weighted tangent, with infinite S and zero U where it is singular."""
     U, S, V = torch.linalg.svd((weight[:, None] * tangent).flatten(1, 2), full_matrices=False)
     seen = 1e-12 * S[:, :1] < S
     return U * seen[:, None], torch.where(seen, S, torch.full_like(S, torch.inf)), V
 
 
 def _gained(weight: Tensor, before: Tensor, after: Tensor) -> float:
-    """By what share the weighted squares fell."""
+    """Return the share by which the weighted squares fell."""
     old, new = ((weight * x).square().sum() for x in (before, after))
     return (1 - new / old.clamp(min=TINY)).item()
 

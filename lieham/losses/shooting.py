@@ -13,12 +13,17 @@ from lieham.typing import Float, Tensor
 
 
 class ShootingLoss(nn.Module):
-    """Multiple shooting: mean over bodies and steps of |q̂ − q|²/s_q² + |p̂ − p|²/s_p².
+    """Multiple shooting: the mean over bodies and steps of |q̂ − q|²/s_q² + |p̂ − p|²/s_p².
 
-    A window of w points is cut into segments of `segment` steps, each integrated from its own observed first
-    point, all in one batch (Bock and Plitt 1984). `segment=1` compares single steps; `segment=0` integrates the
-    full window. s_q and s_p are the root mean square changes of q and p over one segment, measured once on the
+    A window of w points is cut into segments, each integrated from its own observed first point, all in one batch (Bock
+    and Plitt 1984). s_q and s_p are the root mean square changes of q and p over one segment, measured once on the
     training windows, so the loss of a constant state is 2 and units drop out.
+
+    Args:
+        segment: steps of a segment; 1 compares single steps, 0 integrates the full window from its first point.
+        method: name of the integrator.
+        substeps: steps of the integrator between two observed points.
+        compile: whether torch.compile is to compile the force.
     """
 
     scale_q: Tensor
@@ -33,7 +38,7 @@ class ShootingLoss(nn.Module):
         self.register_buffer("scale_p", torch.ones(()))
 
     def calibrate(self, windows: Trajectory) -> None:
-        """Set s_q and s_p from observed windows; InputError when nothing moves in them."""
+        """Measure s_q and s_p on observed windows; InputError where nothing moves in them."""
         start, truth, _ = self._segments(windows)
         for name, x0, x in (("q", start.q, truth.q), ("p", start.p, truth.p)):
             scale = _mean((x - x0.unsqueeze(-3)).square(), windows).sqrt()
@@ -51,7 +56,7 @@ class ShootingLoss(nn.Module):
         return _mean(error_q + error_p, windows)
 
     def _segments(self, windows: Trajectory) -> tuple[PhaseState, PhaseState, Tensor]:
-        """Starts (b, s, n, d), truths (b, s, k, n, d) and times (b, s, k + 1) of the s segments of k steps."""
+        """Return starts (b, s, n, d), truths (b, s, k, n, d) and times (b, s, k + 1) of the s segments of k steps."""
         k = self.segment or windows.n_steps
         q, p = (x[:, 1:].unflatten(1, (-1, k)) for x in (windows.q, windows.p))
         start = PhaseState(windows.q[:, :-1:k], windows.p[:, :-1:k])
@@ -59,6 +64,6 @@ class ShootingLoss(nn.Module):
 
 
 def _mean(x: Float[Tensor, "b s k n d"], windows: Trajectory) -> Float[Tensor, ""]:
-    """Mean over everything but padded bodies."""
+    """Return the mean over everything but padded bodies."""
     real = windows.bodies.mask[:, None, None, :, None].to(x.dtype).expand_as(x)
     return (x * real).sum() / real.sum()

@@ -14,7 +14,20 @@ from lieham.typing import Int, Tensor
 
 
 class LieConvClassifier(CloudModel):
-    """Scores of `classes` for every cloud; loss: cross-entropy. Settings as in `CloudModel`."""
+    """Scores of the classes for every cloud of points; the loss is the cross-entropy.
+
+    Args:
+        group: the symmetry declared, a name or a Group.
+        features: channels of a point.
+        classes: number of classes, at least 2.
+        settings: `config` and single settings, as of `CloudModel`.
+
+    Example:
+        >>> import torch, lieham
+        >>> clouds = lieham.PointClouds.of(torch.rand(4, 9, 2), torch.rand(4, 9, 1), torch.tensor([0, 1, 2, 1]))
+        >>> lieham.LieConvClassifier("SO(2)", 1, classes=3, width=8)(clouds).shape
+        torch.Size([4, 3])
+    """
 
     metric: ClassVar[str] = "error"
 

@@ -16,12 +16,19 @@ from lieham.models.regressor import LieConvRegressor
 
 
 def model_for(data: CloudDataset, group: str, config: CloudModelConfig) -> CloudModel:
-    """A classifier for classes, a regressor for numbers, in d and features like the data.
+    """Return a classifier for classes or a regressor for numbers, with the dimension and the features of the data.
 
-    Where the config leaves it open, classes are told as in the paper: by the mean over the points, and by kernels of
-    the group's coordinates alone; numbers by the sum where the data's provenance says that they are `extensive`, and
-    with radial functions. There are as many classes as the provenance says, or labels. InputError for a group
-    of another space, and as `CloudModel`.
+    Where the config leaves it open, classes are told as in the paper, by the mean over the points and by kernels of the
+    group's coordinates alone. Numbers are told with radial functions, by the sum over the points where the data's
+    provenance says that they are `extensive`. There are as many classes as the provenance says, or labels.
+
+    Args:
+        data: the clouds.
+        group: the symmetry declared.
+        config: the architecture.
+
+    Raises:
+        InputError: for a group of another space, and as `CloudModel`.
     """
     declared, first = make_group(group), next(iter(data.splits.values()))
     if declared.space_dim != first.dim:

@@ -24,25 +24,35 @@ from lieham.typing import Float, Int, Tensor
 class HLieConv(SeparableHamiltonian):
     """H(q, p) = Σ |p_i|²/2m_i + V(q), V a LieResNet whose lift makes it invariant under `group`.
 
-    For any weights, trained or not, the charges of the group's isometries (P for T(d), L for SO(d), both for
-    SE(d)) are constant along the exact flow, by Noether's theorem, and along any flow of an integrator that
-    keeps them. Finzi et al. 2020, arXiv 2002.12880.
+    For any weights, trained or not, the charges of the group's isometries (P for T(d), L for SO(d), both for SE(d)) are
+    constant along the exact flow, by Noether's theorem, and along the flow of an integrator that keeps them (Finzi et
+    al. 2020, arXiv 2002.12880).
 
     Args:
         group: a name such as "SE(2)", "T(3)", "SO(2)", "Trivial(2)", or a Group.
         features: number of features a body has beside its mass (`data.n_features`).
         width: channels of the residual stream; the convolutions run on a quarter of them.
         blocks: number of blocks. One sums over pairs; each further one lets pairs see their surroundings.
-        block: "gated" (the default) or "paper".
+        block: kind of the blocks: "gated", which is linear in its kernel and so is learned by ridge regression, or
+            "paper", which is learned by gradients.
         lift: "point", "coset", "edge" (angles, for SE(2) and SE(3)), "sampled" (the paper's, not exact), or a Lift of
             the same group; by default point or coset, whichever the group allows, and for SE(2) and SE(3) `fit` puts
             edge in its place where pairs of up to 8 bodies do not hold the law.
-        radius: where the neighbourhood of a body ends, smoothly, in the data's unit of length; by default nowhere.
-        fill: the same by the fraction of other bodies within it, measured once on the training data.
-        dtype: of the weights; float64 unless told, since conservation to round-off needs it.
-        seed: of the initial weights.
+        radius: distance at which the neighbourhood of a body ends, smoothly, in the data's unit of length; by default
+            it does not end.
+        fill: fraction of the other bodies within the neighbourhood, measured once on the training data, in place of
+            `radius`.
+        dtype: precision of the weights; float64 unless told, since conservation to round-off needs it.
+        seed: seed of the initial weights.
 
-    Raises InputError on an unknown group or block, or sizes that are not positive.
+    Raises:
+        InputError: on an unknown group or block, on another precision, and on sizes that are too small.
+
+    Example:
+        >>> import lieham, systems
+        >>> state, bodies = systems.Springs(n_bodies=3, dim=2).sample(4, systems.laws.base.stream(0, "train"))
+        >>> lieham.HLieConv("SE(2)", features=1).energy(state, bodies).shape
+        torch.Size([4])
     """
 
     potential: LieConvPotential
@@ -89,7 +99,7 @@ class HLieConv(SeparableHamiltonian):
         chosen: Int[Tensor, " c"] | None = None,
         mixing: Float[Tensor, "k r"] | None = None,
     ) -> Float[Tensor, "*batch f r"]:
-        """∂H/∂θ, θ the weights of the last kernel (see `LieResNet.basis`)."""
+        """Return ∂H/∂θ, where θ are the weights of the last kernel (see `LieResNet.basis`)."""
         return self.potential.basis(state.q, bodies, chosen, mixing)
 
     def calibrate(self, data: Trajectory) -> None:

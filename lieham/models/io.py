@@ -20,7 +20,16 @@ FORMAT = "lieham.model/6"
 
 
 def save_model(model: LieConvModel, path: str | Path) -> None:
-    """Write weights, units and settings of a model to `path`, whole or not at all."""
+    """Write weights, units and settings of a model to a safetensors file, whole or not at all.
+
+    Args:
+        model: the model; its group and its lift are saved by name and settings.
+        path: the file.
+
+    Example:
+        >>> import tempfile, lieham
+        >>> lieham.save_model(lieham.HLieConv("T(2)", width=8), tempfile.mkdtemp() + "/model.safetensors")
+    """
     tensors = {name: x.detach().cpu().contiguous() for name, x in model.state_dict().items()}
     # One key: safetensors writes several in any order, and the same model shall give the same bytes.
     metadata = {"lieham": json.dumps({"format": FORMAT, "config": settings_of(model)})}
@@ -31,12 +40,24 @@ def save_model(model: LieConvModel, path: str | Path) -> None:
 def load_model(
     path: str | Path, device: torch.device | str = "cpu", *, group: Group | None = None, lift: Lift | None = None
 ) -> LieConvModel:
-    """The model saved at `path` (a file, or a run folder that holds model.safetensors).
+    """Load a model that `save_model` or a run wrote; no code is executed.
 
-    `group` and `lift` hand back what a file cannot hold: a group of one's own, and a lift of one's own class.
+    Args:
+        path: the file, or a run folder that holds model.safetensors.
+        device: where the model is put.
+        group: the group, where it is one of one's own, which a file cannot hold.
+        lift: the lift, where its class is one's own, which a file cannot hold.
 
-    Raises FileError when the file is missing, truncated or of another kind, InputError when its weights do not
-    fit its settings, or when `group` or `lift` are needed and not those of the model.
+    Raises:
+        FileError: when the file is missing, truncated or of another kind.
+        InputError: when its weights do not fit its settings, or `group` or `lift` are needed and not the model's.
+
+    Example:
+        >>> import tempfile, lieham
+        >>> path = tempfile.mkdtemp() + "/model.safetensors"
+        >>> lieham.save_model(lieham.HLieConv("SE(2)", features=1, width=8), path)
+        >>> lieham.load_model(path).group
+        SE(2)
     """
     path = must_exist(path, "model")
     path = must_exist(path / "model.safetensors", "model") if path.is_dir() else path
@@ -58,7 +79,16 @@ def load_model(
 
 
 def load_weights(model: torch.nn.Module, tensors: dict[str, Tensor], source: str) -> None:
-    """Load a state dict; InputError naming the first tensor that is missing, left over or of another kind."""
+    """Load weights into a model.
+
+    Args:
+        model: the model.
+        tensors: its state dict.
+        source: where they come from, for the message.
+
+    Raises:
+        InputError: naming the first tensor that is missing, left over, or of another shape or precision.
+    """
     own = model.state_dict()
     for name in sorted(own.keys() | tensors.keys()):
         here, there = _kind(own.get(name)), _kind(tensors.get(name))

@@ -9,15 +9,12 @@ from lieham.models.vector_potential import VectorPotentialLieConv
 
 LieConvModel = HLieConv | VectorPotentialLieConv | LieConvClassifier | LieConvRegressor
 
-
 _ALL = (HLieConv, VectorPotentialLieConv, LieConvClassifier, LieConvRegressor)
-
-
 MODELS: dict[str, type[LieConvModel]] = {model.__name__: model for model in _ALL}
 """Every model that can be saved, by its name."""
 
 
 def settings_of(model: LieConvModel) -> dict:
-    """The settings that build the model again, in the precision that its weights have now."""
+    """Return the settings that build the model again, in the precision that its weights have now."""
     kind = {"kind": type(model).__name__}
     return kind | model.config | {"dtype": str(next(model.parameters()).dtype).removeprefix("torch.")}

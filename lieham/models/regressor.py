@@ -14,12 +14,22 @@ from lieham.typing import Float, Tensor
 
 
 class LieConvRegressor(CloudModel):
-    """A number for every cloud, ŷ = s·f̄ + median + MAD · output; loss: |ŷ − y|/MAD.
+    """A number for every cloud of points, ŷ = s·f̄ + median + MAD · output; the loss is |ŷ − y|/MAD.
 
     f̄ are the features summed over the points, or their mean with `mean`, and s is what least squares makes of the
     training targets with them: for molecules, the energies of atoms. Median and MAD, the mean absolute deviation from
     it, are those of what is left, so the network begins from the linear model. `mean=False` is for extensive targets.
-    Settings as in `CloudModel`.
+
+    Args:
+        group: the symmetry declared, a name or a Group.
+        features: channels of a point.
+        settings: `config` and single settings, as of `CloudModel`.
+
+    Example:
+        >>> import torch, lieham
+        >>> clouds = lieham.PointClouds.of(torch.rand(4, 9, 3), torch.rand(4, 9, 1), torch.rand(4))
+        >>> lieham.LieConvRegressor("SE(3)", 1, width=8).predict(clouds).shape
+        torch.Size([4])
     """
 
     outputs = 1

@@ -40,14 +40,18 @@ class VectorPotentialLieConv(Hamiltonian):
             `PointLift(group, bases=6, own=True)`. Below a width of 12 (2 + features) the outputs share what they see
             of products of features, and not every field can be found.
 
-    Raises InputError for other groups, and as HLieConv does.
+    Raises:
+        InputError: for other groups, and as HLieConv does.
+
+    Example:
+        >>> import lieham
+        >>> lieham.VectorPotentialLieConv("SO(2)xT(1)", features=1).promises("SE(3)")[2].charge
+        'P_z'
     """
 
     group: Group
     features: int
     momentum: Tensor
-    group: Group
-    features: int
 
     def __init__(self, group: str | Group, features: int = 0, **settings: Any):
         super().__init__()

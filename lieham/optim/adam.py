@@ -37,7 +37,12 @@ class AdamSettings(Protocol):
 
 
 class AdamStage(Stage):
-    """Adam with a cosine schedule, clipped gradients and an exponential moving average of the weights."""
+    """Adam with a cosine schedule, clipped gradients and an exponential moving average of the weights.
+
+    Args:
+        model: the model; the average of its weights is what is validated and kept.
+        config: steps, learning rate, bound on the gradient, decay of the average.
+    """
 
     name = "adam"
     learner = "gradient descent (Adam)"

@@ -21,7 +21,12 @@ DIVERGED = 1e10
 
 
 class LBFGSStage(Stage):
-    """scipy's L-BFGS-B (Byrd, Lu, Nocedal, Zhu 1995) on a deterministic loss, `REFINE_CHUNK` at a time."""
+    """scipy's L-BFGS-B (Byrd, Lu, Nocedal, Zhu 1995) on a deterministic loss, `REFINE_CHUNK` iterations at a time.
+
+    Args:
+        model: the model, all of whose weights with gradients are varied.
+        iterations: how many iterations in all.
+    """
 
     name = "lbfgs"
     learner = "gradient descent (L-BFGS)"

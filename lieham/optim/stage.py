@@ -15,7 +15,10 @@ Loss = Callable[[], Tensor]
 
 
 class Stage(ABC):
-    """Improves a model step by step; `total` counts the steps and `every` those between validations."""
+    """Improves a model step by step.
+
+    `total` counts the steps and `every` those between validations.
+    """
 
     name: str
     learner: str
@@ -25,15 +28,15 @@ class Stage(ABC):
 
     @abstractmethod
     def step(self, loss: Loss) -> float:
-        """One step (of `self.stride` counts); returns the loss before it. IntegrationError when it is not finite."""
+        """Take one step, which counts for `stride`, and return the loss before it. IntegrationError if it diverged."""
 
     stride: int = 1
     hands_on: bool = True
-    """The next stage begins from the best weights so far; if False, from those before this stage."""
+    """Whether the next stage begins from the best weights so far, and not from those before this stage."""
     fixed: bool = True
-    """It minimises the loss of one fixed set of windows, not of windows drawn anew."""
+    """Whether it minimises the loss of one fixed set of items, and not that of items drawn anew."""
     notes: Mapping[str, str] = {}
-    """What the history is to say of it beside its losses."""
+    """What the history says of the stage beside its losses."""
 
     @property
     @abstractmethod

@@ -5,14 +5,16 @@ H(q, p) = H₀(q, p) + Σ_fk θ_fk Φ_fk(q, p) (`dynamics.Dictionary`). The func
 invariants of the declared group (coordinates, radial functions at many scales, a hidden layer), each weighed by k
 products of what the two bodies are. So whatever θ is, H keeps the symmetry, and the learned flow the momenta.
 
-**The rows.** Hamilton's equations are integrated over every step between observed points, as in the weak form of
-SINDy with a test function that is constant over a step: p_{k+1} − p_k = ∫ F dt and q_{k+1} − q_k − h p_k/m = ∫
-(t_{k+1} − t) F/m dt, with F = −Σ θ ∂Φ/∂q (`weak_form`). Between the points the path is the polynomial through
-positions and velocities, and the integrals are taken by Gauss-Legendre's rule (`interpolant`). No derivative of the
-data is formed, and no trajectory is integrated. Windows whose points do not show their path, as in a close encounter,
-give ΔV = −ΔK from point to point instead (`energy_rows`), with Huber's weights for outliers (`robust`). Where momenta
-are missing or noisy, the initial state of every window is unknown too and is eliminated by variable projection
-(`state_elimination`).
+**The rows.** Hamilton's equations are integrated over every step of length h between observed points, as in the weak
+form of SINDy with a test function that is constant over a step: with F = −Σ θ ∂Φ/∂q (`weak_form`),
+
+    p_{k+1} − p_k = ∫ F dt,    q_{k+1} − q_k − h p_k/m = ∫ (t_{k+1} − t) F/m dt.
+
+Between the points the path is the polynomial through positions and velocities, and the integrals are taken by
+Gauss-Legendre's rule (`interpolant`). No derivative of the data is formed, and no trajectory is integrated. Windows
+whose points do not show their path, as in a close encounter, give ΔV = −ΔK from point to point instead
+(`energy_rows`), with Huber's weights for outliers (`robust`). Where momenta are missing or noisy, the initial state
+of every window is unknown too and is eliminated by variable projection (`state_elimination`).
 
 **The choice of columns and ridge.** Functions have a rank, from the plain coordinates on to narrower and narrower
 radial functions. Nested sets of at most 2,000 columns and 16 strengths of the ridge are judged by five-fold

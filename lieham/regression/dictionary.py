@@ -48,7 +48,13 @@ def rank_of(dictionary: Dictionary, like: Tensor) -> Float[Tensor, " f"]:
 
 
 def columns_up_to(dictionary: Dictionary, mixing: Float[Tensor, "k r"], rank: float) -> Columns:
-    """Return the columns of all functions of at most this rank."""
+    """Return the columns of all functions of at most a rank.
+
+    Args:
+        dictionary: the functions.
+        mixing: combinations of the outputs, (k, r).
+        rank: the largest rank that is taken.
+    """
     return Columns((rank_of(dictionary, mixing) <= rank).nonzero().flatten(), mixing)
 
 

@@ -102,6 +102,11 @@ def split_resolved(windows: Trajectory, slopes: Slopes, scale: Float[Tensor, ""]
 
     Resolved windows have an interpolation error of at most `RESOLVED` times `scale`, the change of q from point to
     point. If fewer than `LEAST_RESOLVED` are, all count as resolved.
+
+    Args:
+        windows: windows, (b, time, n, d).
+        slopes: q̇ and ṗ at their points, where they are known.
+        scale: root mean square change of q from point to point, in the unit of q.
     """
     good = resolution(windows, slopes) <= RESOLVED * scale
     if good.sum() < LEAST_RESOLVED:
@@ -110,7 +115,13 @@ def split_resolved(windows: Trajectory, slopes: Slopes, scale: Float[Tensor, ""]
 
 
 def thinned(windows: Trajectory, rows: int, least: int = LEAST_RESOLVED) -> Trajectory:
-    """Return all windows, or as many, evenly spaced, as give about `rows` equations, but at least `least`."""
+    """Return all windows, or evenly spaced ones where they are more than needed.
+
+    Args:
+        windows: windows, (b, time, n, d).
+        rows: about how many equations they are to give.
+        least: how many are kept at least.
+    """
     each = 2 * windows.n_steps * windows.q.shape[-1] * windows.q.shape[-2]
     most = max(least, rows // each)
     if len(windows) <= most:

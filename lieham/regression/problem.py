@@ -117,7 +117,14 @@ class RidgeProblem:
 def posed(
     A: Float[Tensor, "windows rows columns"], y: Float[Tensor, "windows rows"], columns: Columns, count: int
 ) -> RidgeProblem:
-    """Return the problem of these rows with all columns in use, each scaled to a largest element of 1."""
+    """Return the problem of these rows with all columns in use, each scaled to a largest element of 1.
+
+    Args:
+        A: rows before scaling, (windows, rows, columns).
+        y: right-hand sides, (windows, rows).
+        columns: what the columns are.
+        count: number of terms over which the squares are averaged.
+    """
     scale = A.abs().amax((0, 1))
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))
     return RidgeProblem(A / scale, y, scale, columns, count, torch.ones_like(scale, dtype=torch.bool))

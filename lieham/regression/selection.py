@@ -44,7 +44,14 @@ def clear(dictionary: Dictionary) -> None:
 def select(
     model: Hamiltonian, dictionary: Dictionary, windows: Trajectory, loss: ShootingLoss
 ) -> tuple[RidgeProblem, Choice]:
-    """Pose the regression with columns and ridge chosen by cross-validation; the model is left as it was."""
+    """Pose the regression with columns and ridge chosen by cross-validation; the model is left as it was.
+
+    Args:
+        model: the model whose coefficients are sought.
+        dictionary: its dictionary.
+        windows: resolved windows, (windows, time, n, d).
+        loss: the shooting loss, with its units measured.
+    """
     with cleared(model, dictionary):
         return WeakForm(model, dictionary, cut(windows), loss).sharpened()
 

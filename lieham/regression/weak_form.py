@@ -82,7 +82,15 @@ def _joined(columns: Float[Tensor, "b s n d c"], rest: Float[Tensor, "b s n d"])
 def derivatives(
     dictionary: Dictionary, nodes: PhaseState, bodies: Bodies, columns: Columns, along: int
 ) -> Float[Tensor, "b s n d c"]:
-    """Return ∂Φ/∂q (`along` 0) or ∂Φ/∂p (`along` 1) of every column, by one forward derivative a coordinate."""
+    """Return the derivatives of every column Φ, by one forward derivative a coordinate.
+
+    Args:
+        dictionary: the functions.
+        nodes: states at the nodes of quadrature, (b, s, n, d).
+        bodies: the bodies of the windows, (b, n).
+        columns: the columns wanted.
+        along: 0 for ∂Φ/∂q, 1 for ∂Φ/∂p.
+    """
     n, d = nodes.q.shape[-2:]
     directions = torch.eye(n * d, dtype=nodes.q.dtype, device=nodes.q.device).view(-1, n, d)
 

@@ -28,7 +28,16 @@ class RunFolder:
         self.path = path
 
     def create(self, model: LieConvModel, config: TrainConfig | CloudTrainConfig, data: Dataset | CloudDataset) -> None:
-        """Make the folder; FileError when a run is there already."""
+        """Make the folder and write config.yaml.
+
+        Args:
+            model: the model, with the lift that was chosen.
+            config: the settings of training.
+            data: the data, whose provenance is written.
+
+        Raises:
+            FileError: when a run is there already.
+        """
         self.must_be_new()
         content = {"model": settings_of(model), "train": asdict(config), "data": _plain(data.provenance.as_dict())}
         self._write_config(content)
