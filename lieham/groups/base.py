@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cached_property
+
 import torch
 
 from lieham.errors import InputError, expected

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
+
 import torch
 
 from lieham.errors import expected

@@ -12,8 +12,8 @@ from lieham.errors import InputError, check_choice, expected
 from lieham.groups import Group, make_group
 from lieham.groups.algebra import keeps_form_in_other_units
 from lieham.lift import Lift, make_lift
-from lieham.neighbors import Neighbours
-from lieham.nn import BLOCKS, LieResNet
+from lieham.neighbors import MonteCarlo, MonteCarloSettings
+from lieham.nn import BLOCKS, LieResNet, NetworkSettings
 from lieham.typing import Float, Tensor
 
 MEASURED = 200
@@ -37,7 +37,7 @@ class CloudModel(nn.Module, ABC):
             its settings; by default point or coset, whichever the group allows, the latter with a point's pair with
             itself: else what surrounds a point never meets what it is.
         most: neighbours of a point at most, chosen at random in a ball or the nearest; 0 for all pairs.
-        fill: share of a cloud that the first block's balls hold; see `nn.Neighbours`.
+        fill: share of a cloud that the first block's balls hold; see `neighbors.MonteCarloSettings`.
         keep: share of the points left after all blocks.
         nearest: the nearest neighbours, not random ones.
         alpha: weight of a distance along the group against that across its orbits.
@@ -92,13 +92,12 @@ class CloudModel(nn.Module, ABC):
             lift = {"kind": "coset", "own": True} if most == 0 and not declared.acts_freely else None
         lift = make_lift(SAMPLED if lift == "sampled" else lift, declared)
         near = {"most": most, "fill": fill, "keep": keep, "nearest": nearest, "alpha": alpha}
-        neighbours = Neighbours(**near) if most else None
+        neighbors = MonteCarlo(lift, blocks, MonteCarloSettings(**near)) if most else None
         plain = {"growth": growth, "norm": norm, "mean": mean, "kernel_dim": kernel_dim}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.network = LieResNet(
-                lift, features, self.outputs, width, blocks, BLOCKS[block], neighbours=neighbours, **plain
-            )
+            network = NetworkSettings(width, blocks, BLOCKS[block], **plain)
+            self.network = LieResNet(lift, features, self.outputs, network, neighbors)
             for own in self.network.blocks:
                 own.conv.kernel.mlp[-1].reset_parameters()
         self.bias = nn.Parameter(torch.zeros(self.outputs))
@@ -131,9 +130,8 @@ class CloudModel(nn.Module, ABC):
             apart = torch.cdist(points, points)[real].square()
             if bool(apart.any()):
                 self.length.copy_(apart.mean().sqrt())
-        self.network.lift.settle(points.unsqueeze(1), mask, self.length)
-        if self.network.near is not None:
-            self.network.near.settle(self.network.lift, points / self.length, mask)
+        self.network.lift.calibrate(points.unsqueeze(1), mask, self.length)
+        self.network.neighbors.calibrate(self.network.lift, points / self.length, mask)
         self._measure(data)
         self.calibrated.fill_(True)
 

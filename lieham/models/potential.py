@@ -11,7 +11,7 @@ from lieham.errors import check_choice, expected
 from lieham.groups import Group, make_group
 from lieham.groups.algebra import keeps_form_in_other_units
 from lieham.lift import Lift, make_lift
-from lieham.nn import BLOCKS, LieResNet, Superposition, superposes
+from lieham.nn import BLOCKS, LieResNet, NetworkSettings, PairSum, is_pair_sum
 from lieham.state import Bodies, Trajectory
 from lieham.typing import Float, Tensor
 
@@ -40,7 +40,7 @@ class LieConvPotential(nn.Module):
 
         ℓ is the root mean square distance of two bodies (of a body from the origin where there is but one), E is ℓ
         times the root mean square force Δp/Δt, s the root mean square of each feature. ℓ stays 1 for a group that is
-        another one in other units, such as the screws of a given pitch. The lift's radius follows (`Lift.settle`).
+        another one in other units, such as the screws of a given pitch. The lift's radius follows (`Lift.calibrate`).
         """
         if bool(self.calibrated):
             return
@@ -57,7 +57,7 @@ class LieConvPotential(nn.Module):
         lift = self.network.lift
         if not keeps_form_in_other_units(lift.group):
             self.length.fill_(1.0)
-        lift.settle(data.q, data.bodies.mask, self.length)
+        lift.calibrate(data.q, data.bodies.mask, self.length)
         for k in range(features.shape[-1]):
             self.scale[k] = _rms(features[..., k], real.squeeze(-2))
         self.calibrated.fill_(True)
@@ -70,13 +70,13 @@ class LieConvPotential(nn.Module):
         return self.energy * self.network.basis(q / self.length, self.seen(bodies), bodies.mask, **columns)
 
     def at(self, bodies: Bodies) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
-        """V of these bodies, as a function of q and of tensors that were computed once (`nn.Superposition`).
+        """V of these bodies, as a function of q and of tensors that were computed once (`nn.PairSum`).
 
         Equal to `forward`. Without gradients, functions of weight 0 are left out.
         """
-        if not superposes(self.network):
+        if not is_pair_sum(self.network):
             return self._of, (bodies.mass, bodies.features, bodies.mask)
-        network = Superposition(self.network, drop=not torch.is_grad_enabled())
+        network = PairSum(self.network, drop=not torch.is_grad_enabled())
         C, constant = network.coefficients(self.seen(bodies), bodies.mask)
         return network, (self.length, bodies.mask, self.energy * C, self.energy * constant)
 
@@ -118,7 +118,7 @@ def make_potential(
     lift = make_lift(lift, declared, radius=radius, fill=fill)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = LieResNet(lift, features + 1, outputs, width, blocks, BLOCKS[block])
+        network = LieResNet(lift, features + 1, outputs, NetworkSettings(width, blocks, BLOCKS[block]))
     sizes = {"width": width, "blocks": blocks, "block": block, "dtype": str(dtype).removeprefix("torch.")}
     config = {"group": declared.name, "features": features, **sizes, "lift": lift.settings}
     return LieConvPotential(network, features).to(dtype), config

@@ -52,7 +52,7 @@ class Equations:
     def __init__(self, model: LieConvModel, x: Trajectory, loss: ShootingLoss):
         self.model, self.x, self.loss, self.slopes = model, x, loss, known(model, x)
         self.mixing = mixing_of(model, x)
-        self.order = kernel(model).order(model.potential.network.lift).to(self.mixing.device)
+        self.order = kernel(model).rank(model.potential.network.lift).to(self.mixing.device)
         self.lots = lots(self.order, self.mixing.shape[1])
 
     def sharpened(self) -> tuple[Problem, Choice]:
@@ -90,5 +90,5 @@ class Equations:
 
 def order_of(model: LieConvModel, basis: Basis) -> Float[Tensor, " columns"]:
     """How late each column of the basis is to be tried."""
-    order = kernel(model).order(model.potential.network.lift).to(basis.mixing.device)
+    order = kernel(model).rank(model.potential.network.lift).to(basis.mixing.device)
     return order[basis.chosen].repeat_interleave(basis.mixing.shape[1])

@@ -100,7 +100,7 @@ def _posed(model: HLieConv, windows: Trajectory, loss: StatesLoss, at: Fitted) -
     clear(model)
     try:
         mixing = mixing_of(model, windows)
-        order = kernel(model).order(model.potential.network.lift).to(mixing.device)
+        order = kernel(model).rank(model.potential.network.lift).to(mixing.device)
         tried = lots(order, mixing.shape[1])
         basis = Basis((order <= tried[-1]).nonzero().flatten(), mixing)
         problem = assemble_eliminated(model, windows, loss, at, basis)
