@@ -1,4 +1,4 @@
-"""Laws of lists of pairs: a network over a list that is complete, or holds all near pairs, is the one over all pairs."""
+"""Laws of lists of pairs: over a complete list, or one of all near pairs, a network is the one over all pairs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cases import cloud, randomise
 from lieham.errors import InputError
 from lieham.groups import make_group
 from lieham.lift import CosetLift, PairList, PointLift, SampledLift, make_lift
+from lieham.models import HLieConv
 from lieham.neighbors import AllPairs, GivenPairs, complete_list, within_radius
 from lieham.neighbors.within_radius import ROWS
 from lieham.nn import LieResNet, NetworkSettings, PairSum
@@ -32,8 +33,7 @@ def network_of(lift, blocks: int = 2) -> LieResNet:
 
 def over(network: LieResNet, listed: PairList) -> LieResNet:
     """The same network on a list of pairs."""
-    other = copy.copy(network)
-    other._modules = dict(network._modules)
+    other = copy.deepcopy(network)
     other.neighbors = GivenPairs(listed, len(network.blocks))
     return other
 
@@ -130,6 +130,20 @@ def test_a_sum_over_listed_pairs_is_the_network(kind, drop):
     for points in (q, 2 * q + 0.3):
         found = total(points, torch.ones((), dtype=q.dtype), mask, C, constant)
         torch.testing.assert_close(found, network(points, features, mask)[..., 0], rtol=1e-12, atol=1e-12)
+
+
+def test_a_model_feels_the_listed_pairs_alone():
+    """The force of a model with a radius is that over the list of near pairs; a body that is not listed feels none."""
+    model = randomise(HLieConv("SE(2)", 2, width=8, radius=1.3))
+    q, _, bodies = cloud(2, n=6)
+    want = model.field(bodies).force(torch.zeros(()), q)
+    network, near = model.potential.network, within_radius(q, 1.3)
+    network.neighbors = GivenPairs(near, 1)
+    torch.testing.assert_close(model.field(bodies).force(torch.zeros(()), q), want, rtol=1e-12, atol=1e-12)
+    others = (near.targets != 0) & (near.sources != 0)
+    network.neighbors.listed = PairList(near.targets[others], near.sources[others], 6)
+    force = model.field(bodies).force(torch.zeros(()), q)
+    assert not force[:, 0].any() and want[:, 0].any()
 
 
 def test_a_bad_list_is_named():
