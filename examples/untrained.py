@@ -10,7 +10,7 @@ import torch
 
 import lieham
 import systems
-from lieham.nn import Superposition
+from lieham.nn import PairSum
 
 
 def random_weights(model: lieham.HLieConv, start: lieham.Trajectory, seed: int = 0) -> lieham.HLieConv:
@@ -25,7 +25,7 @@ def random_weights(model: lieham.HLieConv, start: lieham.Trajectory, seed: int =
     with torch.no_grad():
         for weight in model.parameters():
             weight.copy_(0.3 * torch.randn(weight.shape, generator=generator, dtype=weight.dtype))
-        shares, _ = Superposition(network).shares(model.potential.seen(start.bodies), start.bodies.mask)
+        shares, _ = PairSum(network).shares(model.potential.seen(start.bodies), start.bodies.mask)
         shares = shares.flatten(0, -2)
         shares = shares[shares.abs().amax(-1) > 0]  # a body is no pair with itself
         pull = torch.linalg.lstsq(shares, torch.ones(len(shares), 1, dtype=shares.dtype), driver="gelsd").solution

@@ -134,7 +134,7 @@ def test_the_order_of_the_points_does_not_matter_over_all_pairs(name):
     model, x = setting(name, k=1)
     order = torch.randperm(x.mask.shape[-1], generator=torch.Generator().manual_seed(2))
     other = PointClouds(x.points[:, order], x.features[:, order], x.mask[:, order], x.targets)
-    if model.network.near is None:
+    if model.network.neighbors.fixed:
         as_before(model(other), model(x))
     elif not model.config["nearest"]:
         assert difference(model(other), model(x)) > 1e-6, "the choice hangs on numbers: the negative control"

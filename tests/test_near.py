@@ -12,7 +12,7 @@ from lieham.data import PointClouds
 from lieham.groups import make_group
 from lieham.lift import NearPairs, make_lift
 from lieham.models import LieConvClassifier
-from lieham.neighbors import Neighbourhoods, Neighbours
+from lieham.neighbors import MonteCarlo, MonteCarloSettings
 from lieham.nn import LieConv, MaskedBatchNorm
 from systems.images.pixels import as_clouds
 
@@ -32,8 +32,8 @@ def neighbours(most: int, keep: float, grid: bool, mask: torch.Tensor | None = N
     lift = make_lift(None, make_group("T(2)"))
     x = normal(1 if grid else 3, 12, 2)
     mask = torch.ones(x.shape[:-1], dtype=torch.bool) if mask is None else mask
-    near = Neighbourhoods(lift, 1, Neighbours(most, fill=0.8, keep=keep)).double()
-    near.settle(lift, x, mask)
+    near = MonteCarlo(lift, 1, MonteCarloSettings(most, fill=0.8, keep=keep)).double()
+    near.calibrate(lift, x, mask)
     conv = LieConv(5, 7, lift, kernel_dim=3).double()
     with torch.no_grad():
         for k, weight in enumerate(conv.parameters()):
@@ -72,7 +72,7 @@ def test_with_all_neighbours_it_is_the_dense_convolution_over_n(grid):
     want = conv(dense, values / 12, conv.kernel(dense))
 
     def near(most: int) -> torch.Tensor:
-        pairs = Neighbourhoods(lift, 1, Neighbours(most)).double()(lift, x, mask)[0]
+        pairs = MonteCarlo(lift, 1, MonteCarloSettings(most)).double()(lift, x, mask)[0]
         return conv(pairs, values, conv.kernel(pairs))
 
     torch.testing.assert_close(near(50), want, rtol=1e-12, atol=1e-12)
@@ -140,7 +140,7 @@ def largest(size: int, most: int, grid: bool, k: int = 2) -> int:
     model.calibrate(x)
     x = x if grid else PointClouds.of(x.points.expand(k, -1, -1) + 0.1, x.features, x.targets)
     if most:
-        model.network.near._grid = None
+        model.network.neighbors._grid = None
     with Largest() as seen:
         model.loss(x).backward()
     return seen.numbers

@@ -11,7 +11,7 @@ from cases import GROUPS
 from lieham.errors import InputError
 from lieham.groups import CustomGroup, make_group
 from lieham.lift import NearPairs, make_lift
-from lieham.neighbors import Neighbourhoods, Neighbours
+from lieham.neighbors import MonteCarlo, MonteCarloSettings
 from lieham.neighbors.subsample import JITTER, farthest_first, hashed_uniform
 from systems.images.pixels import pixel_grid
 
@@ -25,11 +25,11 @@ def points(*shape: int, seed: int = 0, positive: bool = False) -> torch.Tensor:
     return x.exp() if positive else x
 
 
-def chosen(lift, settings: Neighbours, x: torch.Tensor, blocks: int = 1, mask: torch.Tensor | None = None):
+def chosen(lift, settings: MonteCarloSettings, x: torch.Tensor, blocks: int = 1, mask: torch.Tensor | None = None):
     """Settled neighbourhoods of a lift and the pairs of every block."""
-    near = Neighbourhoods(lift, blocks, settings).double()
+    near = MonteCarlo(lift, blocks, settings).double()
     mask = torch.ones(x.shape[:-1], dtype=torch.bool) if mask is None else mask
-    near.settle(lift, x, mask)
+    near.calibrate(lift, x, mask)
     return near, near(lift, x, mask)
 
 
@@ -186,7 +186,7 @@ def test_a_hash_is_uniform_and_hangs_on_its_number_alone():
 def test_balls_hold_the_share_that_was_asked_for(fill):
     """Of new clouds like those that they were measured on, and as many in the next block, which has fewer points."""
     x, new = points(200, 40, 3), points(200, 40, 3, seed=1)
-    near, _ = chosen(make_lift(None, make_group("T(3)")), Neighbours(40, fill, keep=0.25), x, blocks=2)
+    near, _ = chosen(make_lift(None, make_group("T(3)")), MonteCarloSettings(40, fill, keep=0.25), x, blocks=2)
     mask = torch.ones(200, 40, dtype=torch.bool)
     for k, pairs in enumerate(near(make_lift(None, make_group("T(3)")), new, mask)):
         t, s = (20, 40) if k == 0 else (10, 20)
@@ -199,7 +199,7 @@ def test_balls_hold_the_share_that_was_asked_for(fill):
 def test_neighbours_lie_in_the_ball_and_are_as_many_as_asked_for(name):
     x = points(6, 30, 2)
     lift = make_lift(None, make_group(name))
-    near, [pairs] = chosen(lift, Neighbours(8, 0.2), x)
+    near, [pairs] = chosen(lift, MonteCarloSettings(8, 0.2), x)
     distance = lift.distance(x[:, :, None], x[:, None], 0.5)
     within = distance <= near.radius[0]
     assert 0.15 < within.double().mean() < 0.25
@@ -215,7 +215,7 @@ def test_neighbours_lie_in_the_ball_and_are_as_many_as_asked_for(name):
 def test_the_choice_is_random_and_stays_until_it_is_drawn_anew():
     x, mask = points(4, 30, 2), torch.ones(4, 30, dtype=torch.bool)
     lift = make_lift(None, make_group("T(2)"))
-    near, [first] = chosen(lift, Neighbours(8), x)
+    near, [first] = chosen(lift, MonteCarloSettings(8), x)
     assert numbers(near(lift, x, mask)[0]) == numbers(first)
     near.redraw(seeded(1))
     other = near(lift, x, mask)[0]
@@ -238,7 +238,7 @@ def test_the_nearest_are_the_nearest(name):
     group = make_group(name)
     x = points(5, 30, group.space_dim)
     lift = make_lift(None, group)
-    near, [pairs] = chosen(lift, Neighbours(6, nearest=True), x)
+    near, [pairs] = chosen(lift, MonteCarloSettings(6, nearest=True), x)
     distance = lift.distance(x[:, :, None], x[:, None], 0.5)
     picked = distance.gather(-1, pairs.index)
     left = distance.scatter(-1, pairs.index, float("inf")).min(-1).values
@@ -250,7 +250,8 @@ def test_the_nearest_are_the_nearest(name):
 def test_a_cloud_keeps_a_share_of_its_own_points():
     sizes, blocks, keep = [40, 23, 9, 1], 3, 0.3
     mask = torch.arange(40) < torch.tensor(sizes)[:, None]
-    _, found = chosen(make_lift(None, make_group("T(2)")), Neighbours(8, keep=keep), points(4, 40, 2), blocks, mask)
+    lift, settings = make_lift(None, make_group("T(2)")), MonteCarloSettings(8, keep=keep)
+    _, found = chosen(lift, settings, points(4, 40, 2), blocks, mask)
     for k, pairs in enumerate(found):
         for side, j in ((pairs.mask, k), (pairs.targets, k + 1)):
             want = [max(1, -(-n * keep ** (j / blocks) // 1)) for n in sizes]
@@ -265,7 +266,7 @@ def test_what_is_rare_is_seen_within_bounds():
     x = points(20, 10, 2)
     x = x * (1 + x.norm(dim=-1, keepdim=True).reciprocal())
     lift = make_lift(None, make_group("SO(2)"))
-    near, _ = chosen(lift, Neighbours(4), x)
+    near, _ = chosen(lift, MonteCarloSettings(4), x)
     new, mask = x[:1].clone(), torch.ones(1, 10, dtype=torch.bool)
     new[0, 3] = 0.0
     seen = near(lift, new, mask)[0].embedding

@@ -15,12 +15,12 @@ from lieham.errors import InputError
 from lieham.groups import make_group
 from lieham.lift import PointLift
 from lieham.losses import ShootingLoss
-from lieham.nn import Superposition, superposes
+from lieham.nn import PairSum, is_pair_sum
 from lieham.nn.kernel import evaluated
 from lieham.state import Bodies, PhaseState
 from systems import Springs
 
-SUMS = [name for name in MODELS | SAMPLED if superposes(make_model(name).potential.network)]
+SUMS = [name for name in MODELS | SAMPLED if is_pair_sum(make_model(name).potential.network)]
 """Models that are sums over pairs once their bodies are given."""
 
 
@@ -47,7 +47,7 @@ def test_gated_models_without_a_cutoff_are_sums():
     assert {"T(2) gated", "SE(3) gated", "SE(2) edges", "SE(2) sampled"} <= set(SUMS)
     assert not {"SE(2) deep", "T(2) paper", "SE(2) near"} & set(SUMS)
     with pytest.raises(ValueError, match="single block"):
-        Superposition(make_model("SE(2) near").potential.network)
+        PairSum(make_model("SE(2) near").potential.network)
 
 
 @pytest.mark.parametrize("drop", [False, True])

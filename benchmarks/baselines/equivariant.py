@@ -9,7 +9,7 @@ from benchmarks.baselines.learners import Force, Rates, pairs_apart
 from benchmarks.baselines.units import Units, both_ends, swish_network
 from lieham.groups import make_group
 from lieham.lift import PointLift
-from lieham.nn import LieResNet, PaperBlock
+from lieham.nn import LieResNet, NetworkSettings, PaperBlock
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Tensor
 
@@ -50,7 +50,7 @@ class FLieConv(Rates):
         super().__init__()
         self.units, self.dim = Units(features), dim
         lift = PointLift(make_group(f"T({dim})"), bases=0)
-        self.network = LieResNet(lift, dim + features + 1, 2 * dim, width, blocks, PaperBlock).double()
+        self.network = LieResNet(lift, dim + features + 1, 2 * dim, NetworkSettings(width, blocks, PaperBlock)).double()
 
     def forward(self, state: PhaseState, bodies: Bodies) -> tuple[Tensor, Tensor]:
         seen = torch.cat([state.p / self.units.momentum, self.units.seen(bodies, state.q)], -1)

@@ -4,116 +4,186 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import nn
 
 from lieham.errors import InputError, expected
 from lieham.groups import Group
-from lieham.lift.cutoff import check_neighbourhood, cutoff
+from lieham.lift.cutoff import check_neighborhood, cutoff
+from lieham.lift.listed import ListedPairs, PairList
 from lieham.lift.pairs import Pairs, unordered
 from lieham.typing import Bool, Float, Tensor
 
+AnyPairs = TypeVar("AnyPairs", bound=Pairs)
+
 
 class Drawn(ABC):
-    """What holds a random draw, the same on every call until it is drawn anew."""
+    """An object that holds a random draw, which stays the same on every call until it is drawn anew."""
 
     @abstractmethod
     def redraw(self, generator: torch.Generator) -> None:
-        """Draw anew; `fit` does before every step on a random batch."""
+        """Draw anew. `fit` calls this before every step on a random batch."""
 
 
 class Lift(nn.Module, Drawn):
-    """Positions to pairs. `exact`: no motion of the group changes the pairs but by round-off.
+    """A map from positions to the pairs of lifted points.
+
+    A lift says what is seen of one pair of elements (`invariants`). Which pairs are looked at is said from outside, by
+    a `PairList` or by a strategy of `lieham.neighbors`; without one, `forward` takes all pairs of a cloud. The lift is
+    `exact` if no motion of the group changes the pairs by more than round-off.
 
     Args:
-        group: the group lifted to.
-        radius: where given, neighbours are weighted by a C² cutoff that ends there (`cutoff`), in the units of the
-            positions that training data have. By default every point is a neighbour.
-        fill: the same with a radius within which, on average over the training data, this fraction of the other
-            points lies; measured once by `settle`, and infinite until then.
+        group: the group that is lifted to.
+        radius: the distance at which neighborhoods end, in the unit of length of the data; neighbors are then weighted
+            by a C² cutoff (`cutoff`). By default every point is a neighbor.
+        fill: the fraction of the other points that is to lie within the radius, on average over the training data.
+            `calibrate` measures that radius once; until then it is infinite.
 
-    Raises InputError on both a radius and a fill, on values out of range, and on a cutoff for a group that changes
-    lengths.
+    Raises:
+        InputError: if both a radius and a fill are given, if one is out of range, or if there is a cutoff and the
+            group changes lengths.
     """
 
-    exact: ClassVar[bool]
+    exact: bool
     kind: ClassVar[str]
-    """Its name in `LIFTS`."""
+    """The name of the class in `LIFTS`."""
+    coordinate_dim: int
+    embedding_dim: int
+    samples: int = 1
+    """How many elements are lifted from each point, one point's after the other's."""
+    sees_own: bool = True
+    """Whether a point is a neighbor of itself."""
     radius: Tensor
 
     def __init__(self, group: Group, radius: float | None = None, fill: float | None = None):
         super().__init__()
-        check_neighbourhood(group, radius, fill)
-        self.group = group
+        check_neighborhood(group, radius, fill)
+        self.group, self.fill = group, fill
         self.settings: dict[str, object] = {"kind": self.kind, "radius": radius, "fill": fill}
         self.has_cutoff = radius is not None or fill is not None
         self.register_buffer("radius", torch.tensor(radius or float("inf"), dtype=torch.float64))
 
-    coordinate_dim: int
-    embedding_dim: int
-
-    def order(self) -> Float[Tensor, " e"]:
-        """How late each function of the embedding is to be tried, from 1 on: the plain ones first."""
+    def rank(self) -> Float[Tensor, " e"]:
+        """Return the rank in which cross-validation adds the embedding's functions, 1 first; (embedding_dim,)."""
         return torch.ones(self.embedding_dim)
 
     def feature_dim(self, features: int) -> int:
-        """Channels of a lifted point, of a point with `features` channels."""
+        """Return the number of channels of a lifted point, if a point has `features` of them."""
         return features
 
     def restricted(self, columns: Bool[Tensor, " e"]) -> Lift:
-        """This lift with those functions of the embedding alone."""
+        """Return this lift with the functions of the embedding at which `columns` is True, and no others."""
         return _Restricted(self, columns)
 
     @abstractmethod
     def pairs(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Pairs:
-        """The pairs of a cloud whose shape was checked."""
-
-    samples: int = 1
-    """Elements a point, one point's after the other's."""
+        """Return all pairs of a cloud whose shape was checked."""
 
     def elements(self, x: Float[Tensor, "*batch n d"]) -> Float[Tensor, "*batch m e"]:
-        """The lifted points, a vector each: the point, and what else tells its element."""
+        """Return the lifted points, a vector each: the point, followed by what else the element consists of."""
         return x
 
-    def invariants(self, u: Float[Tensor, "*#pairs e"], v: Float[Tensor, "*#pairs e"]) -> tuple[Tensor, Tensor]:
-        """Coordinates and embedding of pairs of elements, for neighbourhoods. InputError where they take more."""
-        raise InputError(f"lift must be point, coset or sampled where neighbours are chosen, got {self.kind}")
+    def invariants(
+        self,
+        u: Float[Tensor, "*#pairs e"],
+        v: Float[Tensor, "*#pairs e"],
+        own: Bool[Tensor, "*#pairs"] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return what is seen of pairs of elements.
+
+        Args:
+            u: the targets.
+            v: the sources.
+            own: True where target and source are lifted from one point; by default where they are equal.
+
+        Returns:
+            The coordinates and the embedding of each pair, as in `Pairs`.
+
+        Raises:
+            InputError: if this lift has more elements than a list of pairs of points can name.
+        """
+        raise InputError(f"lift must be point, coset or sampled where neighbors are chosen, got {self.kind}")
 
     def distance(self, u: Float[Tensor, "*#pairs e"], v: Float[Tensor, "*#pairs e"], alpha: float) -> Tensor:
-        """α d_G + (1 − α) d_O, d_G along the group and d_O across its orbits (Finzi et al. 2020, section 4.4).
+        """Return α d_G + (1 − α) d_O, with d_G along the group and d_O across its orbits.
 
-        Where all points are one orbit, or each is its own, α changes but the unit.
+        Where all points are one orbit, or each is its own, α changes the unit alone. Finzi et al. 2020, section 4.4.
+
+        Args:
+            u: elements.
+            v: elements.
+            alpha: the weight α, in [0, 1].
         """
         along, across = self.group.distances(u, v)
         return alpha * along + (1 - alpha) * across
 
-    def forward(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Pairs:
-        """The pairs of a cloud; pairs with a padded point have weight 0. InputError on another dimension."""
+    def forward(
+        self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"], listed: PairList | None = None
+    ) -> Pairs:
+        """Return the pairs of a cloud.
+
+        Args:
+            x: positions.
+            mask: the padding mask; pairs with a padded point have weight 0.
+            listed: the pairs to be looked at; by default all of them.
+
+        Returns:
+            The pairs. Those of a complete list give the convolution that all pairs give, to round-off.
+
+        Raises:
+            InputError: if the positions have another dimension than the group's space, if the list is for another
+                number of points, or if the lift does not go with a list.
+        """
         if x.shape[-1] != self.group.space_dim:
             raise expected("q", f"of shape (*batch, n, {self.group.space_dim}) for {self.group}", tuple(x.shape))
-        return self.pairs(x, mask)
+        if listed is None:
+            return self.pairs(x, mask)
+        if listed.points != x.shape[-2]:
+            raise expected("listed", f"a list for {x.shape[-2]} points like the cloud", f"one for {listed.points}")
+        return self._listed(x, mask, listed)
+
+    def _listed(self, x: Tensor, mask: Tensor, listed: PairList) -> ListedPairs:
+        u, each = self.elements(x), listed.refined(self.samples)
+        near, far = (u.index_select(-2, index) for index in (each.targets, each.sources))
+        own = each.targets // self.samples == each.sources // self.samples
+        weight = self._listed_weight(x, mask, listed).repeat_interleave(self.samples**2, -1) / self.samples
+        return ListedPairs(*self.invariants(near, far, own), weight, mask, self.samples, each)
+
+    def _listed_weight(self, x: Tensor, mask: Tensor, listed: PairList) -> Float[Tensor, "*batch e"]:
+        i, j = listed.targets, listed.sources
+        real = mask.index_select(-1, i) & mask.index_select(-1, j)
+        weight = (real if self.sees_own else real & (i != j)).to(x.dtype)
+        if not self.has_cutoff:
+            return weight
+        return weight * cutoff((x.index_select(-2, i) - x.index_select(-2, j)).square().sum(-1), self.radius)
 
     def weight(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Float[Tensor, "*#batch n n"]:
-        """How much j is a neighbour of i: 1 between real points, times the cutoff of their distance."""
+        """Return how much j is a neighbor of i: 1 between real points, times the cutoff of their distance."""
         weight = (mask[..., :, None] & mask[..., None, :]).to(x.dtype)
         if not self.has_cutoff:
             return weight
         return weight * cutoff((x.unsqueeze(-2) - x.unsqueeze(-3)).square().sum(-1), self.radius)
 
     @torch.no_grad()
-    def settle(
+    def calibrate(
         self, q: Float[Tensor, "*batch time n d"], mask: Bool[Tensor, "*batch n"], length: Float[Tensor, ""]
     ) -> None:
-        """Measure what depends on the data, once, in units of `length`: the radius that has the `fill` wanted."""
-        fill, n = self.settings["fill"], q.shape[-2]
-        if fill is not None and n > 1:
+        """Measure what depends on the data, once: the radius within which the fraction `fill` of the points lies.
+
+        Args:
+            q: positions of the training data, in their unit of length.
+            mask: the padding mask of the bodies.
+            length: the model's unit of length, in which the lift is to see positions.
+        """
+        n = q.shape[-2]
+        if self.fill is not None and n > 1:
             i, j, _, _ = unordered(n, q.device)
             real = (mask[..., i] & mask[..., j]).unsqueeze(-2).expand(*q.shape[:-2], -1)
             ranked = (q[..., i, :] - q[..., j, :]).norm(dim=-1)[real].sort().values
             if len(ranked):
-                self.radius.copy_(ranked[round(float(fill) * (len(ranked) - 1))])
+                self.radius.copy_(ranked[round(self.fill * (len(ranked) - 1))])
         self.radius.div_(length)
 
     def redraw(self, generator: torch.Generator) -> None:
@@ -125,7 +195,7 @@ class Lift(nn.Module, Drawn):
 
 
 class _Restricted(Lift):
-    """A lift some of whose embedding is left out."""
+    """A lift without some of the functions of its embedding."""
 
     kind = ""
 
@@ -135,5 +205,10 @@ class _Restricted(Lift):
         self.columns = columns.nonzero().flatten()
 
     def pairs(self, x: Tensor, mask: Tensor) -> Pairs:
-        pairs = self.lift.pairs(x, mask)
+        return self._few(self.lift.pairs(x, mask))
+
+    def _listed(self, x: Tensor, mask: Tensor, listed: PairList) -> ListedPairs:
+        return self._few(self.lift._listed(x, mask, listed))
+
+    def _few(self, pairs: AnyPairs) -> AnyPairs:
         return replace(pairs, embedding=pairs.embedding.index_select(-1, self.columns))

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from lieham.errors import InputError, expected
 from lieham.groups import Group
 from lieham.lift.one_element import OneElementLift
 
 
 class CosetLift(OneElementLift):
-    """The kernel lives on the double coset H\\G/H, for isometry groups with a stabiliser H: SE(d), SO(3).
+    """A lift to the double coset H\\G/H, for isometry groups with a stabiliser H: SE(d) and SO(3).
 
-    Averaging over H leaves squared lengths c = |x_i − x_j|² (and radii, for SO(3)), so nothing is sampled.
-    The kernel's linear skip in c goes on beyond the data, where the radial functions flatten. A point is no neighbour
-    of its own but with `own`, which marks its pair with itself by a coordinate and costs the n² ordered pairs.
+    Averaging a kernel over H leaves squared lengths c = |x_i − x_j|² (for SO(3) the radii too), so nothing is
+    sampled. The kernel's linear skip in c goes on beyond the data, where the radial functions flatten.
 
-    Raises InputError for a group that acts freely and has nothing to average over.
+    Args:
+        group: a group that does not act freely.
+        radius: see `Lift`.
+        fill: see `Lift`.
+        bases: the number of scales of the radial functions, at least 1.
+        own: a point is a neighbor of itself, and a coordinate marks that pair. This costs the n² ordered pairs; by
+            default a point is no neighbor of itself and each pair is computed once.
+
+    Raises:
+        InputError: if the group acts freely, so that there is nothing to average over, or `bases` is below 1.
+
+    Example:
+        >>> import torch
+        >>> from lieham.groups import make_group
+        >>> from lieham.lift import CosetLift
+        >>> triangle = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 4.0]])
+        >>> pairs = CosetLift(make_group("SE(2)"))(triangle, torch.ones(3, dtype=torch.bool))
+        >>> pairs.coordinates.flatten()
+        tensor([ 9., 16., 25.])
     """
 
-    exact: ClassVar[bool] = True
+    exact = True
     kind = "coset"
 
     def __init__(

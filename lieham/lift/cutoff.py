@@ -1,4 +1,4 @@
-"""Smooth ends of neighbourhoods."""
+"""Cutoffs: neighborhoods that end smoothly."""
 
 from __future__ import annotations
 
@@ -8,13 +8,20 @@ from lieham.typing import Float, Tensor
 
 
 def cutoff(squared: Float[Tensor, "*batch"], radius: Tensor) -> Float[Tensor, "*batch"]:
-    """(1 − u)³ (1 + 3u + 6u²) at u = min(|x|²/r², 1): 1 at the centre, and 0 from r on with two derivatives."""
+    """Return (1 − u)³ (1 + 3u + 6u²) at u = min(|x|²/r², 1).
+
+    The value is 1 at the center, and 0 from the radius on, as are its first two derivatives.
+
+    Args:
+        squared: squared distances |x|².
+        radius: the radius r, a tensor of one number.
+    """
     u = (squared / radius.square()).clamp(max=1.0)
     return (1 - u) ** 3 * (1 + u * (3 + 6 * u))
 
 
-def check_neighbourhood(group: Group, radius: float | None, fill: float | None) -> None:
-    """Raise InputError unless a neighbourhood of this radius, or of this fill, can be had for the group."""
+def check_neighborhood(group: Group, radius: float | None, fill: float | None) -> None:
+    """Raise InputError unless the group can have neighborhoods of this radius, or of this fill."""
     if radius is not None and fill is not None:
         raise InputError(f"radius and fill must not both be given, got radius={radius}, fill={fill}")
     if radius is not None and not 0 < radius < float("inf"):

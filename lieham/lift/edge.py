@@ -1,17 +1,16 @@
-"""EdgeLift: each point is lifted once for each neighbour, facing it, so that angles are seen."""
+"""EdgeLift: each point is lifted once for each neighbor, facing it, so that angles are seen."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
 
 import torch
 
 from lieham.errors import InputError, expected
 from lieham.groups import Group
 from lieham.lift.base import Lift
-from lieham.lift.pairs import Pairs
+from lieham.lift.pairs import MatricesFirst, Pairs
 from lieham.lift.radial import POWERS, measured_scales, rationals, scales
 from lieham.typing import Bool, Float, Int, Tensor
 
@@ -20,27 +19,27 @@ TRIPLE_POWERS = (2.0, 6.0)
 
 
 @dataclass(frozen=True)
-class EdgePairs(Pairs):
-    """Pairs of the edge i → j with the edges k → i that end in i: `coordinates` (*batch, n, n−1, n−1, ·).
+class EdgePairs(MatricesFirst):
+    """The pairs of an edge i → j with the edges k → i that end in i: `coordinates` (*batch, n, n−1, n−1, ·).
 
-    The m = n(n−1) edges stand in the order of `_edges`. `weight` (*batch, n, n−1) is that of an edge, `source`
-    (n, n−1) the number of the edge k → i.
+    The m = n(n−1) edges stand in the order of `_edges`, and `weight` (*batch, n, n−1) is that of an edge.
+
+    Args:
+        source: the numbers of the edges k → i, (n, n−1).
+        target: the other ends j of the edges i → j, (n, n−1).
     """
 
     source: Int[Tensor, "n others"]
     target: Int[Tensor, "n others"]
 
-    def dense(self, kernel: Tensor) -> Tensor:
-        return kernel
-
     def lift(self, features: Tensor) -> Tensor:
-        """(f_i, f_j) on the edge i → j."""
+        """Return (f_i, f_j) on the edge i → j."""
         here = features.unsqueeze(-2).expand(*features.shape[:-1], self.target.shape[1], features.shape[-1])
         there = features.index_select(-2, self.target.flatten()).unflatten(-2, self.target.shape)
         return torch.cat([here, there], -1).flatten(-3, -2)
 
     def contract(self, kernel: Tensor, values: Tensor) -> Tensor:
-        """Σ_kκ weight_ik kernel_ijkκ values_(k→i)κc on the edge i → j."""
+        """Return Σ_kκ weight_ik kernel_ijkκ values_(k→i)κc on the edge i → j."""
         arriving = values.index_select(-3, self.source.flatten()).unflatten(-3, self.source.shape)
         kernel = kernel * self.weight[..., None, :, None]
         return torch.einsum("...ijkx,...ikxc->...ijc", kernel, arriving).flatten(-3, -2)
@@ -50,28 +49,38 @@ class EdgePairs(Pairs):
         return (self.weight > 0).flatten(-2)
 
     def pool(self, values: Tensor) -> Tensor:
-        """The weighted sum over edges: an edge that leaves the neighbourhood does so at weight 0."""
+        """Return the weighted sum over edges; an edge that leaves the neighborhood does so at weight 0."""
         return (values * self.weight.flatten(-2)[..., None]).sum(-2)
 
 
 class EdgeLift(Lift):
-    """Point i becomes the elements (x_i, r_ij = x_j − x_i), one for each neighbour j: exact for SE(2) and SE(3).
+    """A lift of point i to the elements (x_i, r_ij = x_j − x_i), one for each neighbor j: exact for SE(2) and SE(3).
 
-    The frame's direction enters as r_ij, not normalised, with the cutoff's weight, since no frame can be chosen
-    continuously (Dym et al. 2024, arXiv 2402.16077). Features live on edges, and a convolution takes those of k → i to
-    i → j by the invariants |r_ij|², |r_ik|², r_ij·r_ik, in the plane r_ij × r_ik too: all polynomials, hence smooth
-    where bodies meet. Where k = j it is a pair's energy, which `coordinates` mark and keep apart. So one block holds
-    every energy of two and three bodies, angles included, and a second one dihedral angles. In space two directions
-    do not tell left from right: there it is blind to mirror images, as distances are.
+    The frame's direction enters as r_ij, which is not normalized but has the cutoff's weight, since no frame can be
+    chosen continuously (Dym et al. 2024, arXiv 2402.16077). Features live on edges. A convolution takes those of
+    k → i to i → j by the invariants |r_ij|², |r_ik|² and r_ij·r_ik, in the plane by r_ij × r_ik too. All of these are
+    polynomials, hence smooth where bodies meet. A pair k = j has the energy of two bodies; `coordinates` mark it and
+    keep it apart. So one block holds every energy of two and three bodies, angles included, and a second block holds
+    dihedral angles. In space two directions do not tell left from right: there the lift is blind to mirror images, as
+    distances are.
 
-    The kernel sees what it sees with CosetLift of the pairs k = j (`bases` scales), and of the others the products
-    R_a(|r_ij|²) R_b(|r_ik|²) u, a ≤ b, of radial functions with u = 1, c, c² and the sine (in the plane), where c =
-    r_ij·r_ik / √((1 + |r_ij|²)(1 + |r_ik|²)) tends to a cosine; then the three sides each alone.
+    Of the pairs k = j the kernel sees what it sees with CosetLift. Of the others it sees the products
+    R_a(|r_ij|²) R_b(|r_ik|²) u, a ≤ b, of radial functions with u = 1, c, c² and, in the plane, the sine, where
+    c = r_ij·r_ik / √((1 + |r_ij|²)(1 + |r_ik|²)) tends to a cosine; and functions of each of the three sides alone.
 
-    Raises InputError for other groups, and for fewer than `TRIPLE_SCALES` bases.
+    Elements are edges here, so a list of pairs of points cannot name their pairs.
+
+    Args:
+        group: SE(2) or SE(3).
+        radius: see `Lift`.
+        fill: see `Lift`.
+        bases: the number of scales of the pairs k = j, at least `TRIPLE_SCALES`.
+
+    Raises:
+        InputError: if the group is another one, or there are fewer bases.
     """
 
-    exact: ClassVar[bool] = True
+    exact = True
     kind = "edge"
     scales: Tensor
 
@@ -99,17 +108,17 @@ class EdgeLift(Lift):
         return 2 * features
 
     @torch.no_grad()
-    def settle(self, q: Tensor, mask: Tensor, length: Tensor) -> None:
+    def calibrate(self, q: Tensor, mask: Tensor, length: Tensor) -> None:
         """Measure the radius, as every lift does, and the scales."""
-        super().settle(q, mask, length)
+        super().calibrate(q, mask, length)
         real = (mask[..., :, None] & mask[..., None, :]).unsqueeze(-3).expand(*q.shape[:-1], -1)
         squared = (q.unsqueeze(-2) - q.unsqueeze(-3)).square().sum(-1)[real] / length.square()
         found = measured_scales(squared, self.scales.shape[1])
         if found is not None:
             self.scales.copy_(found)
 
-    def order(self) -> Tensor:
-        """The widest scale first; of two, the narrower counts."""
+    def rank(self) -> Tensor:
+        """Return ranks by which the widest scale comes first; of a product, the narrower scale counts."""
         late = (self.scales.shape[1] - torch.arange(self.scales.shape[1])).float()
         each = late[self.wide.cpu()].repeat(len(TRIPLE_POWERS))
         couples = each[self.couples.cpu()].amax(0)
@@ -142,11 +151,11 @@ class EdgeLift(Lift):
         return EdgePairs(coordinates, embedding, weight, mask, source, target)
 
     def _wide(self) -> Tensor:
-        """The few scales of triples."""
+        """Return the scales of triples, which are few."""
         return self.scales[:, self.wide]
 
     def _triples(self, squared: Tensor, to2: Tensor, back2: Tensor, products: list[Tensor]) -> Tensor:
-        """R_a(|r_ij|²) R_b(|r_ik|²) u for every angle function u and couple a ≤ b."""
+        """Return R_a(|r_ij|²) R_b(|r_ik|²) u for every angle function u and couple a ≤ b."""
         each = rationals(squared[..., None], self._wide(), TRIPLE_POWERS)
         first, second = self.couples
         couples = each[..., first].unsqueeze(-2) * each[..., second].unsqueeze(-3)
@@ -158,7 +167,8 @@ class EdgeLift(Lift):
 
 @lru_cache(maxsize=32)
 def _edges(n: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """For n points, each (n, n−1): the other end j of an edge i → j, the number of the edge j → i; and i n + j."""
+    """Return, for n points, the other end j of each edge i → j and the number of the edge j → i, both (n, n−1), and
+    the flat numbers i n + j."""
     i = torch.arange(n, device=device)[:, None]
     rank = torch.arange(n - 1, device=device)[None]
     j = rank + (rank >= i).long()

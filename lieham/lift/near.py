@@ -1,4 +1,4 @@
-"""Pairs of a target and its chosen neighbours, where not all pairs are looked at."""
+"""Pairs of a target with a fixed number of chosen neighbors."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from lieham.typing import Bool, Float, Int, Tensor
 
 @dataclass(frozen=True)
 class NearPairs(Pairs):
-    """The t targets, the first t of m sources, with K neighbours each: `coordinates` (*#batch, t, K, k).
+    """The pairs of t targets, the first t of m sources, with K neighbors each: `coordinates` (*#batch, t, K, k).
 
-    `weight` (*#batch, t, K) is 1 over the number of a target's neighbours, so a convolution is a mean over them, the
-    Monte-Carlo estimate of an integral over the neighbourhood; 0 where there are fewer than K. `index` (*#batch, t, K)
-    are the neighbours' numbers, `mask` (*#batch, m) and `target_mask` (*#batch, t) say which elements are real,
-    `origin` (*#batch, m) from which point each source was lifted, `count` (*#batch,) of how many real points. All stand
-    without a batch where clouds share a grid.
+    `weight` (*#batch, t, K) is 1 over the number of a target's neighbors, and 0 in the places that are left where
+    there are fewer than K. So a convolution is a mean over neighbors, the Monte-Carlo estimate of an integral over the
+    neighborhood. `mask` (*#batch, m) is that of the sources. No tensor has a batch axis where clouds share a grid.
+
+    Args:
+        index: the numbers of each target's neighbors, (*#batch, t, K).
+        target_mask: True where a target is real, (*#batch, t).
+        origin: the number of the point from which each source was lifted, (*#batch, m).
+        count: the number of real points, (*#batch,).
     """
 
     index: Int[Tensor, "*#batch t K"]
@@ -27,16 +31,13 @@ class NearPairs(Pairs):
     origin: Int[Tensor, "*#batch m"]
     count: Float[Tensor, "*#batch"]
 
-    def dense(self, kernel: Tensor) -> Tensor:
-        raise NotImplementedError("neighbourhoods never form all pairs")
-
     def lift(self, features: Float[Tensor, "*batch n c"]) -> Float[Tensor, "*batch m c"]:
         return gathered(features, self.origin, 1)
 
     def convolve(
         self, kernel: Float[Tensor, "*#batch t K k"], values: Float[Tensor, "*batch m c"], matrices: Tensor
     ) -> Float[Tensor, "*batch t o"]:
-        """The neighbours' values are contracted with the kernel first: (t, k, c) in place of (t, K, k, o)."""
+        """Contract the neighbors' values with the kernel first, so that (t, k, c) is formed and not (t, K, k, o)."""
         kernel = (kernel * self.weight[..., None]).mT
         if kernel.ndim > 3:
             summed = (kernel @ gathered(values, self.index, 2)).flatten(-2)
@@ -49,7 +50,7 @@ class NearPairs(Pairs):
         return (wide @ summed).permute(2, 0, 1).unflatten(0, batch)
 
     def pool(self, values: Float[Tensor, "*batch t c"]) -> Float[Tensor, "*batch c"]:
-        """The mean over real targets, times the number of points."""
+        """Return the mean over real targets, times the number of points."""
         real = self.target_mask[..., None].to(values.dtype)
         return (values * real).sum(-2) * (self.count / self.target_mask.sum(-1))[..., None]
 
@@ -64,7 +65,13 @@ class NearPairs(Pairs):
 def gathered(
     x: Float[Tensor, "*batch n c"], index: Int[Tensor, "*#batch *places"], places: int
 ) -> Float[Tensor, "*batch *places c"]:
-    """x[..., index, :] by one `index_select`; the index has `places` axes, and the batch of x or none before them."""
+    """Return x[..., index, :], by one `index_select`.
+
+    Args:
+        x: values at n places.
+        index: numbers of places, with the batch axes of x or none before its own.
+        places: the number of axes of the index that are its own.
+    """
     if index.ndim == places:
         return x.index_select(-2, index.flatten()).unflatten(-2, index.shape)
     flat, n = index.flatten(0, -1 - places), x.shape[-2]

@@ -1,4 +1,4 @@
-"""What lifts with one element a point share."""
+"""The part that PointLift and CosetLift share: one element for each point."""
 
 from __future__ import annotations
 
@@ -14,23 +14,32 @@ from lieham.typing import Bool, Float, Tensor
 
 
 class OneElementLift(Lift):
-    """What both share: a kernel over the group's invariants of two points.
+    """A lift with one element for each point, whose kernel sees the group's invariants of two points.
 
-    The coordinates are those pair coordinates that squared lengths do not tell, and the squared lengths c that the
-    group keeps (`Group.pair_lengths`). The embedding is the former as they are, and (1 + c/s²)^(−p) for p in `POWERS`
-    at `bases` scales s of each c, geometric from half the smallest in the training data to twice the largest
-    (`settle`): smooth where bodies meet, and together close to any smooth law between.
+    The coordinates are the pair coordinates that do not follow from squared lengths, and the squared lengths c that
+    the group keeps (`Group.pair_lengths`). The embedding is the former as they are, and the radial functions
+    (1 + c/s²)^(−p) for each p in `POWERS` and each of the scales s. `calibrate` puts the scales of each c in a
+    geometric series from half the smallest length of the training data to twice the largest. These functions are
+    smooth where bodies meet, and linear combinations of them come close to any smooth law.
+
+    Args:
+        group: the group that is lifted to.
+        radius: see `Lift`.
+        fill: see `Lift`.
+        bases: the number of scales of each squared length.
+        own: a coordinate marks the pair of a point with itself.
     """
 
     scales: Tensor
     seen: Tensor | None = None
     radial: SomeRationals | None = None
-    """What is left of the embedding where it was `restricted`: which of the other coordinates, which functions."""
+    """After `restricted`: the places of the other coordinates that are left, and the radial functions that are."""
 
     def __init__(self, group: Group, radius: float | None, fill: float | None, bases: int, own: bool):
         super().__init__(group, radius, fill)
         self.settings |= {"bases": bases, "own": own}
         self.own = own
+        self.sees_own = own or not group.symmetric_pairs
         origin = torch.zeros(1, group.space_dim)
         plain = group.pair_coordinates(origin, origin).shape[-1]
         lengths = group.pair_lengths(origin, origin).shape[-1] if bases else 0
@@ -41,9 +50,9 @@ class OneElementLift(Lift):
         self.embedding_dim = len(self.others) + len(POWERS) * self.scales.numel()
 
     @torch.no_grad()
-    def settle(self, q: Tensor, mask: Tensor, length: Tensor) -> None:
+    def calibrate(self, q: Tensor, mask: Tensor, length: Tensor) -> None:
         """Measure the radius, as every lift does, and the scales."""
-        super().settle(q, mask, length)
+        super().calibrate(q, mask, length)
         if not len(self.scales):
             return
         real = (mask[..., :, None] & mask[..., None, :]).unsqueeze(-3).expand(*q.shape[:-1], -1)
@@ -53,8 +62,9 @@ class OneElementLift(Lift):
             if found is not None:
                 own.copy_(found)
 
-    def order(self) -> Tensor:
-        """The other coordinates and the softened inverse lengths, p = ½; then the widest scale first."""
+    def rank(self) -> Tensor:
+        """Return rank 1 for the other coordinates and for p = ½, the softened inverse lengths; of the other radial
+        functions the widest scale comes first."""
         lengths, bases = self.scales.shape
         late = (bases - torch.arange(bases, dtype=torch.float32)).repeat((len(POWERS) - 1) * lengths)
         return torch.cat([torch.ones(len(self.others) + bases * lengths), late])
@@ -67,23 +77,24 @@ class OneElementLift(Lift):
 
     def pairs(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Pairs:
         weight = self.weight(x, mask)
-        if self.own or not self.group.symmetric_pairs:
-            coordinates, embedding = self._invariants(x.unsqueeze(-2), x.unsqueeze(-3))
-            if self.own:
-                same = torch.eye(x.shape[-2], dtype=x.dtype, device=x.device).expand(coordinates.shape[:-1])
-                coordinates = torch.cat([same[..., None], coordinates], -1)
-            return OrderedPairs(coordinates, embedding, weight, mask)
+        if self.sees_own:
+            same = torch.eye(x.shape[-2], dtype=torch.bool, device=x.device)
+            return OrderedPairs(*self.invariants(x.unsqueeze(-2), x.unsqueeze(-3), same), weight, mask)
         i, j, index, others = unordered(x.shape[-2], x.device)
-        invariants = self._invariants(x.index_select(-2, i), x.index_select(-2, j))
+        invariants = self._unmarked(x.index_select(-2, i), x.index_select(-2, j))
         return UnorderedPairs(*invariants, weight * others, mask, index)
 
-    def invariants(self, x: Tensor, y: Tensor) -> tuple[Float[Tensor, "*pairs k"], Float[Tensor, "*pairs e"]]:
-        coordinates, embedding = self._invariants(x, y)
+    def invariants(
+        self, u: Tensor, v: Tensor, own: Tensor | None = None
+    ) -> tuple[Float[Tensor, "*pairs k"], Float[Tensor, "*pairs e"]]:
+        coordinates, embedding = self._unmarked(u, v)
         if not self.own:
             return coordinates, embedding
-        return torch.cat([(x == y).all(-1, keepdim=True).to(coordinates), coordinates], -1), embedding
+        mark = ((u == v).all(-1) if own is None else own).to(coordinates.dtype).expand(coordinates.shape[:-1])
+        return torch.cat([mark[..., None], coordinates], -1), embedding
 
-    def _invariants(self, x: Tensor, y: Tensor) -> tuple[Float[Tensor, "*pairs k"], Float[Tensor, "*pairs e"]]:
+    def _unmarked(self, x: Tensor, y: Tensor) -> tuple[Float[Tensor, "*pairs k"], Float[Tensor, "*pairs e"]]:
+        """Return coordinates and embedding but for the mark of a point with itself."""
         parts = []
         if self.others:
             plain = self.group.pair_coordinates(x, y)

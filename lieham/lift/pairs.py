@@ -14,11 +14,16 @@ from lieham.typing import Bool, Float, Int, Tensor
 
 @dataclass(frozen=True)
 class Pairs(ABC):
-    """The pairs of lifted points that a LieConv is given, of m elements lifted from n points.
+    """The pairs of lifted points that a LieConv is given, of m elements that were lifted from n points.
 
-    `coordinates` (*batch, *pairs, k), polynomial in the positions, and `embedding` (*batch, *pairs, e), what a
-    kernel network sees of them; `mask` (*batch, n), True where a point is real; `weight`, of a target and a source, 0
-    for padding. What stands here is for lifts with one element a point: m = n and `weight` (*batch, n, n).
+    Subclasses say how pairs are stored and how a convolution sums over them. The methods defined here are those of a
+    lift with one element for each point, so that m = n.
+
+    Args:
+        coordinates: invariants of each pair that are polynomials of the positions, (*batch, *pairs, k).
+        embedding: what the kernel's network sees of each pair, (*batch, *pairs, e).
+        weight: how much a source counts for a target; 0 where either is padding.
+        mask: the padding mask of the points, (*batch, n), True where a point is real.
     """
 
     coordinates: Float[Tensor, "*pairs k"]
@@ -27,55 +32,83 @@ class Pairs(ABC):
     mask: Bool[Tensor, "*#batch n"]
 
     @abstractmethod
-    def dense(self, kernel: Float[Tensor, "*pairs k"]) -> Float[Tensor, "*batch n n k"]:
-        """The kernel's outputs, computed on the stored pairs, for every target i and source j."""
+    def convolve(
+        self, kernel: Float[Tensor, "*pairs k"], values: Float[Tensor, "*#batch m c"], matrices: Float[Tensor, "k o c"]
+    ) -> Float[Tensor, "*batch t o"]:
+        """Return Σ_jk weight_ij kernel_ijk W_k values_j for every target i.
+
+        Args:
+            kernel: the kernel's outputs on the stored pairs.
+            values: the channels of the sources.
+            matrices: the fixed matrices W_k of the convolution.
+        """
 
     def lift(self, features: Float[Tensor, "*#batch n c"]) -> Float[Tensor, "*#batch m e"]:
-        """The features of the points on the elements lifted from them."""
+        """Return the features of the points on the elements that were lifted from them."""
         return features
 
-    def contract(self, kernel: Tensor, values: Float[Tensor, "*#batch m k c"]) -> Float[Tensor, "*batch m c"]:
-        """Σ_jk weight_ij kernel_ijk values_jkc."""
-        return (self.dense(kernel) * self.weight[..., None]).flatten(-2) @ values.flatten(-3, -2)
-
-    def convolve(
-        self, kernel: Tensor, values: Float[Tensor, "*#batch m c"], matrices: Float[Tensor, "k o c"]
-    ) -> Float[Tensor, "*batch m o"]:
-        """Σ_jk weight_ij kernel_ijk W_k values_j. The matrices go first here: what they make of features that do not
-        hang on positions is then shared by all times of a batch and by the derivatives."""
-        return self.contract(kernel, linear(values, matrices.flatten(0, 1)).unflatten(-1, matrices.shape[:2]))
-
-    def pool(self, values: Float[Tensor, "*batch m c"]) -> Float[Tensor, "*batch c"]:
-        """The sum over real points of the mean over the elements of a point."""
+    def pool(self, values: Float[Tensor, "*batch t c"]) -> Float[Tensor, "*batch c"]:
+        """Sum over the real points the mean over the elements of each."""
         return (values * self.mask[..., None]).sum(-2)
 
     def kept(self, values: Float[Tensor, "*batch m c"]) -> Float[Tensor, "*batch t c"]:
-        """The values on those elements that are targets; all of them, but where points are subsampled."""
+        """Return the values on those sources that are targets too: all of them, unless points are subsampled."""
         return values
 
     @property
     def sources(self) -> Bool[Tensor, "*#batch m"]:
-        """Which elements a convolution takes from are real."""
+        """True for the real ones among the elements from which a convolution takes values."""
         return self.mask
 
     @property
     def targets(self) -> Bool[Tensor, "*#batch t"]:
-        """Which elements a convolution gives are real."""
+        """True for the real ones among the elements on which a convolution gives values."""
         return self.sources
 
 
-class OrderedPairs(Pairs):
-    """All n² pairs (i, j), a point with itself too: `coordinates` (*batch, n, n, k)."""
+class MatricesFirst(Pairs):
+    """Pairs whose convolution applies the matrices W_k to the sources before it sums over pairs.
+
+    The product W_k f_j is made once for each source. Where features do not depend on positions, all times of a batch
+    and all derivatives share it.
+    """
+
+    @abstractmethod
+    def contract(
+        self, kernel: Float[Tensor, "*pairs k"], values: Float[Tensor, "*#batch m k c"]
+    ) -> Float[Tensor, "*batch m c"]:
+        """Return Σ_jk weight_ij kernel_ijk values_jkc for every target i."""
+
+    def convolve(self, kernel: Tensor, values: Tensor, matrices: Tensor) -> Tensor:
+        return self.contract(kernel, linear(values, matrices.flatten(0, 1)).unflatten(-1, matrices.shape[:2]))
+
+
+class DensePairs(MatricesFirst):
+    """All pairs of m elements, with a matrix of weights (*batch, m, m)."""
+
+    @abstractmethod
+    def dense(self, kernel: Float[Tensor, "*pairs k"]) -> Float[Tensor, "*batch m m k"]:
+        """Return the kernel's outputs, which were computed on the stored pairs, for every target i and source j."""
+
+    def contract(self, kernel: Tensor, values: Tensor) -> Tensor:
+        return (self.dense(kernel) * self.weight[..., None]).flatten(-2) @ values.flatten(-3, -2)
+
+
+class OrderedPairs(DensePairs):
+    """All n² pairs (i, j), those of a point with itself too: `coordinates` (*batch, n, n, k)."""
 
     def dense(self, kernel: Tensor) -> Tensor:
         return kernel
 
 
 @dataclass(frozen=True)
-class UnorderedPairs(Pairs):
+class UnorderedPairs(DensePairs):
     """The n(n−1)/2 pairs i < j, for coordinates that do not tell i from j: `coordinates` (*batch, pairs, k).
 
-    `index` (n, n) is the place of each pair. A point is no neighbour of its own: `weight` is 0 on the diagonal.
+    A point is no neighbor of itself: `weight` is 0 on the diagonal.
+
+    Args:
+        index: the place of the pair (i, j) among those stored, (n, n).
     """
 
     index: Int[Tensor, "n n"]
@@ -84,11 +117,33 @@ class UnorderedPairs(Pairs):
         return kernel.index_select(-2, self.index.flatten()).unflatten(-2, self.index.shape)
 
 
+@dataclass(frozen=True)
+class SampledElements(Pairs):
+    """Pairs of m = n s elements, where s were lifted from each point, one point's after the other's.
+
+    Args:
+        samples: the number s.
+    """
+
+    samples: int
+
+    def lift(self, features: Tensor) -> Tensor:
+        """Return f_i on every element of point i."""
+        return features.repeat_interleave(self.samples, -2)
+
+    def pool(self, values: Tensor) -> Tensor:
+        return super().pool(values.unflatten(-2, (-1, self.samples)).mean(-2))
+
+    @property
+    def sources(self) -> Tensor:
+        return self.mask.repeat_interleave(self.samples, -1)
+
+
 @lru_cache(maxsize=32)
 def unordered(n: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Bodies i and j of the pairs i < j, the (n, n) index of each pair, and 1 − identity.
+    """Return the points i and j of the pairs i < j, the (n, n) index of each pair, and the matrix 1 − identity.
 
-    A body alone is paired with itself, at weight 0, since there must be something to index.
+    A point alone is paired with itself, at weight 0, since there must be something to index.
     """
     i, j = torch.triu_indices(n, n, min(1, n - 1), device=device)
     index = torch.zeros(n, n, dtype=torch.long, device=device)

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from lieham.errors import InputError, expected
 from lieham.groups import Group
 from lieham.lift.one_element import OneElementLift
 
 
 class PointLift(OneElementLift):
-    """One group element a point, for groups that act freely: T(d), Trivial, SO(2) off the origin.
+    """A lift to one group element for each point, for groups that act freely: T(d), Trivial, SO(2) off the origin.
 
-    The pair coordinates embed g_j⁻¹ g_i and both orbits (Finzi et al. 2020, arXiv 2002.12880, section 4.2); with
-    `bases=0` they are all that the kernel sees, as in the paper. `own` marks the pair of a point with itself by a
-    coordinate: of what a body has without others, such as its charge, a sum over pairs then need not tell by position.
-    Raises InputError for a group whose points have a stabiliser: one element a point would not be invariant.
+    The pair coordinates embed g_j⁻¹ g_i and both orbits. Finzi et al. 2020, arXiv 2002.12880, section 4.2.
+
+    Args:
+        group: a group that acts freely.
+        radius: see `Lift`.
+        fill: see `Lift`.
+        bases: the number of scales of the radial functions. With 0 the kernel sees the pair coordinates alone, as in
+            the paper.
+        own: a coordinate marks the pair of a point with itself, so that a sum over pairs can hold the energy of a
+            body alone whatever its position is.
+
+    Raises:
+        InputError: if the points of the group have a stabiliser, since one element for each point would then not be
+            invariant, or if `bases` is negative.
+
+    Example:
+        >>> import torch
+        >>> from lieham.groups import make_group
+        >>> from lieham.lift import PointLift
+        >>> pairs = PointLift(make_group("T(1)"))(torch.tensor([[0.0], [2.0]]), torch.ones(2, dtype=torch.bool))
+        >>> pairs.coordinates[..., 0]
+        tensor([[ 0., -2.],
+                [ 2.,  0.]])
     """
 
-    exact: ClassVar[bool] = True
+    exact = True
     kind = "point"
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Radial functions of squared lengths, and the scales at which they are taken."""
+"""Radial functions of squared lengths, and their scales."""
 
 from __future__ import annotations
 
@@ -12,14 +12,23 @@ POWERS = (0.5, 1.0, 2.0, 4.0, 6.0)
 def rationals(
     squared: Float[Tensor, "*batch k"], lengths: Float[Tensor, "#k s"], powers: tuple[float, ...] = POWERS
 ) -> Float[Tensor, "*batch e"]:
-    """(1 + c/s²)^(−p) of squared lengths c, each at its scales s, for p of `powers`: (p, k, s) flattened."""
+    """Return (1 + c/s²)^(−p) of squared lengths c, each at its own scales s, for every p of `powers`.
+
+    Args:
+        squared: the squared lengths c, (*batch, k).
+        lengths: the scales s of each, (k, s), or (1, s) for scales that all share.
+        powers: the powers p, a part of `POWERS` in the same order.
+
+    Returns:
+        The functions, (*batch, e), of which the last axis is (p, k, s) flattened.
+    """
     root = (1 + squared[..., None] * lengths.to(squared).reciprocal().square()).rsqrt()
     raised = _raised(root, max(powers))
     return torch.cat([raised[p].flatten(-2) for p in powers], -1)
 
 
 def _raised(root: Tensor, most: float) -> dict[float, Tensor]:
-    """r^2p of the root r for p of `POWERS` up to `most`, each of those before it."""
+    """Return r^2p of the root r for each p of `POWERS` up to `most`, each as a product of those before it."""
     raised = {0.5: root}
     for p in (1.0, 2.0, 4.0):
         if most >= p:
@@ -30,7 +39,12 @@ def _raised(root: Tensor, most: float) -> dict[float, Tensor]:
 
 
 class SomeRationals:
-    """Those of `rationals` that are True in `columns`: only the roots that they need are computed."""
+    """The functions of `rationals` at which `columns` is True; only the roots that these need are computed.
+
+    Args:
+        lengths: the scales, as in `rationals`.
+        columns: which functions are wanted, of all that `rationals` returns.
+    """
 
     def __init__(self, lengths: Float[Tensor, "k s"], columns: Bool[Tensor, " e"]):
         each = lengths.numel()
@@ -51,8 +65,17 @@ class SomeRationals:
 
 
 def measured_scales(squared: Float[Tensor, " values"], bases: int) -> Float[Tensor, " bases"] | None:
-    """Geometric, from half the smallest length other than 0 to twice the largest, but for the thousandth at either end;
-    None where all are 0."""
+    """Return scales in a geometric series from half the smallest length to twice the largest.
+
+    Lengths of 0 are not counted, and neither is the thousandth of the lengths at either end.
+
+    Args:
+        squared: squared lengths.
+        bases: the number of scales.
+
+    Returns:
+        The scales, or None if all lengths are 0.
+    """
     apart = squared[squared > 0]
     if not len(apart):
         return None
@@ -65,5 +88,5 @@ def measured_scales(squared: Float[Tensor, " values"], bases: int) -> Float[Tens
 
 
 def scales(bases: int) -> tuple[float, ...]:
-    """`bases` lengths from 1/8 to 4, geometric, in units of the model's length."""
+    """Return `bases` lengths from 1/8 to 4 in a geometric series, in units of the model's length."""
     return tuple(0.125 * 32 ** (k / max(bases - 1, 1)) for k in range(bases))

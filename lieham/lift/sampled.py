@@ -1,59 +1,45 @@
-"""SampledLift: the paper's, random elements of the stabiliser in place of an average over it."""
+"""SampledLift: the paper's lift, which samples the stabiliser where CosetLift averages over it."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 
 from lieham.errors import InputError, expected
 from lieham.groups import Group
 from lieham.lift.base import Lift
-from lieham.lift.pairs import Pairs
+from lieham.lift.pairs import DensePairs, Pairs, SampledElements
 from lieham.typing import Bool, Float, Tensor
 
 
-@dataclass(frozen=True)
-class SampledPairs(Pairs):
-    """All m² pairs of the m = n s elements, s from each point: `coordinates` (*batch, m, m, k)."""
-
-    samples: int
+class SampledPairs(DensePairs, SampledElements):
+    """All m² pairs of the m = n s elements: `coordinates` (*batch, m, m, k)."""
 
     def dense(self, kernel: Tensor) -> Tensor:
         return kernel
 
-    def lift(self, features: Tensor) -> Tensor:
-        """f_i on every element of point i."""
-        return features.repeat_interleave(self.samples, -2)
-
-    def pool(self, values: Tensor) -> Tensor:
-        return super().pool(values.unflatten(-2, (-1, self.samples)).mean(-2))
-
-    @property
-    def sources(self) -> Tensor:
-        return self.mask.repeat_interleave(self.samples, -1)
-
 
 class SampledLift(Lift):
-    """Point i becomes `samples` elements (x_i, h), h Haar-distributed over the stabiliser (Finzi et al. 2020, 4.1).
+    """A lift of point i to `samples` elements (x_i, h), with h Haar-distributed over the stabiliser.
 
-    For G = N ⋊ H with N acting freely (T(d) in SE(d), nothing in SO(3)) a pair is seen through N's coordinates of
-    h_j⁻¹ x_i and h_j⁻¹ x_j, and h_j⁻¹ h_i. The elements are drawn from `generator` and stay until `redraw`, so H is one
-    function along a trajectory, and the same one on every call; `fit` redraws them at each Adam step. A motion of the
-    group changes H: the symmetry holds on average over the draws alone, nothing is conserved exactly, and `exact` is
-    False.
+    Let G = N ⋊ H, where N acts freely (it is T(d) in SE(d), and trivial in SO(3)). A pair is then seen through N's
+    coordinates of h_j⁻¹ x_i and h_j⁻¹ x_j, and through h_j⁻¹ h_i. The elements are drawn once and stay until `redraw`,
+    so a Hamiltonian is one function along a trajectory and on every call; `fit` redraws them at each step of Adam. A
+    motion of the group changes the function: the symmetry holds on average over the draws alone, nothing is conserved
+    exactly, and `exact` is False. Finzi et al. 2020, arXiv 2002.12880, section 4.1.
 
     Args:
-        samples: elements a point.
-        bodies: how many points the elements are drawn for.
-        generator: of the elements; by default one of seed 0.
+        group: a group whose stabiliser can be sampled.
+        radius: see `Lift`.
+        fill: see `Lift`.
+        samples: the number of elements for each point.
+        bodies: the number of points for which elements are drawn; larger clouds are refused.
+        generator: the source of the draws; by default one of seed 0.
 
-    Raises InputError for a group that acts freely, for one whose stabiliser cannot be sampled, on sizes below 1,
-    and for clouds of more than `bodies` points.
+    Raises:
+        InputError: if the group acts freely, if its stabiliser cannot be sampled, or if a size is below 1.
     """
 
-    exact: ClassVar[bool] = False
+    exact = False
     kind = "sampled"
     frames: Tensor
 
@@ -86,7 +72,7 @@ class SampledLift(Lift):
         self.frames.copy_(self.group.stabiliser_sample(self.bodies, self.samples, generator=generator))
 
     def elements(self, x: Float[Tensor, "*batch n d"]) -> Float[Tensor, "*batch m e"]:
-        """(x, h), h flattened."""
+        """Return the elements (x, h), with the matrix h flattened."""
         n = x.shape[-2]
         if n > self.bodies:
             raise expected("bodies", f"at least {n}, the points of the cloud", self.bodies)
@@ -94,22 +80,22 @@ class SampledLift(Lift):
         return torch.cat([x.repeat_interleave(self.samples, -2), h.expand(*x.shape[:-2], -1, -1)], -1)
 
     def _parts(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Point and turn of elements."""
+        """Return the points and the turns of elements."""
         d = self.group.space_dim
         return u[..., :d], u[..., d:].unflatten(-1, (d, d))
 
-    def invariants(self, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """N's coordinates of h_v⁻¹ x_u and h_v⁻¹ x_v, and h_v⁻¹ h_u, of which the last column follows from the others;
-        the embedding is the same."""
+    def invariants(self, u: Tensor, v: Tensor, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return N's coordinates of h_v⁻¹ x_u and h_v⁻¹ x_v, followed by h_v⁻¹ h_u without its last column, which
+        follows from the others. The embedding is the same."""
         (x, g), (y, h) = self._parts(u), self._parts(v)
-        seen, own = (torch.einsum("...ab,...a->...b", h, z) for z in (x, y))
+        seen, there = (torch.einsum("...ab,...a->...b", h, z) for z in (x, y))
         turn = torch.einsum("...ab,...ac->...bc", h, g)[..., : x.shape[-1] - 1].flatten(-2)
-        free = self.group.free_coordinates(seen, own)
+        free = self.group.free_coordinates(seen, there)
         coordinates = torch.cat([free, turn.expand(*free.shape[:-1], -1)], -1)
         return coordinates, coordinates
 
     def distance(self, u: Tensor, v: Tensor, alpha: float) -> Tensor:
-        """α |1 − h_v⁻¹ h_u|/√2 + (1 − α) |x_u − x_v|: turns against positions, the former 2 sin θ/2 in the plane."""
+        """Return α |1 − h_v⁻¹ h_u|/√2 + (1 − α) |x_u − x_v|; the first term is 2α sin(θ/2) in the plane."""
         (x, g), (y, h) = self._parts(u), self._parts(v)
         turn = (g - h).square().sum((-1, -2)).div(2).sqrt()
         return alpha * turn + (1 - alpha) * (x - y).square().sum(-1).sqrt()

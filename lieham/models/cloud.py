@@ -16,8 +16,8 @@ from lieham.groups import Group, make_group
 from lieham.groups.algebra import keeps_form_in_other_units
 from lieham.lift import Lift, make_lift
 from lieham.models.config import CloudModelConfig
-from lieham.neighbors import Neighbours
-from lieham.nn import BLOCKS, Block, LieResNet
+from lieham.neighbors import MonteCarlo, MonteCarloSettings
+from lieham.nn import BLOCKS, LieResNet, NetworkSettings
 from lieham.typing import Float, Tensor
 
 MEASURED = 200
@@ -64,19 +64,12 @@ class CloudModel(nn.Module, ABC):
         near = {name: getattr(own, name) for name in ("most", "fill", "keep", "nearest", "alpha")}
         plain = {name: getattr(own, name) for name in ("growth", "norm", "kernel_dim")}
         plain["mean"] = own.mean is not False
+        neighbors = MonteCarlo(lift, own.blocks, MonteCarloSettings(**near)) if own.most else None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(own.seed)
-            self.network = LieResNet(
-                lift,
-                features,
-                self.outputs,
-                own.width,
-                own.blocks,
-                BLOCKS[own.block],
-                neighbours=Neighbours(**near) if own.most else None,
-                **plain,
-            )
-            for block in cast(Iterable[Block], self.network.blocks):
+            network = NetworkSettings(own.width, own.blocks, BLOCKS[own.block], **plain)
+            self.network = LieResNet(lift, features, self.outputs, network, neighbors)
+            for block in self.network.layers:
                 cast(nn.Linear, block.conv.kernel.mlp[-1]).reset_parameters()
         self.bias = nn.Parameter(torch.zeros(self.outputs))
         self.register_buffer("length", torch.ones(()))
@@ -109,9 +102,8 @@ class CloudModel(nn.Module, ABC):
             apart = torch.cdist(points, points)[real].square()
             if bool(apart.any()):
                 self.length.copy_(apart.mean().sqrt())
-        self.network.lift.settle(points.unsqueeze(1), mask, self.length)
-        if self.network.near is not None:
-            self.network.near.settle(self.network.lift, points / self.length, mask)
+        self.network.lift.calibrate(points.unsqueeze(1), mask, self.length)
+        self.network.neighbors.calibrate(self.network.lift, points / self.length, mask)
         self._calibrate_head(data)
         self.calibrated.fill_(True)
 

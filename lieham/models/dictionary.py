@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from lieham.dynamics.dictionary import Dictionary
-from lieham.nn import Block, LieResNet
+from lieham.nn import LieResNet
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Float, Int, Tensor
 
@@ -23,13 +23,12 @@ class KernelDictionary(Dictionary):
     """
 
     def __init__(self, network: LieResNet, basis: Callable[..., Tensor]):
-        last: Block = cast(Block, network.blocks[-1])
-        self._kernel, self._lift, self._basis = last.conv.kernel, network.lift, basis
+        self._kernel, self._lift, self._basis = network.kernel, network.lift, basis
         self.functions = sum(weight.shape[1] for weight in self._kernel.linear())
 
     @property
     def rank(self) -> Float[Tensor, " f"]:
-        return self._kernel.order(self._lift)
+        return self._kernel.rank(self._lift)
 
     def evaluate(
         self,
@@ -59,6 +58,6 @@ def dictionary_of(network: LieResNet, basis: Callable[..., Tensor]) -> KernelDic
 
     A lift that samples would give the solution of one draw, so it has no dictionary.
     """
-    if cast(Block, network.blocks[-1]).linear_in_kernel and network.lift.exact:
+    if network.layers[-1].linear_in_kernel and network.lift.exact:
         return KernelDictionary(network, basis)
     return None

@@ -13,7 +13,7 @@ from lieham.groups import Group
 from lieham.groups.algebra import keeps_form_in_other_units
 from lieham.lift import Lift, make_lift
 from lieham.models.config import ModelConfig
-from lieham.nn import BLOCKS, LieResNet, Superposition, superposes
+from lieham.nn import BLOCKS, LieResNet, NetworkSettings, PairSum, is_pair_sum
 from lieham.state import Bodies, Trajectory
 from lieham.typing import Float, Int, Tensor
 
@@ -43,7 +43,7 @@ class LieConvPotential(nn.Module):
 
         ℓ is the root mean square distance of two bodies (of a body from the origin where there is but one), E is ℓ
         times the root mean square force Δp/Δt, s the root mean square of each feature. ℓ stays 1 for a group that is
-        another one in other units, such as the screws of a given pitch. The lift's radius follows (`Lift.settle`).
+        another one in other units, such as the screws of a given pitch. The lift's radius follows (`Lift.calibrate`).
         """
         if bool(self.calibrated):
             return
@@ -60,7 +60,7 @@ class LieConvPotential(nn.Module):
         lift = self.network.lift
         if not keeps_form_in_other_units(lift.group):
             self.length.fill_(1.0)
-        lift.settle(data.q, data.bodies.mask, self.length)
+        lift.calibrate(data.q, data.bodies.mask, self.length)
         for k in range(features.shape[-1]):
             self.scale[k] = _rms(features[..., k], real.squeeze(-2))
         self.calibrated.fill_(True)
@@ -79,13 +79,13 @@ class LieConvPotential(nn.Module):
         return self.energy * self.network.basis(q / self.length, self.seen(bodies), bodies.mask, mixing, chosen)
 
     def at(self, bodies: Bodies) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
-        """V of these bodies, as a function of q and of tensors that were computed once (`nn.Superposition`).
+        """V of these bodies, as a function of q and of tensors that were computed once (`nn.PairSum`).
 
         Equal to `forward`. Without gradients, functions of weight 0 are left out.
         """
-        if not superposes(self.network):
+        if not is_pair_sum(self.network):
             return self._of, (bodies.mass, bodies.features, bodies.mask)
-        network = Superposition(self.network, drop=not torch.is_grad_enabled())
+        network = PairSum(self.network, drop=not torch.is_grad_enabled())
         C, constant = network.coefficients(self.seen(bodies), bodies.mask)
         return network, (self.length, bodies.mask, self.energy * C, self.energy * constant)
 
@@ -121,7 +121,8 @@ def make_potential(group: Group, outputs: int, config: ModelConfig, lift: Lift |
     own = make_lift(lift or config.lift, group, radius=config.radius, fill=config.fill)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        network = LieResNet(own, config.features + 1, outputs, config.width, config.blocks, BLOCKS[config.block])
+        sizes = NetworkSettings(config.width, config.blocks, BLOCKS[config.block])
+        network = LieResNet(own, config.features + 1, outputs, sizes)
     return LieConvPotential(network, config.features).to(getattr(torch, config.dtype))
 
 

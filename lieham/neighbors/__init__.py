@@ -1,6 +1,19 @@
-"""Which pairs of points a convolution sees; what is seen of one pair is the lift's to say."""
+"""Which pairs of points a convolution looks at; what is seen of one pair is the lift's to say."""
 
-from lieham.neighbors.monte_carlo import Neighbourhoods, Neighbours
+from lieham.neighbors.all_pairs import AllPairs, complete_list
+from lieham.neighbors.base import Neighbors
+from lieham.neighbors.given import GivenPairs
+from lieham.neighbors.monte_carlo import MonteCarlo, MonteCarloSettings
 from lieham.neighbors.subsample import farthest_first
+from lieham.neighbors.within_radius import within_radius
 
-__all__ = ["Neighbourhoods", "Neighbours", "farthest_first"]
+__all__ = [
+    "AllPairs",
+    "GivenPairs",
+    "MonteCarlo",
+    "MonteCarloSettings",
+    "Neighbors",
+    "complete_list",
+    "farthest_first",
+    "within_radius",
+]

@@ -1,39 +1,40 @@
-"""Monte-Carlo neighbourhoods: which elements each block convolves onto which."""
+"""Monte-Carlo neighborhoods: each block convolves over a few neighbors, drawn in a ball or the nearest."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 import torch
-from torch import nn
 
 from lieham.errors import expected
 from lieham.lift import Drawn, Lift, NearPairs
 from lieham.lift.near import gathered
+from lieham.neighbors.base import Neighbors
 from lieham.neighbors.subsample import JITTER, farthest_first, hashed_uniform
 from lieham.typing import Bool, Float, Int, Tensor
 
 BOUND = 10.0
-"""Deviations that a function may be seen off its mean: a narrow one, of a radius, may be 0 in thousands of pairs and 1
-in the next, which would be 10⁴ of them."""
+"""The largest deviation from its mean, in standard deviations, at which a function is seen. A narrow function of a
+radius may be 0 in thousands of pairs and 1 in the next, which would be 10⁴ standard deviations."""
 
 ROWS = 128
-"""Elements whose distances to all others are computed at a time: differences have d numbers each."""
+"""The number of elements whose distances to all others are computed at a time, since differences have d numbers."""
 
 
 @dataclass(frozen=True)
-class Neighbours:
-    """Settings of `Neighbourhoods`.
+class MonteCarloSettings:
+    """Settings of `MonteCarlo`.
 
     Args:
-        most: neighbours of an element at most (the paper's `nbhd`).
-        fill: share of the cloud that the ball of the first block holds, on average over the training data; it grows
-            as elements get fewer, so that the number in a ball stays.
-        keep: share of the elements that are left after all blocks, by farthest-point subsampling.
-        nearest: the `most` nearest elements in place of a random choice within the ball.
-        alpha: weight of the part of a distance along the group against that across its orbits.
+        most: the greatest number of neighbors of an element (the paper's `nbhd`).
+        fill: the fraction of the cloud that the ball of the first block holds, on average over the training data. It
+            grows as elements get fewer, so that the number in a ball stays.
+        keep: the fraction of the elements that are left after all blocks, by farthest-point subsampling.
+        nearest: take the `most` nearest elements, and not a random choice within the ball.
+        alpha: the weight of the part of a distance along the group against the part across its orbits.
 
-    Raises InputError on values out of range.
+    Raises:
+        InputError: if a value is out of range.
     """
 
     most: int = 32
@@ -42,7 +43,7 @@ class Neighbours:
     nearest: bool = False
     alpha: float = 0.5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.most < 1:
             raise expected("most", "at least 1", self.most)
         for name in ("fill", "keep", "alpha"):
@@ -53,30 +54,53 @@ class Neighbours:
 
 @dataclass(frozen=True)
 class _Ordered:
-    """Elements in the order that makes every level a prefix: their numbers, distances, and how many each has."""
+    """Elements in the order in which every level is a prefix.
+
+    Args:
+        order: the numbers of the elements.
+        distance: their distances, rows and columns in that order.
+        sizes: the number of elements at each level.
+    """
 
     order: Int[Tensor, "batch m"]
     distance: Float[Tensor, "batch m m"]
     sizes: list[Int[Tensor, " batch"]]
 
 
-class Neighbourhoods(Drawn, nn.Module):
-    """From points to the pairs of each of several blocks, each with fewer targets than the one before.
+class MonteCarlo(Drawn, Neighbors):
+    """The choice of a few neighbors, and of fewer and fewer targets from block to block.
 
     Elements are put into farthest-point order once, so that those which a block keeps come first. A block's targets
-    take `most` neighbours at random from those within a ball of the group distance (`Lift.distance`), or the nearest;
-    no tensor of all pairs has more than one channel. The choice hangs on distances, on the elements' numbers and on a
-    seed alone, so a motion of an exact lift's group does not change it, nor do padding and batch mates; `redraw`
-    changes the seed. The order of a grid, points that all clouds share, is kept.
+    take `most` neighbors at random within a ball of the group distance (`Lift.distance`), or the nearest. No tensor of
+    all pairs has more than one channel. The choice depends on distances, on the elements' numbers and on a seed alone,
+    so neither a motion of an exact lift's group nor padding or batch mates change it; `redraw` changes the seed. Where
+    all clouds share their points, a grid, its order is computed once and kept.
     Finzi et al. 2020, arXiv 2002.12880, sections 4.4 and A.2.
+
+    Args:
+        lift: the lift whose elements are chosen.
+        blocks: the number of blocks.
+        settings: how many neighbors, from how large a ball.
+
+    Example:
+        >>> import torch
+        >>> from lieham.groups import make_group
+        >>> from lieham.lift import make_lift
+        >>> from lieham.neighbors import MonteCarlo, MonteCarloSettings
+        >>> lift = make_lift(None, make_group("T(2)"))
+        >>> choice = MonteCarlo(lift, blocks=2, settings=MonteCarloSettings(most=4, keep=0.25))
+        >>> points, mask = torch.randn(3, 16, 2), torch.ones(3, 16, dtype=torch.bool)
+        >>> [tuple(pairs.index.shape) for pairs in choice(lift, points, mask)]
+        [(3, 8, 4), (3, 4, 4)]
     """
 
+    fixed = False
     radius: Tensor
     seed: Tensor
 
-    def __init__(self, lift: Lift, blocks: int, settings: Neighbours):
-        super().__init__()
-        self.blocks, self.settings = blocks, settings
+    def __init__(self, lift: Lift, blocks: int, settings: MonteCarloSettings):
+        super().__init__(blocks)
+        self.settings = settings
         for name, size in (("coordinates", lift.coordinate_dim), ("embedding", lift.embedding_dim)):
             self.register_buffer(f"{name}_mean", torch.zeros(blocks, size))
             self.register_buffer(f"{name}_deviation", torch.ones(blocks, size))
@@ -90,7 +114,6 @@ class Neighbourhoods(Drawn, nn.Module):
     def forward(
         self, lift: Lift, points: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]
     ) -> list[NearPairs]:
-        """The pairs of every block; InputError on another dimension, and for a lift that takes more than pairs."""
         return [self._standard(k, pairs) for k, pairs in enumerate(self._pairs(lift, points, mask))]
 
     def _standard(self, k: int, pairs: NearPairs) -> NearPairs:
@@ -112,7 +135,7 @@ class Neighbourhoods(Drawn, nn.Module):
         u, origin, count = gathered(elements, order, 1), order // lift.samples, mask.sum(-1).to(points.dtype)
         found = []
         for k in range(self.blocks):
-            index, chosen = (x.view(*batch, *x.shape[1:]) for x in self._neighbours(own, k))
+            index, chosen = (x.view(*batch, *x.shape[1:]) for x in self._chosen(own, k))
             before, after = (_first(own.sizes[k + j].view(batch)) for j in (0, 1))
             t = index.shape[-2]
             coordinates, embedding = lift.invariants(u[..., :t, None, :], gathered(u, index, 2))
@@ -123,9 +146,9 @@ class Neighbourhoods(Drawn, nn.Module):
         return found
 
     @torch.no_grad()
-    def settle(self, lift: Lift, points: Float[Tensor, "batch n d"], mask: Bool[Tensor, "batch n"]) -> None:
-        """Measure on training clouds, in the units of `forward`, the radius of every block's balls, and mean and
-        deviation of what its kernel sees, which is standardised by them: within a small ball it hardly changes."""
+    def calibrate(self, lift: Lift, points: Float[Tensor, "batch n d"], mask: Bool[Tensor, "batch n"]) -> None:
+        """Measure the radius of every block's balls, and mean and standard deviation of what its kernel sees, by which
+        it is standardized: within a small ball it hardly changes."""
         own = self._order(lift, lift.elements(points), mask)
         for k in range(self.blocks):
             share = self.settings.fill * self.settings.keep ** (-k / self.blocks)
@@ -144,7 +167,7 @@ class Neighbourhoods(Drawn, nn.Module):
 
     @torch.no_grad()
     def _ordered(self, lift: Lift, elements: Tensor, mask: Tensor) -> _Ordered:
-        """The elements in order; those of a grid from the last call, where it is the same grid."""
+        """Return the elements in order; the order of a grid is that of the last call, if it is the same grid."""
         if elements.ndim > 2:
             return self._order(lift, elements.flatten(0, -3), mask.flatten(0, -2))
         if self._grid is None or not _same(self._grid, (elements, mask)):
@@ -171,8 +194,8 @@ class Neighbourhoods(Drawn, nn.Module):
         return _Ordered(order, distance[rows, order[:, :, None], order[:, None]], sizes)
 
     @torch.no_grad()
-    def _neighbours(self, own: _Ordered, k: int) -> tuple[Int[Tensor, "batch t K"], Bool[Tensor, "batch t K"]]:
-        """For every target of block k its neighbours' places in the order, and which of them are neighbours."""
+    def _chosen(self, own: _Ordered, k: int) -> tuple[Int[Tensor, "batch t K"], Bool[Tensor, "batch t K"]]:
+        """Return the places of every target's neighbors at block k, and which of these are neighbors at all."""
         t, sources = int(own.sizes[k + 1].max()), _first(own.sizes[k])
         s = sources.shape[-1]
         distance, number = own.distance[:, :t, :s], own.order[:, :s]
@@ -188,7 +211,7 @@ class Neighbourhoods(Drawn, nn.Module):
 
 
 def _first(size: Int[Tensor, "*batch"]) -> Bool[Tensor, "*batch m"]:
-    """True at the first `size` places, of as many as the largest needs."""
+    """Return a mask that is True at the first `size` places, with as many places as the largest size."""
     return torch.arange(int(size.max()), device=size.device) < size[..., None]
 
 

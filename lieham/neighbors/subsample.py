@@ -1,4 +1,4 @@
-"""Farthest-point subsampling: which elements of a cloud stand for all of them."""
+"""Farthest-point subsampling: a few elements of a cloud that stand for all of them."""
 
 from __future__ import annotations
 
@@ -7,16 +7,28 @@ import torch
 from lieham.typing import Bool, Float, Int, Tensor
 
 JITTER = 1e-2
-"""Relative change of distances by number, so that ties, of which a grid is full, fall alike however the cloud lies."""
+"""The relative change of distances by an element's number, so that ties, of which a grid is full, are broken in the
+same way however the cloud lies."""
 
 
 def farthest_first(
     distance: Float[Tensor, "batch m m"], real: Bool[Tensor, "batch m"], count: int
 ) -> Int[Tensor, "batch count"]:
-    """Numbers of `count` elements: the first real one, then always the one farthest from those before it.
+    """Return the numbers of `count` elements: the first real one, then always the one farthest from those before it.
 
-    So the first t of them are t well spread elements for every t (Gonzalez 1985; Finzi et al. 2020, section A.2).
-    Padded elements come last.
+    So the first t of them are t well spread elements for every t. Gonzalez 1985; Finzi et al. 2020, section A.2.
+
+    Args:
+        distance: distances of all elements.
+        real: the padding mask; padded elements come last.
+        count: how many elements are wanted.
+
+    Example:
+        >>> import torch
+        >>> from lieham.neighbors import farthest_first
+        >>> x = torch.tensor([0.0, 1.0, 5.0, 9.0])
+        >>> farthest_first((x[:, None] - x).abs()[None], torch.ones(1, 4, dtype=torch.bool), 3)
+        tensor([[0, 3, 2]])
     """
     batch, m = real.shape
     rows = torch.arange(batch, device=real.device)
@@ -33,9 +45,13 @@ def farthest_first(
 
 
 def hashed_uniform(number: Int[Tensor, "*shape"], seed: int | Int[Tensor, ""]) -> Float[Tensor, "*shape"]:
-    """A hash of numbers to [0, 1), float64: a draw that hangs on the number alone, not on how many there are.
+    """Hash numbers to [0, 1), float64: a draw that depends on the number alone, not on how many there are.
 
-    The finaliser of SplitMix64 (Steele, Lea, Flood 2014), in arithmetic that wraps around.
+    This is the finalizer of SplitMix64 (Steele, Lea, Flood 2014), in arithmetic that wraps around.
+
+    Args:
+        number: whole numbers.
+        seed: the seed of the hash.
     """
     z = number + torch.as_tensor(seed + 1, device=number.device) * -7046029254386353131
     z = (z ^ _shifted(z, 30)) * -4658895280553007687
@@ -44,5 +60,5 @@ def hashed_uniform(number: Int[Tensor, "*shape"], seed: int | Int[Tensor, ""]) -
 
 
 def _shifted(z: Tensor, by: int) -> Tensor:
-    """z >> by, as of unsigned numbers."""
+    """Return z >> by, with z read as unsigned."""
     return (z >> by) & ((1 << (64 - by)) - 1)

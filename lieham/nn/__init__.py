@@ -4,8 +4,8 @@ from lieham.nn.blocks import BLOCKS, Block, GatedBlock, PaperBlock
 from lieham.nn.kernel import Kernel
 from lieham.nn.lieconv import LieConv
 from lieham.nn.norm import MaskedBatchNorm
-from lieham.nn.pair_sum import Superposition, superposes
-from lieham.nn.resnet import LieResNet
+from lieham.nn.pair_sum import PairSum, is_pair_sum
+from lieham.nn.resnet import LieResNet, NetworkSettings
 
 __all__ = [
     "BLOCKS",
@@ -15,7 +15,8 @@ __all__ = [
     "LieConv",
     "LieResNet",
     "MaskedBatchNorm",
+    "NetworkSettings",
+    "PairSum",
     "PaperBlock",
-    "Superposition",
-    "superposes",
+    "is_pair_sum",
 ]

@@ -14,14 +14,22 @@ from lieham.typing import Float, Tensor
 
 
 class Block(nn.Module, ABC):
-    """x ← kept(x) + W_out f(pairs, x); f is `inner`, the convolution, on a bottleneck of a quarter of the channels.
+    """A residual block, x ← kept(x) + W_out f(pairs, x), with the convolution f (`inner`) on a bottleneck.
 
-    `width` channels come and `wide` go, the further ones from 0; where the pairs subsample points, the convolution
-    gives values at those kept, and x is theirs. With `norm` batch normalisations stand where the paper has them.
+    The bottleneck has a quarter of the channels. Channels that are added begin at 0. Where the pairs subsample points,
+    the convolution gives values on those that are kept, and x is restricted to them.
+
+    Args:
+        width: the number of channels before the block.
+        lift: the lift whose pairs the kernel sees.
+        kernel_dim: the number of outputs of the kernel.
+        wide: the number of channels after the block; by default `width`.
+        norm: batch normalizations at the places where the paper has them.
     """
 
     linear_in_kernel: bool = False
-    """The output is linear in the kernel's outputs, so that least squares can find the kernel's last weights."""
+    """Whether the output is linear in the kernel's outputs, so that least squares can find the last weights of the
+    kernel."""
 
     def __init__(self, width: int, lift: Lift, kernel_dim: int = 16, wide: int | None = None, norm: bool = False):
         super().__init__()
@@ -36,29 +44,41 @@ class Block(nn.Module, ABC):
     def inner(
         self, pairs: Pairs, x: Float[Tensor, "*#batch n c"], kernel: Float[Tensor, "*pairs k"]
     ) -> Float[Tensor, "*batch n b"]:
-        """f; `kernel` are the outputs of the convolution's kernel."""
+        """Return f.
+
+        Args:
+            pairs: the pairs.
+            x: the channels of the sources.
+            kernel: the outputs of the convolution's kernel.
+        """
 
     def forward(
         self, pairs: Pairs, x: Float[Tensor, "*#batch n c"], kernel: Float[Tensor, "*pairs k"]
     ) -> Float[Tensor, "*batch t o"]:
-        """The block's output."""
+        """Return the block's output.
+
+        Args:
+            pairs: the pairs.
+            x: the channels of the sources.
+            kernel: the outputs of the convolution's kernel.
+        """
         return self.kept(pairs, x) + self.outward(self.inner(pairs, x, kernel))
 
     def kept(self, pairs: Pairs, x: Tensor) -> Tensor:
-        """What the convolution is added to."""
+        """Return the channels to which the convolution is added."""
         kept = pairs.kept(x)
         return pad(kept, (0, self.more)) if self.more else kept
 
     def normed(self, place: int, x: Tensor, mask: Tensor) -> Tensor:
-        """The values after a normalisation, if there is one."""
+        """Return the values after the normalization at this place, if the block has one."""
         return self.norms[place](x, mask) if self.norms else x
 
 
 class PaperBlock(Block):
-    """kept(x) + W_out σ(LieConv(σ(W_in σ(x)))), σ = swish: the paper's bottleneck (its figure 5).
+    """The paper's bottleneck (its figure 5), kept(x) + W_out σ(LieConv(σ(W_in σ(x)))) with σ = swish.
 
-    Before each σ the batch is normalised, if at all. For dynamics it is not: in training the energy of one system would
-    depend on its batch mates.
+    With `norm` the batch is normalized before each σ. For dynamics it is not, since in training the energy of one
+    system would depend on its batch mates.
     """
 
     def inner(self, pairs: Pairs, x: Tensor, kernel: Tensor) -> Tensor:
@@ -68,11 +88,11 @@ class PaperBlock(Block):
 
 
 class GatedBlock(Block):
-    """kept(x) + W_out(h ⊙ W_gate kept(x)), h = LieConv(W_in x).
+    """The block kept(x) + W_out(h ⊙ W_gate kept(x)), h = LieConv(W_in x).
 
     The gate multiplies the convolution by the body's own features: pair laws are products (m_i m_j, k_i k_j), and
     a product is what a swish network learns slowest. One block makes the energies of pairs; in a second one both
-    factors depend on the surroundings, and many-body energies begin. With `norm` x and h are normalised.
+    factors depend on the surroundings, and many-body energies begin. With `norm` x and h are normalized.
     """
 
     def __init__(self, width: int, lift: Lift, kernel_dim: int = 16, wide: int | None = None, norm: bool = False):
@@ -87,3 +107,4 @@ class GatedBlock(Block):
 
 
 BLOCKS: dict[str, type[Block]] = {"gated": GatedBlock, "paper": PaperBlock}
+"""Every block by its name."""

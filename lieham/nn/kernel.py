@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import nn
@@ -13,11 +14,17 @@ from lieham.typing import Float, Tensor
 
 
 class Kernel(nn.Module):
-    """k = W a + U e + MLP(e), of the pair coordinates a and their embedding e: (*pairs, ·) → (*pairs, out).
+    """The function K = W a + U e + MLP(e) of a pair, with a its coordinates and e their embedding.
 
     The linear skip W holds the polynomial laws (springs) exactly. U and the swish network begin at zero, so
     training begins with W alone, whose problem is far better conditioned. W, U and the network's last weights are
-    one matrix θ, k = θᵀ `functions`, which least squares finds where the energy is linear in it.
+    one matrix θ, K = θᵀ `functions`, which least squares finds where the energy is linear in it.
+
+    Args:
+        coordinate_dim: the number of coordinates of a pair.
+        embedding_dim: the number of functions in their embedding.
+        hidden: the width of the swish network.
+        out: the number of outputs.
     """
 
     def __init__(self, coordinate_dim: int, embedding_dim: int, hidden: int, out: int):
@@ -26,43 +33,61 @@ class Kernel(nn.Module):
         self.wide = nn.Linear(embedding_dim, out, bias=False)
         self.mlp = nn.Sequential(nn.Linear(embedding_dim, hidden), nn.SiLU(), nn.Linear(hidden, out))
         nn.init.zeros_(self.wide.weight)
-        nn.init.zeros_(self.mlp[-1].weight)
-        nn.init.zeros_(self.mlp[-1].bias)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    @property
+    def first(self) -> nn.Linear:
+        """The first layer of the swish network."""
+        return cast("nn.Linear", self.mlp[0])
+
+    @property
+    def last(self) -> nn.Linear:
+        """The last layer of the swish network."""
+        return cast("nn.Linear", self.mlp[-1])
 
     def forward(self, pairs: Pairs) -> Tensor:
+        """Return the outputs K on every stored pair, (*pairs, out)."""
         return self.skip(pairs.coordinates) + self.wide(pairs.embedding) + self.mlp(pairs.embedding)
 
     def functions(self, pairs: Pairs) -> Float[Tensor, "*pairs f"]:
-        """(a, e, the network's last hidden layer), of which the outputs are linear combinations but for a constant."""
+        """Return the functions of which the outputs are linear combinations but for a constant: the coordinates, the
+        embedding, and the last hidden layer."""
         return torch.cat([pairs.coordinates, pairs.embedding, self.mlp[:-1](pairs.embedding)], -1)
 
-    def order(self, lift: Lift) -> Float[Tensor, " f"]:
-        """How late each of `functions` is to be tried: coordinates, then the lift's own order, then hidden layer."""
-        order = lift.order().to(self.skip.weight.device)
-        hidden = order.max().expand(self.mlp[-1].in_features) + 1
-        return torch.cat([order.new_zeros(self.skip.in_features), order, hidden])
+    def rank(self, lift: Lift) -> Float[Tensor, " f"]:
+        """Return the rank in which cross-validation adds the `functions`: 0 for the coordinates, then `Lift.rank` for
+        the embedding, and the hidden layer last."""
+        rank = lift.rank().to(self.skip.weight.device)
+        hidden = rank.max().expand(self.last.in_features) + 1
+        return torch.cat([rank.new_zeros(self.skip.in_features), rank, hidden])
 
     def linear(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The weights of `functions`, (out, ·) each, in their order."""
-        return self.skip.weight, self.wide.weight, self.mlp[-1].weight
+        """Return the weights of `functions`, (out, ·) each, in their order."""
+        return self.skip.weight, self.wide.weight, self.last.weight
 
 
 def evaluated(kernels: Sequence[Kernel], pairs: Pairs) -> Float[Tensor, "l *pairs k"]:
-    """The outputs of several kernels of the same sizes on the same pairs: three products for all, not for each."""
+    """Return the outputs of several kernels on the same pairs, by three products for all of them.
+
+    Args:
+        kernels: kernels of the same sizes.
+        pairs: the pairs.
+    """
     if len(kernels) == 1:
         return kernels[0](pairs).unsqueeze(0)
     e = pairs.embedding.flatten(0, -2).expand(len(kernels), -1, -1)
     a = pairs.coordinates.flatten(0, -2).expand(len(kernels), -1, -1)
-    first, last = ([k.mlp[i] for k in kernels] for i in (0, -1))
+    first, last = [k.first for k in kernels], [k.last for k in kernels]
     hidden = silu(torch.baddbmm(_biases(first), e, _weights(first)))
     out = torch.baddbmm(_biases(last), hidden, _weights(last))
     out = out + e @ _weights([k.wide for k in kernels]) + a @ _weights([k.skip for k in kernels])
     return out.unflatten(1, pairs.embedding.shape[:-1])
 
 
-def _weights(layers: Sequence[nn.Module]) -> Float[Tensor, "l i o"]:
+def _weights(layers: Sequence[nn.Linear]) -> Float[Tensor, "l i o"]:
     return torch.stack([x.weight for x in layers]).mT
 
 
-def _biases(layers: Sequence[nn.Module]) -> Float[Tensor, "l 1 o"]:
+def _biases(layers: Sequence[nn.Linear]) -> Float[Tensor, "l 1 o"]:
     return torch.stack([x.bias for x in layers]).unsqueeze(1)

@@ -1,4 +1,4 @@
-"""LieConv: a convolution over pairs of lifted points, with the generalised PointConv trick."""
+"""LieConv: a convolution over pairs of lifted points, with the generalized PointConv trick."""
 
 from __future__ import annotations
 
@@ -11,13 +11,30 @@ from lieham.typing import Float, Tensor
 
 
 class LieConv(nn.Module):
-    """h_i = b + Σ_j w_ij Σ_k K_k(a_ij) W_k f_j: (*batch, n, c_in) → (*batch, n, c_out).
+    """The convolution h_i = b + Σ_j w_ij Σ_k K_k(a_ij) W_k f_j, (*batch, n, c_in) → (*batch, n, c_out).
 
-    The generalised PointConv trick (Wu, Qi, Fuxin 2019, arXiv 1811.07246; Finzi et al. 2020, section 4.5): the
-    convolution's matrix is a sum of `kernel_dim` fixed matrices W_k weighted by the kernel network's outputs, so no
-    tensor of shape (n, n, c_in, c_out) is formed. Over all pairs w is 1, a sum, since an energy is extensive, so what 6
-    bodies teach holds for 8; over chosen neighbours it is the mean (`NearPairs`). Which product goes first is for the
-    pairs to say (`Pairs.convolve`).
+    By the generalized PointConv trick the convolution's matrix is a sum of `kernel_dim` fixed matrices W_k, weighted
+    by the kernel's outputs K_k, so no tensor of shape (n, n, c_in, c_out) is formed. Over all pairs w is 1 and h is a
+    sum: an energy is extensive, so what is learned from 6 bodies holds for 8. Over neighbors that are drawn, h is the
+    mean (`NearPairs`). The pairs say which of the products is formed first (`Pairs.convolve`).
+    Wu, Qi, Fuxin 2019, arXiv 1811.07246; Finzi et al. 2020, arXiv 2002.12880, section 4.5.
+
+    Args:
+        c_in: the number of channels of the sources.
+        c_out: the number of channels of the targets.
+        lift: the lift whose pairs the kernel sees.
+        hidden: the width of the kernel's network.
+        kernel_dim: the number of outputs of the kernel.
+
+    Example:
+        >>> import torch
+        >>> from lieham.groups import make_group
+        >>> from lieham.lift import make_lift
+        >>> from lieham.nn import LieConv
+        >>> lift = make_lift(None, make_group("T(2)"))
+        >>> pairs, conv = lift(torch.randn(5, 2), torch.ones(5, dtype=torch.bool)), LieConv(3, 7, lift)
+        >>> conv(pairs, torch.randn(5, 3), conv.kernel(pairs)).shape
+        torch.Size([5, 7])
     """
 
     def __init__(self, c_in: int, c_out: int, lift: Lift, hidden: int = 32, kernel_dim: int = 16):
@@ -30,6 +47,12 @@ class LieConv(nn.Module):
     def forward(
         self, pairs: Pairs, values: Float[Tensor, "*#batch n c"], kernel: Float[Tensor, "*pairs k"]
     ) -> Float[Tensor, "*batch t o"]:
-        """h; `kernel` are the outputs K of the kernel."""
+        """Return h.
+
+        Args:
+            pairs: the pairs.
+            values: the channels f of the sources.
+            kernel: the outputs K of the kernel.
+        """
         matrices = self.linear.weight.unflatten(0, (self.kernel_dim, -1))
         return pairs.convolve(kernel, values, matrices) + self.bias

@@ -1,4 +1,4 @@
-"""Batch normalisation that padded points have no part in."""
+"""Batch normalization in which padded points have no part."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from lieham.typing import Bool, Float, Tensor
 
 
 class MaskedBatchNorm(nn.Module):
-    """(x − μ)/√(σ² + ε) γ + β, channel by channel, μ and σ² over the real points of a batch: (*batch, n, c) → same,
-    and 0 where a point is padding.
+    """The map x ↦ (x − μ)/√(σ² + ε) γ + β of each channel, with mean μ and variance σ² over the real points of a batch.
 
-    In eval μ and σ² are the running averages of training, so a cloud's output does not depend on its batch mates
-    (Ioffe and Szegedy 2015, arXiv 1502.03167).
+    Padded points become 0. In eval μ and σ² are the running averages of training, so a cloud's output does not depend
+    on its batch mates. Ioffe and Szegedy 2015, arXiv 1502.03167.
+
+    Args:
+        channels: the number of channels.
+        momentum: the weight of a batch in the running averages.
+        epsilon: ε.
     """
 
     mean: Tensor
@@ -28,13 +32,19 @@ class MaskedBatchNorm(nn.Module):
         self.register_buffer("variance", torch.ones(channels))
 
     def forward(self, x: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*#batch n"]) -> Tensor:
+        """Return the normalized values; in training the running averages follow.
+
+        Args:
+            x: the channels of the points.
+            mask: the padding mask.
+        """
         if bool(mask.all()):
             return self._normed(x.flatten(0, -2)).view_as(x)
         real = mask.expand(x.shape[:-1])
         return torch.zeros_like(x).masked_scatter(real[..., None], self._normed(x[real]))
 
     def _normed(self, rows: Float[Tensor, "r c"]) -> Float[Tensor, "r c"]:
-        """Of real points alone; a single one has no variance, and is judged by the running averages."""
+        """Normalize the real points. With one row the running averages are used, since its variance is undefined."""
         training = self.training and len(rows) > 1
         affine = (self.weight, self.bias, training, self.momentum, self.epsilon)
         return batch_norm(rows, self.mean, self.variance, *affine)

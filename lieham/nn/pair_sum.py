@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import torch
 
+from lieham.lift import Pairs
 from lieham.nn.resnet import LieResNet
 from lieham.typing import Bool, Float, Tensor
 
 
-class Superposition:
-    """Σ_pf C_pf φ_f(pair p) + v₀, equal to the `LieResNet` it is made of wherever the points are.
+class PairSum:
+    """A network as the sum over pairs that it is, V(x) = Σ_pf C_pf φ_f(pair p) + v₀.
 
     φ are the kernel's `functions`. In a single block that is linear in its kernel the output's derivatives by the
-    kernel's outputs hang on the features alone, so C and v₀ are computed once for many positions, and what is left for
-    each is φ and one product. With `drop`, functions whose weights are all 0 are not computed: that looks at
-    the weights' values, and such weights then get no gradient.
+    kernel's outputs depend on the features alone. So C and v₀ are computed once for many positions, and what is left
+    for each of them is φ and one product. The sum equals the `LieResNet` wherever the points are.
 
-    Raises ValueError for a network that is no such sum (`superposes`).
+    Args:
+        network: the network; it is not copied.
+        drop: do not compute functions whose weights are all 0. This looks at the weights' values, and those weights
+            then get no gradient.
+
+    Raises:
+        ValueError: if the network is no such sum (`is_pair_sum`).
     """
 
     def __init__(self, network: LieResNet, drop: bool = False):
-        if not superposes(network):
+        if not is_pair_sum(network):
             raise ValueError("network must have a single block, linear in its kernel, and no cutoff")
         self.network, self.lift = network, network.lift
-        kernel = network.blocks[-1].conv.kernel
-        theta, self.hidden = kernel.linear(), True
-        plain, embedding, hidden = theta
+        plain, embedding, hidden = network.kernel.linear()
+        theta: tuple[Tensor, ...] = plain, embedding, hidden
+        self.hidden = True
+        used = torch.ones(embedding.shape[1], dtype=torch.bool)
         if drop and not bool(hidden.any()):
             self.hidden, used = False, embedding.any(0)
             self.lift, theta = network.lift.restricted(used), (plain, embedding[:, used])
@@ -33,7 +40,7 @@ class Superposition:
         self._key = (network, None if self.hidden else tuple(used.tolist()))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Superposition) and self._key == other._key
+        return isinstance(other, PairSum) and self._key == other._key
 
     def __hash__(self) -> int:
         return hash(self._key)
@@ -41,24 +48,34 @@ class Superposition:
     def coefficients(
         self, features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]
     ) -> tuple[Float[Tensor, "*batch p f"], Float[Tensor, "*batch"]]:
-        """C, the pairs flattened, and v₀."""
+        """Return C, with the pairs flattened, and v₀.
+
+        Args:
+            features: the channels of the points.
+            mask: the padding mask.
+        """
         shares, constant = self.shares(features, mask)
         return shares @ self.theta, constant
 
     def shares(
         self, features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]
     ) -> tuple[Float[Tensor, "*batch p k"], Float[Tensor, "*batch"]]:
-        """The output's derivatives by the kernel's outputs k on each pair, and v₀."""
-        network, kernel = self.network, self.network.blocks[-1].conv.kernel
+        """Return the output's derivatives by the kernel's outputs k on each pair, and v₀.
+
+        Args:
+            features: the channels of the points.
+            mask: the padding mask.
+        """
+        network = self.network
         points = features.new_zeros(*mask.shape, self.lift.group.space_dim)
-        pairs = network.lift(points, mask)
+        pairs = self._pairs(points, mask)
         x = network.embed(pairs.lift(features))
 
         def total(outputs: Tensor) -> tuple[Tensor, Tensor]:
             value = pairs.pool(network.outputs(pairs, x, outputs))[..., 0]
             return value.sum(), value
 
-        constant = kernel.mlp[-1].bias.expand(*pairs.coordinates.shape[:-1], -1)
+        constant = network.kernel.last.bias.expand(*pairs.coordinates.shape[:-1], -1)
         shares, value = torch.func.grad(total, has_aux=True)(constant)
         return shares.flatten(mask.ndim - 1, -2), value
 
@@ -70,13 +87,25 @@ class Superposition:
         C: Float[Tensor, "*#batch p f"],
         constant: Float[Tensor, "*#batch"],
     ) -> Float[Tensor, "*batch"]:
-        """The output at points / unit."""
-        pairs = self.lift(points / unit, mask)
-        kernel = self.network.blocks[-1].conv.kernel
+        """Return the network's output at points / unit.
+
+        Args:
+            points: positions.
+            unit: the model's unit of length.
+            mask: the padding mask.
+            C: the coefficients.
+            constant: v₀.
+        """
+        pairs = self._pairs(points / unit, mask)
+        kernel = self.network.kernel
         functions = kernel.functions(pairs) if self.hidden else torch.cat([pairs.coordinates, pairs.embedding], -1)
         return (functions.flatten(points.ndim - 2, -2) * C).sum((-1, -2)) + constant
 
+    def _pairs(self, points: Tensor, mask: Tensor) -> Pairs:
+        return self.network.neighbors(self.lift, points, mask)[0]
 
-def superposes(network: LieResNet) -> bool:
-    """Whether the network is a sum over pairs of functions with coefficients that no position changes."""
-    return len(network.blocks) == 1 and network.blocks[0].linear_in_kernel and not network.lift.has_cutoff
+
+def is_pair_sum(network: LieResNet) -> bool:
+    """Return whether the network is a sum over pairs of functions with coefficients that no position changes."""
+    [block, *more] = network.layers
+    return not more and block.linear_in_kernel and network.neighbors.fixed and not network.lift.has_cutoff

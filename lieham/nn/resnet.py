@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import nn
 from torch.nn.functional import linear, silu
 
+from lieham.errors import expected
 from lieham.lift import Lift, Pairs
-from lieham.neighbors.monte_carlo import Neighbourhoods, Neighbours
+from lieham.neighbors import AllPairs, Neighbors
 from lieham.nn.blocks import Block, GatedBlock
-from lieham.nn.kernel import evaluated
+from lieham.nn.kernel import Kernel, evaluated
 from lieham.nn.norm import MaskedBatchNorm
 from lieham.typing import Bool, Float, Int, Tensor
 
@@ -20,25 +23,61 @@ KERNEL_DIM = 16
 """Outputs of a kernel for each output of the network: as many products of features as each can tell apart."""
 
 
-class LieResNet(nn.Module):
-    """lift → embed → blocks → linear → sum over the points: (points, features, mask) → (*batch, out).
-
-    It sees points, whatever they are: bodies, pixels, atoms. With an exact `lift` the output is invariant under
-    the lift's group for any weights, and padded points change nothing; where all pairs are seen, permutations of the
-    points neither. Finzi et al. 2020, arXiv 2002.12880, figure 5.
+@dataclass(frozen=True)
+class NetworkSettings:
+    """The sizes of a `LieResNet`, and the choice of its blocks.
 
     Args:
-        lift: from points to pairs.
-        features: channels of a point.
-        out: outputs.
-        width: channels after the embedding.
-        blocks: how many.
-        block: their class.
-        neighbours: random or nearest neighbourhoods, and subsampling; all pairs by default.
-        growth: channels after all blocks over those before them, each block having its share.
-        norm: batch normalisation in the blocks, and once more with a swish before the last linear map.
-        mean: mean over the points in place of the sum.
-        kernel_dim: outputs of a kernel.
+        width: the number of channels after the embedding.
+        blocks: the number of blocks.
+        block: the class of the blocks.
+        growth: the number of channels after all blocks over that before them; each block has its share.
+        norm: batch normalization in the blocks, and once more with a swish before the last linear map.
+        mean: take the mean over the points, and not the sum.
+        kernel_dim: the number of outputs of a kernel; by default `KERNEL_DIM` for each output of the network.
+    """
+
+    width: int = 64
+    blocks: int = 1
+    block: type[Block] = GatedBlock
+    growth: float = 1.0
+    norm: bool = False
+    mean: bool = False
+    kernel_dim: int | None = None
+
+    def widths(self) -> list[int]:
+        """Return the number of channels before the first block and after each block, multiples of 4 where they grow."""
+        if self.growth == 1:
+            return [self.width] * (self.blocks + 1)
+        return [4 * round(self.width * self.growth ** (k / self.blocks) / 4) for k in range(self.blocks + 1)]
+
+
+class LieResNet(nn.Module):
+    """A network from clouds of points with features to numbers: lift → embed → blocks → linear → sum over the points.
+
+    The points may be bodies, pixels or atoms. With an exact `lift` the output is invariant under the lift's group for
+    any weights, and padded points change nothing. Where all pairs are seen, permutations of the points change nothing
+    either. Finzi et al. 2020, arXiv 2002.12880, figure 5.
+
+    Args:
+        lift: the map from points to pairs.
+        features: the number of channels of a point.
+        out: the number of outputs.
+        settings: the sizes of the network; by default those of `NetworkSettings()`.
+        neighbors: which pairs each block looks at; by default all of them.
+
+    Raises:
+        InputError: if `neighbors` is for another number of blocks.
+
+    Example:
+        >>> import torch
+        >>> from lieham.groups import make_group
+        >>> from lieham.lift import make_lift
+        >>> from lieham.nn import LieResNet, NetworkSettings
+        >>> network = LieResNet(make_lift(None, make_group("SE(3)")), features=1, settings=NetworkSettings(width=16))
+        >>> points, mass = torch.randn(10, 5, 3), torch.ones(10, 5, 1)
+        >>> network(points, mass, torch.ones(10, 5, dtype=torch.bool)).shape
+        torch.Size([10, 1])
     """
 
     def __init__(
@@ -46,25 +85,31 @@ class LieResNet(nn.Module):
         lift: Lift,
         features: int,
         out: int = 1,
-        width: int = 64,
-        blocks: int = 1,
-        block: type[Block] = GatedBlock,
-        *,
-        neighbours: Neighbours | None = None,
-        growth: float = 1.0,
-        norm: bool = False,
-        mean: bool = False,
-        kernel_dim: int | None = None,
+        settings: NetworkSettings | None = None,
+        neighbors: Neighbors | None = None,
     ):
         super().__init__()
-        self.lift, self.mean = lift, mean
-        self.near = None if neighbours is None else Neighbourhoods(lift, blocks, neighbours)
-        widths = [4 * round(width * growth ** (k / blocks) / 4) if growth != 1 else width for k in range(blocks + 1)]
-        self.embed = nn.Linear(lift.feature_dim(features), width)
-        kernel_dim = KERNEL_DIM * out if kernel_dim is None else kernel_dim
-        self.blocks = nn.ModuleList(block(a, lift, kernel_dim, b, norm) for a, b in pairwise(widths))
-        self.norm = MaskedBatchNorm(widths[-1]) if norm else None
+        settings = NetworkSettings() if settings is None else settings
+        if neighbors is not None and neighbors.blocks != settings.blocks:
+            raise expected("neighbors", f"for {settings.blocks} blocks like the network", f"for {neighbors.blocks}")
+        self.lift, self.mean = lift, settings.mean
+        self.neighbors = AllPairs(settings.blocks) if neighbors is None else neighbors
+        widths = settings.widths()
+        self.embed = nn.Linear(lift.feature_dim(features), settings.width)
+        kernel_dim = KERNEL_DIM * out if settings.kernel_dim is None else settings.kernel_dim
+        self.blocks = nn.ModuleList(settings.block(a, lift, kernel_dim, b, settings.norm) for a, b in pairwise(widths))
+        self.norm = MaskedBatchNorm(widths[-1]) if settings.norm else None
         self.readout = nn.Linear(widths[-1], out, bias=False)
+
+    @property
+    def layers(self) -> tuple[Block, ...]:
+        """The blocks, in the order in which they are applied."""
+        return cast("tuple[Block, ...]", tuple(self.blocks))
+
+    @property
+    def kernel(self) -> Kernel:
+        """The kernel of the last block."""
+        return self.layers[-1].conv.kernel
 
     def forward(
         self,
@@ -72,6 +117,13 @@ class LieResNet(nn.Module):
         features: Float[Tensor, "*#batch n c"],
         mask: Bool[Tensor, "*#batch n"],
     ) -> Float[Tensor, "*batch o"]:
+        """Return the outputs of every cloud.
+
+        Args:
+            points: positions, in the model's unit of length.
+            features: the channels of the points.
+            mask: the padding mask.
+        """
         pairs, values = self.local(points, features, mask)
         total = pairs.pool(values)
         return total / mask.sum(-1)[..., None] if self.mean else total
@@ -79,14 +131,13 @@ class LieResNet(nn.Module):
     @property
     def norms(self) -> list[MaskedBatchNorm]:
         """Every batch normalisation, in the order in which values pass through them."""
-        inside = [norm for block in self.blocks for norm in block.norms]
+        inside = [cast(MaskedBatchNorm, norm) for block in self.layers for norm in block.norms]
         return inside if self.norm is None else [*inside, self.norm]
 
     def redraw(self, generator: torch.Generator) -> None:
         """Draw anew what the lift and the neighbourhoods sample."""
         self.lift.redraw(generator)
-        if self.near is not None:
-            self.near.redraw(generator)
+        self.neighbors.redraw(generator)
 
     def local(
         self,
@@ -94,27 +145,41 @@ class LieResNet(nn.Module):
         features: Float[Tensor, "*#batch n c"],
         mask: Bool[Tensor, "*#batch n"],
     ) -> tuple[Pairs, Float[Tensor, "*batch m o"]]:
-        """The pairs, and the outputs on every lifted point before they are summed."""
+        """Return the last block's pairs, and the outputs on every lifted point before they are summed.
+
+        Args:
+            points: positions, in the model's unit of length.
+            features: the channels of the points.
+            mask: the padding mask.
+        """
         pairs, x, kernel = self._before(points, features, mask)
         return pairs, self.outputs(pairs, x, kernel)
 
     def basis(
         self,
-        points: Tensor,
-        features: Tensor,
-        mask: Tensor,
+        points: Float[Tensor, "*#batch n d"],
+        features: Float[Tensor, "*#batch n c"],
+        mask: Bool[Tensor, "*#batch n"],
         mixing: Float[Tensor, "k r"] | None = None,
         chosen: Int[Tensor, " c"] | None = None,
         read: Callable[[Pairs, Tensor], Tensor] | None = None,
     ) -> Float[Tensor, "*batch f r"]:
-        """Φ_fk = ∂E/∂θ_fk, θ the last kernel's weights (`Kernel.linear`), of E = `read`(pairs, outputs), (*batch,).
+        """Return Φ_fk = ∂E/∂θ_fk, with the last kernel's weights θ (`Kernel.linear`) and E = `read` of the outputs.
 
-        Φ_fk = Σ_pairs φ_f(pair) ∂E/∂K_k(pair), φ the kernel's `functions`; by default E is the sum of `forward`'s
-        outputs, in which case E = Σ_fk θ_fk Φ_fk + what the last kernel has no part in, if the last block is linear in
-        its kernel. `mixing` combines the outputs k of the kernel into fewer, `chosen` are the functions f wanted.
+        Φ_fk = Σ_pairs φ_f(pair) ∂E/∂K_k(pair), with φ the kernel's `functions` and K its outputs. If the last block is
+        linear in its kernel and E is the default, then E = Σ_fk θ_fk Φ_fk + a part that does not depend on θ.
+
+        Args:
+            points: positions, in the model's unit of length.
+            features: the channels of the points.
+            mask: the padding mask.
+            mixing: combinations of the kernel's outputs, which replace the outputs.
+            chosen: the numbers of the functions f that are wanted; by default all of them.
+            read: the energy (*batch,) of the pairs and of the outputs of `local`; by default the sum of the outputs of
+                `forward`.
         """
         pairs, x, last = self._before(points, features, mask)
-        functions = self.blocks[-1].conv.kernel.functions(pairs)
+        functions = self.kernel.functions(pairs)
 
         def total(kernel: Tensor) -> Tensor:
             values = self.outputs(pairs, x, kernel)
@@ -127,21 +192,28 @@ class LieResNet(nn.Module):
         return torch.einsum("...pf,...pk->...fk", functions.flatten(batch, -2), shares.flatten(batch, -2))
 
     def _before(self, points: Tensor, features: Tensor, mask: Tensor) -> tuple[Pairs, Tensor, Tensor]:
-        """The last block's pairs, the channels of every lifted point before that block, and its kernel."""
-        if self.near is None:
-            pairs = [self.lift(points, mask)] * len(self.blocks)
-            kernels = evaluated([block.conv.kernel for block in self.blocks], pairs[0])
+        """Return the last block's pairs, the channels of every lifted point before that block, and its kernel."""
+        layers, pairs = self.layers, self.neighbors(self.lift, points, mask)
+        if all(found is pairs[0] for found in pairs):
+            kernels = list(evaluated([block.conv.kernel for block in layers], pairs[0]))
         else:
-            pairs = self.near(self.lift, points, mask)
-            kernels = [block.conv.kernel(found) for block, found in zip(self.blocks, pairs, strict=True)]
+            kernels = [block.conv.kernel(found) for block, found in zip(layers, pairs, strict=True)]
         x = self.embed(pairs[0].lift(features))
-        for block, found, kernel in zip(self.blocks[:-1], pairs, kernels, strict=False):
+        for block, found, kernel in zip(layers[:-1], pairs, kernels, strict=False):
             x = block(found, x, kernel)
         return pairs[-1], x, kernels[-1]
 
     def outputs(self, pairs: Pairs, x: Tensor, kernel: Tensor) -> Float[Tensor, "*batch m o"]:
-        """readout(last block); without a norm its W_out and the readout are one matrix, saving `width` channels."""
-        last, read = self.blocks[-1], self.readout.weight
+        """Return the network's outputs on every lifted point, from what comes before the last block.
+
+        Without a norm the block's last matrix and the readout are multiplied first, which saves `width` channels.
+
+        Args:
+            pairs: the pairs of the last block.
+            x: the channels before the last block.
+            kernel: the outputs of the last block's kernel.
+        """
+        last, read = self.layers[-1], self.readout.weight
         if self.norm is not None:
             return self.readout(silu(self.norm(last(pairs, x, kernel), pairs.targets)))
         inner = last.inner(pairs, x, kernel)

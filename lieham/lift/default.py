@@ -1,0 +1,58 @@
+"""Lifts by their names, and the lift that a group gets where none is asked for."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from lieham.errors import InputError, check_choice
+from lieham.groups import Group
+from lieham.lift.base import Lift
+from lieham.lift.coset import CosetLift
+from lieham.lift.edge import EdgeLift
+from lieham.lift.point import PointLift
+from lieham.lift.sampled import SampledLift
+
+LIFTS: dict[str, type[Lift]] = {lift.kind: lift for lift in (PointLift, CosetLift, EdgeLift, SampledLift)}
+"""Every lift by its name."""
+
+
+def default_kind(group: Group) -> str:
+    """Return the name of the lift that is exact for `group` and has one element for each point."""
+    return PointLift.kind if group.acts_freely else CosetLift.kind
+
+
+def make_lift(lift: str | Lift | dict | None, group: Group, **settings: Any) -> Lift:
+    """Return a lift for `group`.
+
+    Args:
+        lift: a name in `LIFTS`; None or "" for the default of the group (`default_kind`); a dict like
+            `Lift.settings`, with the name as `kind`; or a Lift, which is copied.
+        group: the group that is lifted to.
+        settings: settings of the lift, such as radius, fill, bases or samples.
+
+    Returns:
+        A new lift.
+
+    Raises:
+        InputError: if the name is unknown, the lift is one of another group, or it has no such settings.
+
+    Example:
+        >>> from lieham.groups import make_group
+        >>> from lieham.lift import make_lift
+        >>> make_lift(None, make_group("SE(3)"), radius=2.0)
+        CosetLift(SE(3), radius=2.0, bases=12, own=False)
+    """
+    if isinstance(lift, Lift):
+        if any(value is not None for value in settings.values()):
+            raise InputError(f"settings ({', '.join(settings)}) belong to the lift given: set them there")
+        if lift.group.name != group.name:
+            raise InputError(f"lift must be one of {group}, got {lift}")
+        return copy.deepcopy(lift)
+    if isinstance(lift, dict):
+        settings, lift = {k: v for k, v in lift.items() if k != "kind"}, lift.get("kind")
+    kind = check_choice("lift", lift or default_kind(group), tuple(LIFTS))
+    try:
+        return LIFTS[kind](group, **settings)
+    except TypeError as error:
+        raise InputError(f"lift {kind} has no such setting: {error}") from None
