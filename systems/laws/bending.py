@@ -9,7 +9,9 @@ import torch
 from lieham.errors import expected
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Float, Tensor
-from systems.laws.base import Force, System, normal, pair_weights, uniform
+from systems.laws.base import Force, System
+from systems.laws.draws import normal, uniform
+from systems.laws.pairs import pair_weights
 
 
 class Bending(System):

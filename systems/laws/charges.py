@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 import torch
 
 from lieham.integrate import integrate
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Float, Tensor
-from systems.laws.base import normal, pair_weights, uniform
-from systems.laws.draws import balanced_signs, check_positive, velocities
-from systems.laws.pairs import PairLaw, inverse_length
+from systems.checks import check_positive
+from systems.laws.draws import balanced_signs, normal, uniform, velocities
+from systems.laws.pairs import PairLaw, inverse_length, pair_weights
 
 
 class Coulomb(PairLaw):
@@ -107,9 +109,7 @@ class ChargedParticles(PairLaw):
         end = self._end(state, bodies, times, substeps)
         while len(row) and substeps < self.finest:
             substeps *= 2
-            fine = self._end(
-                PhaseState(*(x[row] for x in state)), bodies.map(lambda x, row=row: x[row]), times[row], substeps
-            )
+            fine = self._end(PhaseState(*(x[row] for x in state)), bodies.map(itemgetter(row)), times[row], substeps)
             error = torch.maximum(*((x - y[row]).abs().flatten(1).amax(1) for x, y in zip(fine, end, strict=True)))
             for x, y in zip(end, fine, strict=True):
                 x[row] = y

@@ -6,8 +6,10 @@ import torch
 
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Tensor
-from systems.laws.base import Force, System, normal, pair_weights, uniform
-from systems.laws.draws import check_positive, velocities
+from systems.checks import check_positive
+from systems.laws.base import Force, System
+from systems.laws.draws import normal, uniform, velocities
+from systems.laws.pairs import pair_weights
 
 
 class Gravity(System):

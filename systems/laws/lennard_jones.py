@@ -6,7 +6,8 @@ import torch
 
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Tensor
-from systems.laws.draws import check_positive, cluster, velocities
+from systems.checks import check_positive
+from systems.laws.draws import cluster, velocities
 from systems.laws.pairs import PairLaw, inverse_length
 
 

@@ -6,8 +6,8 @@ import torch
 
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Tensor
-from systems.laws.base import uniform
-from systems.laws.draws import check_positive, cluster, velocities
+from systems.checks import check_positive
+from systems.laws.draws import cluster, uniform, velocities
 from systems.laws.pairs import PairLaw, inverse_length, length
 
 

@@ -8,7 +8,14 @@ import torch
 
 from lieham.state import Bodies
 from lieham.typing import Float, Tensor
-from systems.laws.base import Force, System, pair_weights
+from systems.laws.base import Force, System
+
+
+def pair_weights(strength: Float[Tensor, "*batch n"], bodies: Bodies) -> Float[Tensor, "*batch n n"]:
+    """Products s_i s_j of real bodies i ≠ j, and 0 for all other pairs."""
+    s = strength * bodies.mask
+    n = s.shape[-1]
+    return s[..., :, None] * s[..., None, :] * (1 - torch.eye(n, dtype=s.dtype, device=s.device))
 
 
 class PairLaw(System):

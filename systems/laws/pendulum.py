@@ -7,9 +7,10 @@ import torch
 from lieham.errors import expected
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Float, Tensor
-from systems.laws.base import Force, System, normal, pair_weights
-from systems.laws.draws import check_positive
-from systems.laws.pairs import inverse_length, length
+from systems.checks import check_positive
+from systems.laws.base import Force, System
+from systems.laws.draws import normal
+from systems.laws.pairs import inverse_length, length, pair_weights
 
 
 class DoubleSpringPendulum(System):

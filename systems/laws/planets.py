@@ -9,8 +9,8 @@ import torch
 from lieham.errors import expected
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Tensor
-from systems.laws.base import normal, uniform
-from systems.laws.draws import check_positive
+from systems.checks import check_positive
+from systems.laws.draws import normal, uniform
 from systems.laws.gravity import Gravity
 
 

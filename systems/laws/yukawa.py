@@ -6,9 +6,9 @@ import torch
 
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Tensor
-from systems.laws.base import normal, pair_weights, uniform
-from systems.laws.draws import check_positive, velocities
-from systems.laws.pairs import PairLaw
+from systems.checks import check_positive
+from systems.laws.draws import normal, uniform, velocities
+from systems.laws.pairs import PairLaw, pair_weights
 
 
 class Yukawa(PairLaw):

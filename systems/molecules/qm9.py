@@ -15,7 +15,7 @@ from lieham.data import CloudDataset, PointClouds, Provenance
 from lieham.errors import InputError, check_choice, expected
 from lieham.groups import SO3
 from lieham.typing import Float, Int, Tensor
-from systems.laws.base import check_sizes
+from systems.checks import check_sizes
 from systems.molecules.qm9_table import read_table
 from systems.molecules.qm9_targets import ELEMENTS, SOURCE, TARGETS, Target
 
