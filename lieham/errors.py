@@ -32,7 +32,19 @@ class Interrupted(LiehamError, KeyboardInterrupt):
 
 
 def expected(name: str, wanted: object, got: object) -> InputError:
-    """The error `name must be wanted, got got`, to be raised by the caller."""
+    """The error `NAME must be WANTED, got GOT`, to be raised by the caller.
+
+    Args:
+        name: the argument, as the person typed it.
+        wanted: what it should have been.
+        got: what it was.
+
+    Example:
+        >>> raise expected("dim", "2 or 3", 4)
+        Traceback (most recent call last):
+        ...
+        lieham.errors.InputError: dim must be 2 or 3, got 4
+    """
     return InputError(f"{name} must be {wanted}, got {got}")
 
 

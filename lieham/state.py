@@ -1,12 +1,13 @@
-"""What moves: phase-space states, the bodies they belong to, and trajectories of both.
+"""The things that move: phase-space states, the bodies they belong to, and trajectories of both.
 
 symbol → variable: q → `q`, p → `p`, m → `mass`; a padded body has `mask` False.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -16,29 +17,47 @@ from lieham.typing import Bool, Float, Tensor
 
 
 class PhaseState(NamedTuple):
-    """A point of phase space, or a tangent vector (dq, dp) to it: `q`, `p` of shape (*batch, n, d).
+    """A point (q, p) of phase space, or a tangent vector (dq, dp) to it.
 
-    A NamedTuple, so that torch.func, torch.compile and torchdiffeq see through it.
+    It is a NamedTuple, so that torch.func, torch.compile and torchdiffeq see through it.
+
+    Args:
+        q: positions (*batch, n, d).
+        p: momenta (*batch, n, d).
+
+    Example:
+        >>> import torch
+        >>> state = PhaseState(torch.zeros(2, 3), torch.ones(2, 3))
+        >>> state.shift(dq=0.5 * state.p).q.tolist()
+        [[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]]
     """
 
     q: Float[Tensor, "*batch n d"]
     p: Float[Tensor, "*batch n d"]
 
     def shift(self, dq: Tensor | None = None, dp: Tensor | None = None) -> PhaseState:
-        """(q + dq, p + dp); integrators move states by this method alone (see `integrate.compensated`)."""
+        """Return (q + dq, p + dp). Integrators move states by this method alone (see `integrate.compensated`)."""
         return PhaseState(self.q if dq is None else self.q + dq, self.p if dp is None else self.p + dp)
 
-    def to(self, *args, **kwargs) -> PhaseState:
-        """Both tensors through `Tensor.to`."""
+    def to(self, *args: Any, **kwargs: Any) -> PhaseState:
+        """Move or cast both tensors as `Tensor.to` does."""
         return PhaseState(self.q.to(*args, **kwargs), self.p.to(*args, **kwargs))
 
 
 @dataclass(frozen=True)
 class Bodies:
-    """What a body is, apart from where it is.
+    """The bodies of a system, apart from where they are. Build it with `Bodies.of`, which validates.
 
-    `mass` (*batch, n), positive; `features` (*batch, n, c), charges, spring constants and the like, c may be 0;
-    `mask` (*batch, n), True where the body is real. Build it with `Bodies.of`, which validates.
+    Args:
+        mass: masses (*batch, n), positive.
+        features: charges, spring constants and the like, (*batch, n, c); c may be 0.
+        mask: the padding mask (*batch, n): True where a body is real.
+
+    Example:
+        >>> import torch
+        >>> bodies = Bodies.of(torch.tensor([1.0, 2.0, 0.0]), mask=torch.tensor([True, True, False]))
+        >>> bodies.mass.tolist(), tuple(bodies.features.shape)
+        ([1.0, 2.0, 1.0], (3, 0))
     """
 
     mass: Float[Tensor, "*batch n"]
@@ -47,10 +66,16 @@ class Bodies:
 
     @classmethod
     def of(cls, mass: Tensor, features: Tensor | None = None, mask: Tensor | None = None) -> Bodies:
-        """Validate and fill in: no features means c = 0, no mask means all real; padded bodies get mass 1.
+        """Validate bodies; padded ones get mass 1 and features 0.
 
-        Raises InputError on wrong shapes, on a mass that is not finite and positive, on features not finite, and on a
-        system without a real body.
+        Args:
+            mass: (*batch, n).
+            features: (*batch, n, c); None for c = 0.
+            mask: (*batch, n), True where a body is real; None where all are.
+
+        Raises:
+            InputError: shapes do not fit, a mass is not finite and positive, a feature is not finite, or a system has
+                no real body.
         """
         if mask is None:
             mask = torch.ones_like(mass, dtype=torch.bool)
@@ -70,12 +95,12 @@ class Bodies:
         _check_finite("features", features)
         return cls(mass, features, mask)
 
-    def map(self, f) -> Bodies:
-        """`f` applied to each tensor."""
+    def map(self, f: Callable[..., Tensor]) -> Bodies:
+        """Apply `f` to each of the three tensors."""
         return Bodies(f(self.mass), f(self.features), f(self.mask))
 
-    def to(self, device=None, dtype=None) -> Bodies:
-        """Move to a device and cast the floating tensors."""
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Bodies:
+        """Move all tensors to a device and cast those that are floating."""
         return Bodies(
             self.mass.to(device=device, dtype=dtype),
             self.features.to(device=device, dtype=dtype),
@@ -83,15 +108,31 @@ class Bodies:
         )
 
     def over_time(self) -> Bodies:
-        """With a time axis of length 1 before the bodies, to stand beside (*batch, time, n, d) states."""
+        """Insert a time axis of length 1 before the bodies, so that they fit states (*batch, time, n, d)."""
         return Bodies(self.mass.unsqueeze(-2), self.features.unsqueeze(-3), self.mask.unsqueeze(-2))
 
 
 @dataclass(frozen=True)
 class Trajectory:
-    """States along time: `times` (*batch, time), `q`, `p` (*batch, time, n, d), and the `bodies`.
+    """States of some bodies along time.
 
     Build it with `Trajectory.of`, `Trajectory.from_velocities` or `Trajectory.from_positions`, which validate.
+
+    Args:
+        times: strictly increasing times (*batch, time).
+        q: positions (*batch, time, n, d).
+        p: momenta (*batch, time, n, d).
+        bodies: masses, features and padding mask of (*batch, n) bodies.
+
+    Example:
+        >>> import torch
+        >>> t, bodies = torch.linspace(0, 1, 5), Bodies.of(torch.full((1, 2), 3.0))
+        >>> v = torch.ones(1, 5, 2, 3)
+        >>> x = Trajectory.from_velocities(t, t[:, None, None] * v, v, bodies)
+        >>> len(x), x.n_steps, x.dim, x.p.max().item()
+        (1, 4, 3, 3.0)
+        >>> x.window(1, 3).times.tolist()
+        [[0.25, 0.5, 0.75]]
     """
 
     times: Float[Tensor, "*batch time"]
@@ -101,10 +142,16 @@ class Trajectory:
 
     @classmethod
     def of(cls, times: Tensor, q: Tensor, p: Tensor, bodies: Bodies) -> Trajectory:
-        """Validate; `times` of shape (time,) is shared by the whole batch.
+        """Validate a trajectory; padded bodies are put at rest at the origin.
 
-        Padded bodies are put at rest at the origin. Raises InputError on shapes that do not fit, values that
-        are not finite, and times that do not strictly increase.
+        Args:
+            times: (*batch, time), or (time,) where the whole batch shares them.
+            q: positions (*batch, time, n, d).
+            p: momenta like q.
+            bodies: of shape (*batch, n), in the precision of q.
+
+        Raises:
+            InputError: shapes do not fit, values are not finite, or times do not strictly increase.
         """
         _check_shapes(q, "p", p, bodies)
         if times.shape not in (q.shape[:-2], q.shape[-3:-2]):
@@ -120,16 +167,23 @@ class Trajectory:
 
     @classmethod
     def from_velocities(cls, times: Tensor, q: Tensor, v: Tensor, bodies: Bodies) -> Trajectory:
-        """p = m v, for whoever observes velocities `v` of the shape of `q`."""
+        """Build a trajectory with p = m v from velocities `v` of the shape of `q`; all else is as in `of`."""
         _check_shapes(q, "v", v, bodies)
         return cls.of(times, q, v * bodies.mass[..., None, :, None], bodies)
 
     @classmethod
     def from_positions(cls, times: Tensor, q: Tensor, bodies: Bodies) -> Trajectory:
-        """p = m q̇ for whoever observes positions alone, q̇ the derivative of q through 5 neighbouring times.
+        """Build a trajectory with p = m q̇ from positions alone, q̇ the derivative of q through 5 neighbouring times.
 
-        An estimate: for `fit` say `observed="positions"`, and it takes the positions alone for observed. InputError on
-        fewer than 3 times, and as `of` does.
+        The momenta are estimates. Tell `fit` so by `observed="positions"`, and it learns from the positions alone.
+
+        Args:
+            times: as in `of`, at least 3.
+            q: as in `of`.
+            bodies: as in `of`.
+
+        Raises:
+            InputError: there are fewer than 3 times, and as `of` raises it.
         """
         _check_shapes(q, "q", q, bodies)
         if q.shape[-3] < 3:
@@ -139,24 +193,24 @@ class Trajectory:
 
     @property
     def n_steps(self) -> int:
-        """Number of intervals between stored times."""
+        """The number of intervals between stored times."""
         return self.times.shape[-1] - 1
 
     @property
     def dim(self) -> int:
-        """Space dimension d."""
+        """The dimension d of space."""
         return self.q.shape[-1]
 
     def state(self, index: int = 0) -> PhaseState:
-        """The state at one time index, (*batch, n, d)."""
+        """The state (*batch, n, d) at one time index."""
         return PhaseState(self.q[..., index, :, :], self.p[..., index, :, :])
 
     def states(self) -> PhaseState:
-        """All states, (*batch, time, n, d)."""
+        """All states (*batch, time, n, d)."""
         return PhaseState(self.q, self.p)
 
     def window(self, start: int, length: int) -> Trajectory:
-        """The piece of `length` points that begins at time index `start`."""
+        """The piece of `length` points that begins at time index `start`; InputError where it does not fit."""
         if length < 1 or not 0 <= start <= self.times.shape[-1] - length:
             points = self.times.shape[-1]
             raise InputError(f"window must lie in the {points} stored points, got start={start}, length={length}")
@@ -166,15 +220,15 @@ class Trajectory:
     def __len__(self) -> int:
         return self.q.shape[0]
 
-    def __getitem__(self, index) -> Trajectory:
-        """Select along the first batch axis."""
+    def __getitem__(self, index: Any) -> Trajectory:
+        """Select along the first batch axis, as a tensor is indexed; InputError for a single trajectory."""
         if self.q.ndim < 4:
             raise InputError("a single trajectory has no batch axis to index: q must be (*batch, time, n, d)")
         bodies = self.bodies.map(lambda x: x[index])
         return Trajectory(self.times[index], self.q[index], self.p[index], bodies)
 
-    def to(self, device=None, dtype=None) -> Trajectory:
-        """Move to a device and cast the floating tensors."""
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Trajectory:
+        """Move all tensors to a device and cast those that are floating."""
         times, q, p = (x.to(device=device, dtype=dtype) for x in (self.times, self.q, self.p))
         return Trajectory(times, q, p, self.bodies.to(device, dtype))
 

@@ -1,4 +1,4 @@
-"""What a model must beat: a constant state, free flight, equal bodies; and what nothing beats, the exact solution."""
+"""Baselines that a model must beat: a constant state, free flight, equal bodies; and the exact solution."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from systems.laws.base import System
 
 
 def constant_state(x: Trajectory) -> PhaseState:
-    """Every system stays where it is."""
+    """The prediction that every system stays where it is."""
     return PhaseState(*(z[..., :1, :, :].expand_as(z) for z in (x.q, x.p)))
 
 
 def free_flight(x: Trajectory) -> PhaseState:
-    """q₀ + t p₀/m, p₀: no force at all."""
+    """The prediction q₀ + t p₀/m, p₀ that no force acts."""
     t = (x.times - x.times[..., :1])[..., None, None]
     p = x.p[..., :1, :, :].expand_as(x.p)
     return PhaseState(x.q[..., :1, :, :] + t * p / x.bodies.mass[..., None, :, None], p)
@@ -36,7 +36,15 @@ def mean_features(x: Trajectory, system: System) -> PhaseState:
 
 
 def baselines(x: Trajectory, system: System) -> dict[str, Float[Tensor, "*batch"]]:
-    """Mean squared error of each window over its points (the first is given), bodies and components, by method."""
+    """The mean squared error of every baseline on every window.
+
+    Args:
+        x: windows of the law, with q and p of shape (k, time, n, d); the first point is given.
+        system: the law.
+
+    Returns:
+        Errors (k,), means over points, bodies and components, by the name of the baseline.
+    """
     states = {"constant state": constant_state(x), "free flight": free_flight(x)}
     if x.bodies.features.shape[-1]:
         states["mean features"] = mean_features(x, system)
@@ -45,6 +53,6 @@ def baselines(x: Trajectory, system: System) -> dict[str, Float[Tensor, "*batch"
 
 
 def window_mse(path: PhaseState, truth: Trajectory) -> Float[Tensor, "*batch"]:
-    """The published 5-step score where the window has 5 points."""
+    """The mean squared error of each window, which for 5 points is the published 5-step score."""
     with torch.no_grad():
         return state_mse(path, truth.states(), truth.bodies.mask).mean(-1)

@@ -11,7 +11,7 @@ import torch
 from lieham import Bodies, PhaseState, Trajectory, infer_masses
 from lieham.typing import Tensor
 from systems import SYSTEMS, System
-from systems.laws.base import stream
+from systems.laws.draws import stream
 
 POINTS = 20
 """Points of a trajectory, on the law's own grid where the times are regular."""

@@ -1,1 +1,1 @@
-"""What every package leans on and no user needs: numerics, files, progress, interrupts, settings."""
+"""Helpers that every package uses and no user needs: numerics, files, progress, interrupts, settings."""

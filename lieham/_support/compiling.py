@@ -11,27 +11,27 @@ import torch
 from lieham.typing import Tensor
 
 Energy = Callable[..., Tensor]
-"""A state or positions, and tensors, to one energy for each system."""
+"""A function from a state or positions, and tensors, to one energy for each system."""
 
 
 def gradient(energy: Energy) -> Callable:
-    """∂(Σ energy)/∂x, of the first argument x: systems of a batch do not interact, so one sum serves them all."""
+    """∂(Σ energy)/∂x by the first argument x. Systems of a batch do not interact, so one sum serves them all."""
     return torch.func.grad(lambda x, *tensors: energy(x, *tensors).sum())
 
 
 @lru_cache(maxsize=16)
 def compiled_gradient(energy: Energy) -> Compiled:
-    """The same, compiled; one for all energies that are equal, since compiling takes half a minute."""
+    """The gradient, compiled. Equal energies share one function, since compiling takes half a minute."""
     return Compiled(gradient(energy))
 
 
 class Compiled:
-    """A function that torch compiles when it is first called; where that fails, it warns and stays as it was.
+    """A function that torch compiles when it is first called. Where that fails, it warns and stays uncompiled.
 
     A call that fails for its arguments raises what the plain function raises.
     """
 
-    def __init__(self, function: Callable):
+    def __init__(self, function: Callable) -> None:
         self._plain = function
         self._fast: Callable | None = torch.compile(function, dynamic=False)
 

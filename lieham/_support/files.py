@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written under a temporary name, then renamed."""
+"""Files that are whole or absent, since they are written under a temporary name and then renamed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ctrl-C as a request: the first one ends the step cleanly, the second one ends the process."""
+"""Ctrl-C as a request: the first signal ends the step cleanly, and the second one ends the process."""
 
 from __future__ import annotations
 

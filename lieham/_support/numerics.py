@@ -24,7 +24,14 @@ def taylor(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
 
 
 def switched(closed: Callable[[Tensor], Tensor], coefficients: tuple[float, ...], below: float, x: Tensor) -> Tensor:
-    """The Taylor polynomial where x < below, the closed form elsewhere; first and second derivatives are finite."""
+    """The Taylor polynomial where x < below, and the closed form elsewhere, with finite first and second derivatives.
+
+    Args:
+        closed: the closed form, which may fail at 0.
+        coefficients: those of the Taylor series at 0, from the constant on.
+        below: the switch.
+        x: the argument, of any shape.
+    """
     near = x < below
     safe = torch.where(near, torch.full_like(x, 2 * below), x)
     return torch.where(near, taylor(coefficients, torch.where(near, x, torch.zeros_like(x))), closed(safe))

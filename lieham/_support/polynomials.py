@@ -7,14 +7,24 @@ import torch
 from lieham.typing import Float, Tensor
 
 NEIGHBOURS = 5
-"""Points whose interpolation polynomial is differentiated, the central ones where there are."""
+"""The number of points whose interpolation polynomial is differentiated; the time is in their middle if possible."""
 
 
 def polynomial(
     times: Float[Tensor, "*batch t"], at: Float[Tensor, "*batch s"], degree: int
 ) -> tuple[Float[Tensor, "*batch s t"], Float[Tensor, "*batch s t"]]:
-    """Weights W, W' that give Σ_t W x_t and Σ_t W' x_t: value and slope at the times `at` of the polynomial of that
-    degree fitted to the points by least squares; it passes through them where `degree` is one less than their number.
+    """Weights W and W' of the value Σ_t W x_t and the slope Σ_t W' x_t of a polynomial through points.
+
+    The polynomial is fitted by least squares; it passes through the points where `degree` is one less than their
+    number.
+
+    Args:
+        times: the times of the points, (*batch, t).
+        at: the times at which value and slope are wanted, (*batch, s).
+        degree: the degree of the polynomial.
+
+    Returns:
+        W and W', both (*batch, s, t).
     """
     middle, half = (times[..., -1:] + times[..., :1]) / 2, (times[..., -1:] - times[..., :1]) / 2
     t, s = (times - middle) / half, (at - middle) / half
@@ -25,9 +35,18 @@ def polynomial(
 
 
 def derivative(times: Float[Tensor, "*batch t"], x: Float[Tensor, "*batch t n d"]) -> Float[Tensor, "*batch t n d"]:
-    """dx/dt at every time, of the polynomial through the `NEIGHBOURS` points about it; through all, where they are
-    fewer. Exact for polynomials of degree 4; the error is h⁴ x⁽⁵⁾/30 in the middle of an even grid and six times that
-    at its ends."""
+    """dx/dt at every time, of the polynomial through `NEIGHBOURS` points about it, or through all if they are fewer.
+
+    It is exact for polynomials of degree 4. The error is h⁴ x⁽⁵⁾/30 in the middle of an even grid and six times that at
+    its ends.
+
+    Args:
+        times: increasing times (*batch, t).
+        x: values (*batch, t, n, d).
+
+    Returns:
+        The derivative, of the shape and precision of x.
+    """
     points = times.shape[-1]
     count = min(NEIGHBOURS, points)
     first = (torch.arange(points, device=x.device) - count // 2).clamp(0, points - count)

@@ -23,13 +23,13 @@ def reporting(progress: Progress | None, label: str) -> Iterator[Progress]:
 
 
 def announce(line: str) -> None:
-    """Say something where a bar is shown by default: on standard error, if it is a terminal."""
+    """Write a line where a bar is shown by default: on standard error, if it is a terminal."""
     if sys.stderr.isatty():
         sys.stderr.write(line + "\n")
 
 
 def _silent(done: int, total: int) -> None:
-    """Nobody is watching."""
+    """Report to nobody."""
 
 
 @contextmanager

@@ -12,11 +12,16 @@ from lieham.groups import Group, make_group
 from lieham.typing import Float, Tensor
 
 DETERMINED = 0.2
-"""Largest relative standard error of a mass that counts as known."""
+"""The largest relative standard error of a mass that counts as known."""
 
 
 class Masses(NamedTuple):
-    """`mass`, positive with mean 1, and the relative standard `error` of each, both (n,) or (trajectories, n)."""
+    """Inferred masses.
+
+    Args:
+        mass: positive masses of mean 1, (n,) or (trajectories, n).
+        error: their relative standard errors, of the same shape.
+    """
 
     mass: Float[Tensor, "*batch n"]
     error: Float[Tensor, "*batch n"]
@@ -30,13 +35,14 @@ def infer_masses(
     group: str | Group,
     shared: bool = True,
 ) -> Masses:
-    """The ratios of masses for which every isometry of `group` has a charge that is constant in time (Noether).
+    """Find the ratios of masses for which every isometry of `group` has a charge that is constant in time (Noether).
 
-    Σ_i m_i v_i·(A q_i + b) = const for every generator x ↦ A x + b with A antisymmetric: linear equations for m, solved
-    by the smallest singular vector over all times, generators and, where the masses are `shared`, trajectories. From
-    positions alone, Σ_i m_i q_i·b moves uniformly for translations, which then are taken alone; a group without them is
-    given the derivative of q through 5 neighbouring times for v. **The scale cannot be known**: m, p and V times any c
-    give the same motion, so the mean is put to 1, of every trajectory by itself where the masses are not shared.
+    Σ_i m_i v_i·(A q_i + b) = const for every generator x ↦ A x + b with A antisymmetric. These linear equations for m
+    are solved by the smallest singular vector over all times, generators and, where the masses are `shared`,
+    trajectories. From positions alone, Σ_i m_i q_i·b moves uniformly under translations, and these are used alone; for
+    a group without translations v is the derivative of q through 5 neighbouring times. **The scale cannot be known**:
+    m, p and V times any c give the same motion. So the mean mass is 1, in every trajectory by itself where masses are
+    not shared.
 
     Args:
         times: (time,) or (trajectories, time), increasing.
@@ -45,8 +51,23 @@ def infer_masses(
         group: the symmetry of the motion, such as "SE(2)" or "T(3)".
         shared: whether the bodies of all trajectories are the same, so that there is one mass for each.
 
-    Raises InputError on wrong shapes, on a group without such motions, and where the masses are not determined: bodies
-    that do not act on one another, too few times, too much noise, or another symmetry than the motion has.
+    Returns:
+        The masses and their relative standard errors.
+
+    Raises:
+        InputError: shapes do not fit, the group has no such motions, or the masses are not determined, because bodies
+            do not act on one another, times are too few, noise is too large, or the motion has another symmetry.
+
+    Example:
+        >>> import torch
+        >>> from systems import Gravity
+        >>> state, bodies = Gravity(3).sample(2, torch.Generator().manual_seed(0))
+        >>> bodies = bodies.map(lambda x: x[:1].expand_as(x))  # the same bodies in both
+        >>> times = torch.linspace(0, 1, 20, dtype=torch.float64)
+        >>> path = Gravity(3).solve(state, bodies, times)
+        >>> found = infer_masses(times, path.q, path.p / bodies.mass[:, None, :, None], group="SE(2)")
+        >>> torch.allclose(found.mass, bodies.mass[0] / bodies.mass[0].mean(), rtol=1e-6)
+        True
     """
     group = make_group(group)
     times = _checked(times, q, v, group)
@@ -79,7 +100,7 @@ def _checked(times: Tensor, q: Tensor, v: Tensor | None, group: Group) -> Float[
 
 
 def _rows(times: Tensor, q: Tensor, v: Tensor | None, group: Group) -> list[Float[Tensor, "k rows n"]]:
-    """For every isometry, each body's share of its charge at every time, less what a constant charge allows."""
+    """Each body's share of the charge at every time, less what a constant charge allows, for every isometry."""
     A, b = (x.double()[group.isometries] for x in group.generators())
     eps = torch.finfo(q.dtype).eps
     q, v = q.double(), None if v is None else v.double()
@@ -99,8 +120,10 @@ def _rows(times: Tensor, q: Tensor, v: Tensor | None, group: Group) -> list[Floa
 
 
 def _null(rows: Float[Tensor, "k rows n"]) -> tuple[Float[Tensor, "k n"], Float[Tensor, "k n"]]:
-    """The direction m, of mean 1, that makes |rows m| least, and its relative standard errors: the least singular value
-    tells the noise of the rows, the others how well they determine m."""
+    """The direction m, of mean 1, that makes |rows m| least, and its relative standard errors.
+
+    The least singular value tells the noise of the rows, and the others tell how well they determine m.
+    """
     _, S, V = torch.linalg.svd(rows, full_matrices=rows.shape[1] < rows.shape[2])
     n = rows.shape[-1]
     if S.shape[-1] < n:

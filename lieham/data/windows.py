@@ -10,12 +10,17 @@ from lieham.typing import Int, Tensor
 
 
 class Windows:
-    """Every piece of `length` points of a batch of trajectories, numbered; sampling gathers, it does not loop.
+    """Every piece of `length` points of a batch of trajectories, numbered. Sampling gathers and does not loop.
 
-    InputError when the trajectories are shorter than a window.
+    Args:
+        trajectory: trajectories with q and p of shape (k, time, n, d).
+        length: points in a window, from 2 to time.
+
+    Raises:
+        InputError: the trajectories are shorter than a window, or have no batch axis.
     """
 
-    def __init__(self, trajectory: Trajectory, length: int):
+    def __init__(self, trajectory: Trajectory, length: int) -> None:
         if trajectory.q.ndim != 4:
             raise expected("q", "of shape (trajectories, time, n, d)", tuple(trajectory.q.shape))
         points = trajectory.times.shape[-1]
@@ -28,7 +33,7 @@ class Windows:
         return len(self.trajectory) * self.starts
 
     def __getitem__(self, index: Int[Tensor, " batch"]) -> Trajectory:
-        """The windows of these numbers: trajectory index // starts, from time index % starts on."""
+        """The windows of these numbers. Window i is of trajectory i // starts, from time index i % starts on."""
         x = self.trajectory
         index = index.to(x.q.device)
         row = index // self.starts
@@ -36,7 +41,7 @@ class Windows:
         return Trajectory(x.times[place], x.q[place], x.p[place], x.bodies.map(lambda y: y[row]))
 
     def sample(self, count: int, generator: torch.Generator) -> Trajectory:
-        """`count` windows, uniform with replacement; the draw depends on the generator's state alone."""
+        """Draw `count` windows, uniformly with replacement; the draw depends on the generator's state alone."""
         return self[torch.randint(len(self), (count,), generator=generator)]
 
     def all(self) -> Trajectory:

@@ -141,14 +141,14 @@ def plot_positions(
     for row, (name, (times, positions)) in enumerate(examples.items()):
         plane, along = panels[2 * row : 2 * row + 2]
         t, q = to_numpy(times), to_numpy(positions)
-        dots = {"marker": ".", "ms": 3} if len(t) <= 50 else {}
+        marker = "." if len(t) <= 50 else ""
         for k in range(q.shape[1]):
             colour = COLOURS[k % len(COLOURS)]
             x, y = q[:, k, 0], q[:, k, 1] if q.shape[2] > 1 else np.zeros(len(t))
-            plane.plot(x, y, color=colour, lw=1, **dots)
+            plane.plot(x, y, color=colour, lw=1, marker=marker, ms=3)
             plane.plot(x[0], y[0], "o", mfc="white", mec=colour, ms=7, zorder=5)
             for values, style in zip(q[:, k].T, ("-", "--", ":"), strict=False):
-                along.plot(t, values, style, color=colour, lw=1, **dots)
+                along.plot(t, values, style, color=colour, lw=1, marker=marker, ms=3)
         plane.set(xlabel="x", ylabel="y", title=f"{name}: paths of the first system, start (ring)")
         plane.set_aspect("equal", adjustable="datalim")
         along.set(xlabel="time", ylabel="position", title=f"{name}: {', '.join(_axis_names(q.shape[2]))} of every body")

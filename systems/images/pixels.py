@@ -13,7 +13,7 @@ from lieham.errors import InputError, expected
 from lieham.typing import Float, Int, Tensor
 
 MEAN, DEVIATION = 0.1307, 0.3081
-"""Of the intensities in [0, 1] of MNIST's 60,000 training images, by which everybody standardises them."""
+"""Mean and deviation of the intensities in [0, 1] of MNIST's 60,000 training images, which all standardise by."""
 
 
 def pixel_grid(
@@ -21,9 +21,19 @@ def pixel_grid(
 ) -> Float[Tensor, "n 2"]:
     """Centres of the pixels about the image's centre, row by row from the top: x to the right, y up, unit 1 pixel.
 
-    `crop` leaves the corners out, which are empty after a rotation: pixels from size/2 + 1 on in coordinates that go
-    from −size/2 to size/2 (Finzi et al., arXiv:2002.12880, who keep |x| < 15 of a 28 x 28 grid), in pixels
-    |x| < (size/2 + 1)(size − 1)/size. InputError for a size below 2.
+    Args:
+        size: pixels along a side, at least 2.
+        crop: omit the corners, which are empty after a rotation: pixels from size/2 + 1 on in coordinates that go from
+            −size/2 to size/2 (Finzi et al., arXiv:2002.12880, who keep |x| < 15 of a 28 x 28 grid). In
+            pixels, those of |x| < (size/2 + 1)(size − 1)/size are kept.
+        dtype: the precision of the points.
+        device: the device of the points.
+
+    Returns:
+        Points (n, 2).
+
+    Raises:
+        InputError: the size is below 2.
     """
     if size < 2:
         raise expected("size", "at least 2 pixels", size)
@@ -35,10 +45,21 @@ def pixel_grid(
 
 
 def as_clouds(images: Tensor, labels: Tensor, size: int = 28, crop: bool = True) -> PointClouds:
-    """Images (k, size, size) with intensities in [0, 1], and labels (k,), as clouds that share `pixel_grid`.
+    """Turn images into clouds that share `pixel_grid`.
 
-    The one feature of a pixel is (intensity − 0.1307)/0.3081, MNIST's mean and deviation; targets are int64. Raises
-    InputError on another size, on intensities that are not in [0, 1], and on labels that do not fit.
+    The one feature of a pixel is (intensity − 0.1307)/0.3081, by MNIST's mean and deviation.
+
+    Args:
+        images: intensities in [0, 1], (k, size, size), rows from the top.
+        labels: classes (k,), whole numbers from 0 on.
+        size: pixels along a side.
+        crop: omit the corners, as in `pixel_grid`.
+
+    Returns:
+        Clouds with the labels as int64 targets.
+
+    Raises:
+        InputError: images have another size, intensities are not in [0, 1], or labels do not fit.
     """
     _check_square(images)
     if images.shape[1] != size:
@@ -57,7 +78,7 @@ def as_clouds(images: Tensor, labels: Tensor, size: int = 28, crop: bool = True)
 
 
 def as_images(clouds: PointClouds) -> Float[Tensor, "k h w"]:
-    """The intensities of clouds on a pixel grid, 0 where it was cropped; InputError for clouds that are no images."""
+    """The intensities (k, h, w) of clouds on a pixel grid, 0 where it was cropped; InputError for other clouds."""
     size = _size(clouds)
     row, column = _indices(clouds.points[0], size)
     images = clouds.features.new_zeros(len(clouds), size, size)
@@ -68,7 +89,15 @@ def as_images(clouds: PointClouds) -> Float[Tensor, "k h w"]:
 def rotated(images: Tensor, angle: Tensor) -> Float[Tensor, "k h h"]:
     """Turn every image about its centre, counter-clockwise by `angle` in radians: f'(x) = f(R(−angle) x).
 
-    Bilinear between pixels, 0 outside of the image. InputError on shapes that do not fit.
+    Args:
+        images: (k, h, h), interpolated bilinearly between pixels, and 0 outside.
+        angle: (k,).
+
+    Returns:
+        The turned images, of the shape of `images`.
+
+    Raises:
+        InputError: shapes do not fit.
     """
     _check_square(images)
     if angle.shape != images.shape[:1]:
@@ -78,16 +107,17 @@ def rotated(images: Tensor, angle: Tensor) -> Float[Tensor, "k h h"]:
 
 
 def random_turns(clouds: PointClouds, generator: torch.Generator) -> PointClouds:
-    """Augmentation: every image of a batch turned by an angle of its own, uniform in all directions; targets stay.
+    """Turn every image of a batch by an angle of its own, uniform in all directions: an augmentation.
 
-    Raises InputError for clouds that are not images.
+    Raises:
+        InputError: the clouds are not images.
     """
     angle = 2 * math.pi * torch.rand(len(clouds), generator=generator, dtype=torch.float64, device=generator.device)
     return turned(clouds, angle.to(clouds.features))
 
 
 def turned(clouds: PointClouds, angle: Float[Tensor, " k"]) -> PointClouds:
-    """Clouds of the images turned as by `rotated`, on the same grid; InputError for clouds that are not images."""
+    """The clouds of the images that `rotated` makes, on the same grid; InputError for clouds that are not images."""
     values = _values(as_images(clouds), clouds.points[0], angle)
     return replace(clouds, features=((values - MEAN) / DEVIATION)[..., None])
 

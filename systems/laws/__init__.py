@@ -1,4 +1,4 @@
-"""Laws to generate trajectories from. A law is one file and one line here."""
+"""Laws to generate trajectories from. A new law is one file, one line here, and its name in `systems.names`."""
 
 from systems.laws.base import System
 from systems.laws.bending import Bending

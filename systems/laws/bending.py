@@ -1,4 +1,4 @@
-"""A law of three bodies: angles matter, so that no sum over pairs expresses it."""
+"""A law of three bodies, in which angles matter, so that no sum over pairs expresses it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,28 @@ import torch
 from lieham.errors import expected
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Float, Tensor
-from systems.laws.base import Force, System, normal, pair_weights, uniform
+from systems.laws.base import Force, System
+from systems.laws.draws import normal, uniform
+from systems.laws.pairs import pair_weights
 
 
 class Bending(System):
     """V = ½ k Σ_{i<j} r_ij² + λ Σ_i Σ_{j<k} (r_ij · r_ik)² w_ij w_ik, w = exp(−r²/2σ²), r_ij = q_j − q_i; unit-less.
 
-    Springs hold the bodies together, and the angle at each body wants to be a right one, as in a Stillinger-Weber
-    potential (Phys. Rev. B 31, 5262, 1985) but smooth where bodies meet. Masses 0.5 + u, positions 0.6 N(0, 1), momenta
-    0.6 N(0, 1) of which the mean over the bodies is taken, no features. Points on linspace(0, 5, 500).
+    Springs hold the bodies together, and the angle at each body tends to a right one, as in a Stillinger-Weber
+    potential (Phys. Rev. B 31, 5262, 1985), but smoothly where bodies meet. Masses are 0.5 + u with u uniform in
+    [0, 1), positions 0.6 N(0, 1), momenta 0.6 N(0, 1) less their mean over the bodies; there are no features. The times
+    are linspace(0, 5, 500).
+
+    Args:
+        n_bodies: the number of bodies.
+        dim: the dimension of space, 2 or 3.
+        k: the stiffness of the springs, positive.
+        strength: the weight λ of the angles.
+        sigma: the reach σ of the angles, positive.
+
+    Raises:
+        InputError: a setting is out of its range.
     """
 
     name = "bending"

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 import torch
 
 from lieham.integrate import integrate
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Float, Tensor
-from systems.laws.base import normal, pair_weights, uniform
-from systems.laws.draws import balanced_signs, check_positive, velocities
-from systems.laws.pairs import PairLaw, inverse_length
+from systems.checks import check_positive
+from systems.laws.draws import balanced_signs, normal, uniform, velocities
+from systems.laws.pairs import PairLaw, inverse_length, pair_weights
 
 
 class Coulomb(PairLaw):
     """V = k Σ_{i<j} c_i c_j / √(|q_i − q_j|² + ε²); unit-less, k = 1 by default; the feature of a body is its charge c.
 
-    Masses 0.5 + u; charges ±(0.5 + u), as many positive as negative ones or one more, in random order; positions
-    0.8 N(0, 1); momenta about the centre of mass at rest with kinetic energy `warmth` for each body. Points on
-    linspace(0, 5, 500). Softened, so that opposite charges that meet pass through each other, as in Plummer's
-    gravity (1911).
+    Masses are 0.5 + u with u uniform in [0, 1). Charges are ±(0.5 + u) in random order, as many positive as negative
+    ones or one more. Positions are 0.8 N(0, 1), and the centre of mass is at rest. The times are linspace(0, 5, 500).
+    The law is softened as Plummer's gravity (1911) is, so that opposite charges that meet pass through each other.
+
+    Args:
+        n_bodies: the number of bodies.
+        dim: the dimension of space, 2 or 3.
+        softening: the length ε, positive.
+        k: the strength of the law, positive.
+        warmth: the kinetic energy of a system for each of its bodies, positive.
+
+    Raises:
+        InputError: a setting is out of its range.
     """
 
     name = "coulomb"
@@ -53,11 +64,20 @@ class Coulomb(PairLaw):
 class ChargedParticles(PairLaw):
     """V = k Σ_{i<j} c_i c_j / |q_i − q_j|, k = 1, c = ±1, m = 1, unit-less: the law of the charged 5-body benchmark.
 
-    Satorras, Hoogeboom, Welling (2021, arXiv 2102.09844) after Kipf et al. (2018, arXiv 1802.04687). Charges of either
-    sign with equal probability, positions (n/5)^{1/3} N(0, 1), speeds 0.5 in random directions; the feature is c. The
-    published data clip the forces and take fixed steps; here nothing is clipped: `solve` halves
-    the steps of a trajectory between two times until they agree to 1e-10, 2⁻¹² of the grid's step at least. What
-    opposite charges do that meet closer than that resolves is lost. The force between bodies at one point is 0.
+    The benchmark is that of Satorras, Hoogeboom and Welling (2021, arXiv 2102.09844) after Kipf et al. (2018, arXiv
+    1802.04687). Charges have either sign with equal probability, positions are (n/5)^{1/3} N(0, 1), speeds are 0.5 in
+    random directions, and the feature of a body is c. The published data clip the forces and take fixed steps. Here
+    nothing is clipped: `solve` halves the steps of a trajectory between two times until they agree to 1e-10, down to
+    2⁻¹² of the grid's step. Encounters of opposite charges that are closer than that resolves are not followed. The
+    force between bodies at one point is 0.
+
+    Args:
+        n_bodies: the number of bodies.
+        dim: the dimension of space, 2 or 3.
+        k: the strength of the law, positive.
+
+    Raises:
+        InputError: a setting is out of its range.
     """
 
     name = "charged-particles"
@@ -107,9 +127,7 @@ class ChargedParticles(PairLaw):
         end = self._end(state, bodies, times, substeps)
         while len(row) and substeps < self.finest:
             substeps *= 2
-            fine = self._end(
-                PhaseState(*(x[row] for x in state)), bodies.map(lambda x, row=row: x[row]), times[row], substeps
-            )
+            fine = self._end(PhaseState(*(x[row] for x in state)), bodies.map(itemgetter(row)), times[row], substeps)
             error = torch.maximum(*((x - y[row]).abs().flatten(1).amax(1) for x, y in zip(fine, end, strict=True)))
             for x, y in zip(end, fine, strict=True):
                 x[row] = y

@@ -1,4 +1,4 @@
-"""Draws that several laws share: momenta of a given kinetic energy, signs that cancel, clusters without overlaps."""
+"""Draws that several laws share: random streams, velocities of a given energy, signs that cancel, clusters."""
 
 from __future__ import annotations
 
@@ -7,22 +7,42 @@ import math
 
 import torch
 
-from lieham.errors import expected
+from lieham.errors import check_choice
 from lieham.typing import Float, Tensor
-from systems.laws.base import normal, uniform
+
+SPLIT_SEEDS = {"train": 0, "val": 1, "test": 2}
 
 
-def check_positive(**settings: float) -> None:
-    """Raise InputError unless each setting is finite and positive."""
-    for name, value in settings.items():
-        if not 0 < value < math.inf:
-            raise expected(name, "finite and positive", value)
+def stream(seed: int, split: str) -> torch.Generator:
+    """The random generator of a seed and a split; no two of them share a stream."""
+    check_choice("split", split, tuple(SPLIT_SEEDS))
+    return torch.Generator().manual_seed(1_000_003 * seed + SPLIT_SEEDS[split])
+
+
+def uniform(generator: torch.Generator, *shape: int) -> Tensor:
+    """Draw u, uniform in [0, 1), in float64."""
+    return torch.rand(*shape, generator=generator, dtype=torch.float64)
+
+
+def normal(generator: torch.Generator, *shape: int) -> Tensor:
+    """Draw from N(0, 1), in float64."""
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
 def velocities(
     generator: torch.Generator, mass: Float[Tensor, "batch n"], dim: int, kinetic: Float[Tensor, " batch"]
 ) -> Float[Tensor, "batch n d"]:
-    """N(0, 1) about the centre of mass, scaled to that kinetic energy; a lone body is at rest."""
+    """Draw velocities about a centre of mass at rest.
+
+    Args:
+        generator: the source of the draw.
+        mass: masses (batch, n).
+        dim: the dimension d of space.
+        kinetic: the kinetic energy of each system, (batch,); a lone body has none.
+
+    Returns:
+        Velocities (batch, n, d) in float64.
+    """
     v = normal(generator, *mass.shape, dim)
     v = v - (mass[..., None] * v).sum(1, keepdim=True) / mass.sum(-1)[:, None, None]
     drawn = 0.5 * (mass[..., None] * v.square()).sum((-1, -2))
@@ -31,7 +51,7 @@ def velocities(
 
 
 def balanced_signs(generator: torch.Generator, n: int, n_bodies: int) -> Float[Tensor, "batch n"]:
-    """±1 in random order, as many of one sign as of the other, or one more."""
+    """Draw ±1 in random order, as many of one sign as of the other, or one more."""
     turn = 2.0 * torch.randint(2, (n, 1), generator=generator) - 1
     order = uniform(generator, n, n_bodies).argsort(-1)
     return turn.double() * (1 - 2 * (order % 2).double())
@@ -40,8 +60,19 @@ def balanced_signs(generator: torch.Generator, n: int, n_bodies: int) -> Float[T
 def cluster(
     generator: torch.Generator, n: int, n_bodies: int, dim: int, spacing: float, jitter: float
 ) -> Float[Tensor, "batch n d"]:
-    """The points of a close-packed lattice (2-D triangular, 3-D face-centred) nearest to a random point, moved by up to
-    `jitter` in each component, turned at random: no two are nearer than `spacing` − 2 √d `jitter`."""
+    """Draw the points of a close-packed lattice (2-D triangular, 3-D face-centred) nearest to a random point.
+
+    Args:
+        generator: the source of the draw.
+        n: the number of systems.
+        n_bodies: the number of points of each.
+        dim: the dimension d of space, 2 or 3.
+        spacing: the distance of neighbours in the lattice.
+        jitter: how far a point is moved at most in each component; no two are nearer than spacing − 2 √d jitter.
+
+    Returns:
+        Points (n, n_bodies, d) about their mean, turned at random.
+    """
     rows = [[1, 0], [0.5, math.sqrt(0.75)]] if dim == 2 else [[0, 1, 1], [1, 0, 1], [1, 1, 0]]
     basis = torch.tensor(rows, dtype=torch.float64) * (1 if dim == 2 else math.sqrt(0.5))
     reach = math.ceil(n_bodies ** (1 / dim)) + 2

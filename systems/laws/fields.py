@@ -18,8 +18,16 @@ from systems.laws.springs import Springs
 class FallingSprings(Springs):
     """Springs in uniform gravity: V = V_springs + g Σ m_i z_i in 3-D; unit-less, g = 1 by default.
 
-    Invariant under SE(2) across z alone: P_x, P_y and L_z are kept. In the falling frame nothing is felt, so `solve`
-    is exact: the springs' motion, less g t²/2 in z and m g t in p_z.
+    The law is invariant under SE(2) across z alone, so P_x, P_y and L_z are kept. In the falling frame gravity is not
+    felt, so `solve` is exact: the springs' motion, less g t²/2 in z and m g t in p_z.
+
+    Args:
+        n_bodies: the number of bodies.
+        dim: the dimension of space, which has to be 3.
+        g: the acceleration along −z, finite.
+
+    Raises:
+        InputError: a setting is out of its range.
     """
 
     name = "falling-springs"
@@ -43,7 +51,7 @@ class FallingSprings(Springs):
         return lambda q: springs(q) + weight
 
     def solve(self, state: PhaseState, bodies: Bodies, times: Float[Tensor, "*grid time"]) -> PhaseState:
-        """The springs' exact motion in the falling frame."""
+        """The exact solution: the springs' motion in the falling frame."""
         path = super().solve(state, bodies, times)
         t = (times - times[..., :1]).to(path.q.dtype)[..., None]
         mass = (bodies.mass * bodies.mask)[..., None, :]
@@ -56,8 +64,17 @@ class FallingSprings(Springs):
 class MagneticSprings(Springs):
     """Springs in a magnetic field B along z, k being the charge too: H = Σ|p_i − k_i B × q_i / 2|²/2m_i + V_springs.
 
-    p is canonical; H is not separable. Invariant under SO(2) about z and T along z: canonical L_z and P_z are kept.
-    Unit-less, B = 1 by default. The motion is linear, so `solve` is exact: e^{tM} z₀ with M = J ∇²H.
+    p is canonical, and H is not separable. It is invariant under SO(2) about z and T along z, so canonical L_z and P_z
+    are kept. The law is unit-less, with B = 1 by default. The motion is linear, so `solve` is exact: e^{tM} z₀ with
+    M = J ∇²H.
+
+    Args:
+        n_bodies: the number of bodies.
+        dim: the dimension of space, which has to be 3.
+        B: the field along z, finite.
+
+    Raises:
+        InputError: a setting is out of its range.
     """
 
     name = "magnetic-springs"
@@ -73,12 +90,12 @@ class MagneticSprings(Springs):
         return {"B": self.B}
 
     def vector_potential(self, q: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch n d"]:
-        """a_i = k_i B × q_i / 2."""
+        """The vector potential a_i = k_i B × q_i / 2 at every body."""
         x, y, z = q.unbind(-1)
         return 0.5 * self.B * bodies.features[..., :1] * torch.stack([-y, x, torch.zeros_like(z)], -1)
 
     def energy(self, state: PhaseState, bodies: Bodies) -> Float[Tensor, "*batch"]:
-        """H(q, p)."""
+        """The energy H(q, p) of every system of a batch."""
         kinetic = (state.p - self.vector_potential(state.q, bodies)).square().sum(-1) / (2 * bodies.mass)
         return (kinetic * bodies.mask).sum(-1) + self.potential(state.q, bodies)
 
@@ -89,7 +106,7 @@ class MagneticSprings(Springs):
         return MagneticField(self, bodies)
 
     def solve(self, state: PhaseState, bodies: Bodies, times: Float[Tensor, "*grid time"]) -> PhaseState:
-        """One matrix exponential for each step of the grid that differs from the one before."""
+        """e^{tM} z₀, with one matrix exponential for each step of the grid that differs from the one before."""
         n, d = state.q.shape[-2:]
         z = torch.cat([state.q.flatten(-2), state.p.flatten(-2)], -1).double()
         field, batch = self.field(bodies.to(dtype=z.dtype)), state.q.shape[:-2]
@@ -107,7 +124,7 @@ class MagneticSprings(Springs):
 
 
 class MagneticField(Field):
-    """q̇ = (p − a)/m, ṗ = F_springs + (∂a/∂q)ᵀ q̇, in closed form."""
+    """The field q̇ = (p − a)/m, ṗ = F_springs + (∂a/∂q)ᵀ q̇, in closed form."""
 
     def __init__(self, system: MagneticSprings, bodies: Bodies):
         self._system, self._bodies = system, bodies

@@ -1,4 +1,4 @@
-"""Gravity softened as in Plummer's model (1911)."""
+"""Gravity, softened as in Plummer's model (1911)."""
 
 from __future__ import annotations
 
@@ -6,16 +6,29 @@ import torch
 
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Tensor
-from systems.laws.base import Force, System, normal, pair_weights, uniform
-from systems.laws.draws import check_positive, velocities
+from systems.checks import check_positive
+from systems.laws.base import Force, System
+from systems.laws.draws import normal, uniform, velocities
+from systems.laws.pairs import pair_weights
 
 
 class Gravity(System):
     """V = −G Σ_{i<j} m_i m_j / √(|q_i − q_j|² + ε²); unit-less, G = 1 by default; bodies have no features.
 
-    Masses 0.5 + u, positions 0.8 N(0, 1), momenta about the centre of mass with kinetic energy `warmth` times |V|/2
-    (1 is the virial value, below 1 the system is bound and contracts), and a drift of the whole at 0.1 N(0, 1) a
-    component. `equal_masses` makes every mass 1, at the same positions. Points on linspace(0, 5, 500).
+    Masses are 0.5 + u with u uniform in [0, 1), positions 0.8 N(0, 1), and the whole drifts at 0.1 N(0, 1) in each
+    component. The times are linspace(0, 5, 500).
+
+    Args:
+        n_bodies: the number of bodies.
+        dim: the dimension of space, 2 or 3.
+        softening: the length ε, positive.
+        G: the strength of the law, positive.
+        warmth: the kinetic energy about the centre of mass, in units of |V|/2: 1 is the virial value, and below 1 the
+            system is bound and contracts.
+        equal_masses: make every mass 1, at the same positions.
+
+    Raises:
+        InputError: a setting is out of its range.
     """
 
     name = "gravity"

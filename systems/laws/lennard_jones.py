@@ -6,17 +6,28 @@ import torch
 
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Tensor
-from systems.laws.draws import check_positive, cluster, velocities
+from systems.checks import check_positive
+from systems.laws.draws import cluster, velocities
 from systems.laws.pairs import PairLaw, inverse_length
 
 
 class LennardJones(PairLaw):
     """V = 4ε Σ_{i<j} [(σ/r)¹² − (σ/r)⁶]; reduced units, ε = σ = m = 1; bodies have no features.
 
-    Bodies start on a piece of a close-packed lattice of spacing 1.15 σ, moved by up to 0.06 σ a component and turned at
-    random, so that no two are nearer than 0.94 σ (2-D: 0.98 σ); momenta about the centre of mass at rest with kinetic
-    energy d (n − 1) T/2, T = `temperature`, of which about half becomes potential energy: a warm, bound cluster. Points
-    on linspace(0, 5, 500). The force between bodies at one point is taken as 0.
+    Bodies start on a piece of a close-packed lattice of spacing 1.15 σ, moved by up to 0.06 σ in each component and
+    turned at random, so that no two are nearer than 0.94 σ (2-D: 0.98 σ). The centre of mass is at rest, and the
+    kinetic energy is d (n − 1) T/2, of which about half becomes potential energy: a warm, bound cluster. The times are
+    linspace(0, 5, 500). The force between bodies at one point is taken as 0.
+
+    Args:
+        n_bodies: the number of bodies.
+        dim: the dimension of space, 2 or 3.
+        epsilon: the depth ε of the well, positive.
+        sigma: the distance σ at which the energy of a pair is 0, positive.
+        temperature: T of the initial velocities, positive.
+
+    Raises:
+        InputError: a setting is out of its range.
     """
 
     name = "lennard-jones"

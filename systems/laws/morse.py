@@ -6,18 +6,29 @@ import torch
 
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Tensor
-from systems.laws.base import uniform
-from systems.laws.draws import check_positive, cluster, velocities
+from systems.checks import check_positive
+from systems.laws.draws import cluster, uniform, velocities
 from systems.laws.pairs import PairLaw, inverse_length, length
 
 
 class Morse(PairLaw):
     """V = D Σ_{i<j} [(1 − e^{−a(r − r₀)})² − 1]; unit-less, D = r₀ = 1, a = 3 by default; bodies have no features.
 
-    Masses 0.5 + u. Bodies start on a piece of a close-packed lattice of spacing r₀, moved by up to 0.1 r₀ a component
-    and turned at random; momenta about the centre of mass at rest with kinetic energy d (n − 1) T/2, T = `temperature`.
-    The potential is finite where bodies meet; it has a kink there, and the force between bodies at one point is taken
-    as 0. Points on linspace(0, 5, 500).
+    Masses are 0.5 + u with u uniform in [0, 1). Bodies start on a piece of a close-packed lattice of spacing r₀, moved
+    by up to 0.1 r₀ in each component and turned at random. The centre of mass is at rest, and the kinetic energy is
+    d (n − 1) T/2. The potential is finite where bodies meet; it has a kink there, and the force between bodies at one
+    point is taken as 0. The times are linspace(0, 5, 500).
+
+    Args:
+        n_bodies: the number of bodies.
+        dim: the dimension of space, 2 or 3.
+        depth: the depth D of the well, positive.
+        a: the inverse width of the well, positive.
+        r0: the distance at its bottom, positive.
+        temperature: T of the initial velocities, positive.
+
+    Raises:
+        InputError: a setting is out of its range.
     """
 
     name = "morse"

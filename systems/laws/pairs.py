@@ -1,4 +1,4 @@
-"""Laws that are a sum over pairs: one function of the distance, and what a pair weighs."""
+"""Laws that are a sum over pairs, of a function of the distance times a weight of the pair."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ import torch
 
 from lieham.state import Bodies
 from lieham.typing import Float, Tensor
-from systems.laws.base import Force, System, pair_weights
+from systems.laws.base import Force, System
+
+
+def pair_weights(strength: Float[Tensor, "*batch n"], bodies: Bodies) -> Float[Tensor, "*batch n n"]:
+    """Products s_i s_j of real bodies i ≠ j, and 0 for all other pairs."""
+    s = strength * bodies.mask
+    n = s.shape[-1]
+    return s[..., :, None] * s[..., None, :] * (1 - torch.eye(n, dtype=s.dtype, device=s.device))
 
 
 class PairLaw(System):
@@ -16,14 +23,14 @@ class PairLaw(System):
 
     @abstractmethod
     def pair_energy(self, d2: Tensor) -> Tensor:
-        """φ at the squared distance r², finite with its derivatives at 0."""
+        """The energy φ at the squared distance r², finite with its derivatives at 0."""
 
     @abstractmethod
     def tension(self, d2: Tensor) -> Tensor:
-        """φ′/r at the squared distance r², finite at 0; positive where the pair attracts."""
+        """The ratio φ′/r at the squared distance r², finite at 0; positive where the pair attracts."""
 
     def weights(self, bodies: Bodies) -> Float[Tensor, "*batch n n"]:
-        """w_ij, 0 unless i and j are two real bodies; by default 1."""
+        """Weights w_ij of the pairs, 0 unless i and j are two real bodies; by default 1."""
         return pair_weights(torch.ones_like(bodies.mass), bodies)
 
     def potential(self, q: Tensor, bodies: Bodies) -> Tensor:
@@ -46,5 +53,5 @@ def length(d2: Tensor) -> Tensor:
 
 
 def inverse_length(d2: Tensor) -> Tensor:
-    """1/√d², taken as 0 with derivative 0 at 0: what two bodies at one point do to each other is left out."""
+    """1/√d², taken as 0 with derivative 0 at 0, so that two bodies at one point do not act on each other."""
     return torch.where(d2 > 0, torch.where(d2 > 0, d2, torch.ones_like(d2)).rsqrt(), torch.zeros_like(d2))

@@ -7,21 +7,30 @@ import torch
 from lieham.errors import expected
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Float, Tensor
-from systems.laws.base import Force, System, normal, pair_weights
-from systems.laws.draws import check_positive
-from systems.laws.pairs import inverse_length, length
+from systems.checks import check_positive
+from systems.laws.base import Force, System
+from systems.laws.draws import normal
+from systems.laws.pairs import inverse_length, length, pair_weights
 
 
 class DoubleSpringPendulum(System):
     """V = ½ Σ_i κ_i (|q_i| − 1)² + ½ k Σ_{i<j} (|q_i − q_j| − 1)² + g Σ_i m_i z_i in 3-D; unit-less; masses 1, g = 1.
 
     The feature of a body is κ, the stiffness of its tie to the pivot at the origin: 1 for the first and 0 for the
-    second, which tells them apart. Positions (0, 0, −1.5) and (0, 0, −3) + 0.2 N(0, 1), momenta 0.4 N(0, 1). k = 2 by
-    default: the published code (`mfinzi/equivariant-MLP`) leaves the ½ out for the second spring alone, so this is the
-    law of the published data; k = 1 makes both springs alike. More bodies hang where the second does, all tied to
-    each other. Invariant under SO(2) about z: L_z is kept, and neither P nor the rest of L. Points on
-    linspace(0, 5, 500); the published runs take windows of 5 points 0.2 apart from 30 time units. The force of a
-    spring whose ends meet is taken as 0.
+    second, which tells them apart. Positions are (0, 0, −1.5) and (0, 0, −3) + 0.2 N(0, 1), momenta 0.4 N(0, 1). More
+    bodies hang where the second does, all tied to each other. The law is invariant under SO(2) about z, so L_z is kept,
+    and neither P nor the rest of L. The times are linspace(0, 5, 500); the published runs take windows of 5 points 0.2
+    apart from 30 time units. The force of a spring whose ends meet is taken as 0.
+
+    Args:
+        n_bodies: the number of bodies.
+        dim: the dimension of space, which has to be 3.
+        k: the stiffness of the springs between bodies, positive. The published code (`mfinzi/equivariant-MLP`) leaves
+            the ½ out for the second spring alone, so 2 is the law of the published data; 1 makes both springs alike.
+        g: the acceleration along −z, positive.
+
+    Raises:
+        InputError: a setting is out of its range.
     """
 
     name = "double-spring-pendulum"
@@ -73,6 +82,6 @@ class DoubleSpringPendulum(System):
 
 
 def _pull(delta: Float[Tensor, "*batch d"]) -> Tensor:
-    """1 − 1/r, 0 where r = 0."""
+    """1 − 1/r, and 0 where r = 0."""
     d2 = delta.square().sum(-1)
     return torch.where(d2 > 0, 1 - inverse_length(d2), torch.zeros_like(d2))

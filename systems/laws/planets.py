@@ -9,20 +9,30 @@ import torch
 from lieham.errors import expected
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Tensor
-from systems.laws.base import normal, uniform
-from systems.laws.draws import check_positive
+from systems.checks import check_positive
+from systems.laws.draws import normal, uniform
 from systems.laws.gravity import Gravity
 
 
 class Planets(Gravity):
     """Gravity about a heavy star, the first body; the others are planets on nearly circular orbits; unit-less, G = 1.
 
-    The star has mass `star`, 10; planets 0.01 + 0.02 u. The major semi-axis of the k-th planet, k = 0, 1, ..., is
-    0.5 · 1.5^k (0.95 + 0.1 u), so the first goes round in 0.7 time units. Its eccentricity is `eccentricity` u; in 3-D
-    its orbit is inclined to the xy plane by `inclination` N(0, 1). The angles along the orbit, of the perihelion and of
-    the node are uniform. Places on the ellipses of the bare star (Murray and Dermott, Solar System Dynamics, 1999,
-    ch. 2), the centre of mass at rest in the origin. No features: the mass tells the star. Points on
-    linspace(0, 5, 500).
+    Planets have masses 0.01 + 0.02 u with u uniform in [0, 1). The major semi-axis of the k-th planet, k = 0, 1, ...,
+    is 0.5 · 1.5^k (0.95 + 0.1 u), so the first goes round in 0.7 time units. The angles along the orbit, of the
+    perihelion and of the node are uniform. Bodies start on the ellipses about the bare star (Murray and Dermott, Solar
+    System Dynamics, 1999, ch. 2), with the centre of mass at rest in the origin. There are no features, since the mass
+    tells the star. The times are linspace(0, 5, 500).
+
+    Args:
+        n_bodies: the number of bodies, the star included.
+        dim: the dimension of space, 2 or 3.
+        softening: the length ε of the softened law, positive.
+        star: the mass of the star, positive.
+        eccentricity: the largest eccentricity of an orbit, less than 1; a planet has `eccentricity` u.
+        inclination: the standard deviation of the angle in radians between an orbit and the xy plane, in 3-D.
+
+    Raises:
+        InputError: a setting is out of its range.
     """
 
     name = "planets"

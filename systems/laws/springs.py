@@ -9,18 +9,39 @@ import torch
 from lieham.errors import expected
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Float, Tensor
-from systems.laws.base import Force, System, normal, pair_weights, uniform
-from systems.laws.pairs import length
+from systems.laws.base import Force, System
+from systems.laws.draws import normal, uniform
+from systems.laws.pairs import length, pair_weights
 
 
 class Springs(System):
     """V = ½ Σ_{i≠j} k_i k_j (|q_i − q_j| − r)² over ordered pairs; unit-less; the feature of a body is k.
 
-    Masses 3u + 0.1, k = 5u (u uniform in [0, 1)), q₀ = 0.4 N(0, 1), p₀ = 0.6 N(0, 1), on linspace(0, 5, 500). Without
-    a rest length the motion is linear and `solve` is exact. As published, momenta are centred over the *systems* of
-    a draw (so a draw of one starts at rest); `centred_momenta` centres them over the bodies of each instead, so that
-    P = 0. With a rest length, the force between bodies at one point is taken as 0. The truth of `benchmark` is
-    torchdiffeq's rk4 on the grid, as in the original, or `solve` by method "exact"; with a rest length it is `solve`.
+    Masses are 3u + 0.1 and k = 5u with u uniform in [0, 1), q₀ = 0.4 N(0, 1), p₀ = 0.6 N(0, 1), and the times are
+    linspace(0, 5, 500). Without a rest length the motion is linear and `solve` is exact. With one, the force between
+    bodies at one point is taken as 0. As published, momenta are centred over the *systems* of a draw, so a draw of one
+    starts at rest. The truth of `benchmark` is torchdiffeq's rk4 on the grid, as in the original; with a rest length
+    it is `solve`.
+
+    Args:
+        n_bodies: the number of bodies.
+        dim: the dimension of space, 2 or 3.
+        rest_length: the length r at which a spring pulls no body.
+        centred_momenta: centre the momenta over the bodies of each system, so that P = 0.
+
+    Raises:
+        InputError: a setting is out of its range.
+
+    Example:
+        >>> import torch
+        >>> law = Springs(n_bodies=3)
+        >>> state, bodies = law.sample(2, torch.Generator().manual_seed(0))
+        >>> path = law.solve(state, bodies, law.times(50))
+        >>> tuple(path.q.shape)
+        (2, 50, 3, 2)
+        >>> energy = law.hamiltonian().energy(path, bodies.over_time())
+        >>> bool((energy - energy[:, :1]).abs().max() < 1e-12 * energy.max())
+        True
     """
 
     name = "springs"
@@ -68,8 +89,16 @@ class Springs(System):
         return PhaseState(q, p), Bodies.of(mass, k[..., None])
 
     def solve(self, state: PhaseState, bodies: Bodies, times: Float[Tensor, "*grid time"]) -> PhaseState:
-        """e^{tA} z₀ without a rest length, by the eigenvectors of M^{-1/2} L M^{-1/2}, in float64; else the reference
-        integrator. `times` (time,) or (*batch, time), in any order; the first is the time of `state`."""
+        """e^{tA} z₀ by the eigenvectors of M^{-1/2} L M^{-1/2}, in float64; with a rest length by the integrator.
+
+        Args:
+            state: initial states (*batch, n, d), at the first time.
+            bodies: their bodies.
+            times: (time,) or (*batch, time), in any order.
+
+        Returns:
+            States (*batch, time, n, d).
+        """
         if self.rest_length:
             return super().solve(state, bodies, times)
         root = (bodies.mask * bodies.mass).double().sqrt() + (~bodies.mask).double()

@@ -6,17 +6,28 @@ import torch
 
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Tensor
-from systems.laws.base import normal, pair_weights, uniform
-from systems.laws.draws import check_positive, velocities
-from systems.laws.pairs import PairLaw
+from systems.checks import check_positive
+from systems.laws.draws import normal, uniform, velocities
+from systems.laws.pairs import PairLaw, pair_weights
 
 
 class Yukawa(PairLaw):
     """V = −g Σ_{i<j} c_i c_j e^{−s/λ}/s, s = √(r² + ε²); unit-less, g = 2, λ = 1; the feature of a body is c.
 
     Like charges attract, as by the exchange of a scalar; all are positive, so that the cluster is bound, and the
-    softening keeps close passages regular. Masses 0.5 + u, charges 0.5 + u, positions 0.8 N(0, 1), momenta about the
-    centre of mass at rest with kinetic energy `warmth` times |V|/2. Points on linspace(0, 5, 500).
+    softening keeps close passages regular. Masses and charges are 0.5 + u with u uniform in [0, 1), positions
+    0.8 N(0, 1), and the centre of mass is at rest. The times are linspace(0, 5, 500).
+
+    Args:
+        n_bodies: the number of bodies.
+        dim: the dimension of space, 2 or 3.
+        softening: the length ε, positive.
+        g: the strength of the law, positive.
+        reach: the length λ over which the attraction decays, positive.
+        warmth: the kinetic energy in units of |V|/2, positive.
+
+    Raises:
+        InputError: a setting is out of its range.
     """
 
     name = "yukawa"

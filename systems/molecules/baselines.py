@@ -1,4 +1,4 @@
-"""What a model of molecules must beat: one number for all, and a number for each element."""
+"""Baselines that a model of molecules must beat: one number for all, and a number for each element."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from systems.molecules.qm9_targets import ELEMENTS
 
 
 def mean_predictor(train: PointClouds, test: PointClouds) -> float:
-    """Mean absolute error on `test` of the number that has the least on `train`, its median; unit of the targets."""
+    """The mean absolute error on `test` of the median of `train`, in the unit of the targets."""
     y, truth = train.targets.double(), test.targets.double()
     return float((truth - y.quantile(0.5)).abs().mean())
 
 
 def linear_on_counts(train: PointClouds, test: PointClouds) -> float:
-    """Mean absolute error on `test` of y = b + Σ_e w_e count_e, least squares on `train`; unit of the targets.
+    """The mean absolute error of y = b + Σ_e w_e count_e, in the unit of the targets.
 
-    Clouds as `systems.molecules` makes them. Elements that `train` lacks get the weight 0.
+    Args:
+        train: molecules as `systems.molecules.qm9` makes them, for the least squares; an element that they lack gets
+            the weight 0.
+        test: the molecules whose error is meant.
     """
     weights = torch.linalg.pinv(_design(train)) @ train.targets.double()
     return float((test.targets.double() - _design(test) @ weights).abs().mean())

@@ -1,4 +1,4 @@
-"""What `lieham train qm9` does unless told otherwise; nothing here imports torch."""
+"""Settings that `lieham train qm9` has by default; nothing here imports torch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,4 @@ from lieham.training.config import CloudTrainConfig
 
 QM9_MODEL = CloudModelConfig(128, 3)
 
-
 QM9_TRAIN = CloudTrainConfig(steps=800, batch=64, lr=1e-2)
-"""What `lieham train digits` and `lieham train qm9` do unless told otherwise."""

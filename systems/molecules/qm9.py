@@ -15,7 +15,7 @@ from lieham.data import CloudDataset, PointClouds, Provenance
 from lieham.errors import InputError, check_choice, expected
 from lieham.groups import SO3
 from lieham.typing import Float, Int, Tensor
-from systems.laws.base import check_sizes
+from systems.checks import check_sizes
 from systems.molecules.qm9_table import read_table
 from systems.molecules.qm9_targets import ELEMENTS, SOURCE, TARGETS, Target
 
@@ -106,10 +106,22 @@ def _settings(of: Target, options: MoleculeOptions) -> dict[str, object]:
 
 
 def split(k: int, seed: int, n_train: int, n_val: int, n_test: int) -> dict[str, Int[Tensor, " rows"]]:
-    """Rows of each split: of a permutation of k the first, those before the last, and the last.
+    """The rows of each split: of a permutation of k the first, those before the last, and the last.
 
     The permutation is that of numpy's RandomState(seed), whose stream is frozen, and from which the paper's code drew.
-    Raises InputError on a seed out of range and on sizes that do not fit.
+
+    Args:
+        k: the number of molecules.
+        seed: an integer from 0 to 2³² − 1.
+        n_train: the number of rows to train with.
+        n_val: the number of rows to validate with.
+        n_test: the number of rows to test with.
+
+    Returns:
+        Rows for "train", "val" and "test".
+
+    Raises:
+        InputError: the seed is out of range, or the sizes do not fit.
     """
     if not isinstance(seed, Integral) or not 0 <= seed < 2**32:
         raise expected("seed", "an integer from 0 to 2³² − 1", seed)
@@ -124,11 +136,24 @@ def split(k: int, seed: int, n_train: int, n_val: int, n_test: int) -> dict[str,
 def clouds_of(
     charges: Sequence, positions: Sequence, targets: Sequence, dtype: torch.dtype = torch.float32
 ) -> PointClouds:
-    """One's own molecules as clouds like those of QM9.
+    """Turn one's own molecules into clouds like those of QM9.
 
-    charges: of each molecule the numbers of protons of its atoms (n_i,), of H, C, N, O or F; positions: of each its
-    coordinates (n_i, 3) in angstrom; targets: of each a number. Raises InputError naming the molecule where an
-    element is another, a shape does not fit, a coordinate is not finite, or there is no atom.
+    Args:
+        charges: for each molecule the numbers of protons of its atoms, (n_i,), of H, C, N, O or F.
+        positions: for each molecule its coordinates (n_i, 3) in angstrom.
+        targets: for each molecule a number.
+        dtype: the precision of positions, features and targets.
+
+    Returns:
+        Clouds with the features of `featurised`.
+
+    Raises:
+        InputError: an element is another, a shape does not fit, a coordinate is not finite, or a molecule has no atom;
+            the molecule is named.
+
+    Example:
+        >>> len(clouds_of(charges=[[6, 1]], positions=[[[0, 0, 0], [0, 0, 1.1]]], targets=[0.5]))
+        1
     """
     k = len(charges)
     for name, x in (("positions", positions), ("targets", targets)):
@@ -142,9 +167,9 @@ def clouds_of(
 
 
 def featurised(charges: Int[Tensor, "*batch n"], dtype: torch.dtype = torch.float32) -> Float[Tensor, "*batch n 15"]:
-    """Which of `ELEMENTS` an atom is, times (1, c, c²) with c = Z/9, the element first; 0 where padded (Z = 0).
+    """Features of atoms: which of `ELEMENTS` one is, times (1, c, c²) with c = Z/9; 0 where padded (Z = 0).
 
-    The paper's features of an atom (Finzi et al. 2020; Anderson, Hy and Kondor 2019, arXiv:1906.04015).
+    They are the paper's features of an atom (Finzi et al. 2020; Anderson, Hy and Kondor 2019, arXiv:1906.04015).
     """
     kinds = torch.tensor([*ELEMENTS.values()], device=charges.device)
     powers = (kinds.to(dtype) / max(ELEMENTS.values()))[:, None] ** torch.arange(3, device=charges.device)
@@ -153,9 +178,10 @@ def featurised(charges: Int[Tensor, "*batch n"], dtype: torch.dtype = torch.floa
 
 
 def random_rotations(clouds: PointClouds, generator: torch.Generator) -> PointClouds:
-    """Every cloud in space turned about the origin by a random rotation of its own, uniform on SO(3).
+    """Turn every cloud about the origin by a random rotation of its own, uniform on SO(3): an augmentation.
 
-    Raises InputError where clouds are not in 3 dimensions.
+    Raises:
+        InputError: the clouds are not in 3 dimensions.
     """
     if clouds.dim != 3:
         raise expected("dimension of clouds", "3", clouds.dim)

@@ -23,7 +23,7 @@ from lieham.typing import Float, Int, Tensor
 from systems.molecules.qm9_targets import ELEMENTS, SOURCE, TARGETS
 
 FORMAT = 1
-"""Of the converted file: another number makes another file."""
+"""The number of the converted file's format; another one makes another file."""
 
 PARTS = tuple(f"qm9_part{i}.csv" for i in (1, 2, 3))
 COLUMNS = tuple(target.column for target in TARGETS.values())
@@ -34,8 +34,10 @@ CHUNK = 1024
 class Table:
     """k molecules of at most n atoms, in the order of QM9.
 
-    `charges` (k, n): numbers of protons, 0 where padded; `positions` (k, n, 3) in angstrom; `values`: a column (k,) by
-    its name in the table, float64, in the table's units.
+    Args:
+        charges: numbers of protons (k, n), 0 where padded.
+        positions: coordinates (k, n, 3) in angstrom.
+        values: columns (k,) by their names in the table, in float64 and the table's units.
     """
 
     charges: Int[Tensor, "k n"]
@@ -47,16 +49,22 @@ class Table:
 
 
 def read_table(source: str | Path | None = None, cache: str | Path | None = None) -> Table:
-    """QM9's table, converted at the first call and read from `cache` afterwards.
+    """Read QM9's table, which is converted at the first call and read from `cache` afterwards.
 
-    `source`: the folder of qm9_part1.csv to qm9_part3.csv, by default that of the package qm9pack; `cache`: a folder,
-    by default `$LIEHAM_CACHE` or else ~/.cache/lieham. The name of the file in it holds a hash of the source's content
-    and of all that shapes its own, so no other table is ever read from it; it is written whole or not at all.
-    Positions are float32: that rounds a coordinate by less than 1e-6 Å, which at the slope of 1 eV/Å moves an energy by
-    less than its last digit in the table.
+    The name of the converted file holds a hash of the source's content and of all that shapes its own, so no other
+    table is ever read from it; it is written whole or not at all. Positions are float32, which rounds a coordinate by
+    less than 1e-6 Å; at the slope of 1 eV/Å this moves an energy by less than its last digit in the table.
 
-    Raises InputError where neither `source` nor the package is there, FileError on a file that is missing, damaged or
-    of another kind.
+    Args:
+        source: the folder of qm9_part1.csv to qm9_part3.csv, by default that of the package qm9pack.
+        cache: the folder of the converted file, by default `$LIEHAM_CACHE` or else ~/.cache/lieham.
+
+    Returns:
+        The table.
+
+    Raises:
+        InputError: neither `source` nor the package is there.
+        FileError: a file is missing, damaged or of another kind.
     """
     paths = [must_exist(_folder(source) / name, "QM9's table") for name in PARTS]
     path = _cache_folder(cache) / f"qm9-{_key(paths)}.h5"

@@ -1,4 +1,4 @@
-"""What QM9 says of a molecule: twelve numbers, their units, and what free atoms have of them."""
+"""The twelve numbers that QM9 gives of a molecule, their units, and their values for free atoms."""
 
 from __future__ import annotations
 
@@ -21,8 +21,12 @@ ELEMENTS: dict[str, int] = {"H": 1, "C": 6, "N": 7, "O": 8, "F": 9}
 class Target:
     """A number that QM9 gives of every molecule.
 
-    It stands in `column` of the table; times `factor` it has `unit`. `references` are what free atoms of `ELEMENTS`
-    have of it, in the units of the table. `extensive`: two molecules far apart have the sum of both.
+    Args:
+        column: the name of its column in the table.
+        unit: its unit after multiplication by `factor`.
+        factor: what the table's value is multiplied by.
+        extensive: whether two molecules far apart have the sum of both.
+        references: the values of free atoms of `ELEMENTS`, in the units of the table.
     """
 
     column: str
@@ -32,14 +36,14 @@ class Target:
     references: tuple[float, ...] = (0.0,) * len(ELEMENTS)
 
     def of(self, values: Float[Tensor, " k"], charges: Int[Tensor, "k n"], subtract_references: bool) -> Tensor:
-        """(y − Σ_atoms reference) · factor (k,), the sum left out unless `subtract_references`."""
+        """(y − Σ_atoms reference) · factor (k,), without the sum unless `subtract_references`."""
         if subtract_references:
             values = values - count_elements(charges).to(values) @ values.new_tensor(self.references)
         return values * self.factor
 
 
 def count_elements(charges: Int[Tensor, "*batch n"]) -> Int[Tensor, "*batch 5"]:
-    """Atoms of each of `ELEMENTS`, told by their numbers of protons."""
+    """The numbers of atoms of each of `ELEMENTS`, which are told by their numbers of protons."""
     return (charges[..., None] == torch.tensor([*ELEMENTS.values()], device=charges.device)).sum(-2)
 
 

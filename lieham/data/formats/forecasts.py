@@ -18,7 +18,18 @@ FORECAST = "forecast"
 
 
 def read_forecast(path: str | Path) -> tuple[Trajectory, dict]:
-    """The trajectories and attributes of a forecast; of one cut short, the systems begun, as far as all of them got."""
+    """Read a forecast.
+
+    Args:
+        path: a file that `TrajectoryWriter` has written, or the `.part` file of one that was cut short.
+
+    Returns:
+        The trajectories and the attributes. Of a forecast that was cut short these are the systems that were begun, as
+        far as all of them got.
+
+    Raises:
+        FileError: the file is missing, damaged or no forecast, or holds fewer than 2 times.
+    """
     with opened(path) as file:
         if FORECAST not in file:
             raise FileError(f"file must be a forecast, got {path} with {', '.join(file) or 'nothing'}")
@@ -34,10 +45,20 @@ def read_forecast(path: str | Path) -> tuple[Trajectory, dict]:
 
 
 class TrajectoryWriter:
-    """Writes a forecast block by block: `with TrajectoryWriter(...) as sink: sink.write(rows, first, q, p)`.
+    """Writes a forecast block by block: `with TrajectoryWriter(...) as sink: sink.write(rows, first, states)`.
 
-    The file grows as `PATH.part`, flushed after every block and readable after a kill by `read_forecast`; it takes
-    its own name when the block ends without an error. FileError when `path` exists and `overwrite` is False.
+    The file grows as `PATH.part`, which is flushed after every block and which `read_forecast` reads even after the
+    process was killed. It takes its own name when the `with` block ends without an error.
+
+    Args:
+        path: the file to write. Its folder is made where it is missing.
+        times: the times of all states, (k, time).
+        bodies: the bodies of the k systems.
+        attributes: the settings of the forecast, kept beside it.
+        overwrite: replace a file that is there already.
+
+    Raises:
+        FileError: the file exists and `overwrite` is False.
     """
 
     def __init__(
@@ -47,7 +68,7 @@ class TrajectoryWriter:
         bodies: Bodies,
         attributes: dict,
         overwrite: bool = False,
-    ):
+    ) -> None:
         self.path = new_path(path, overwrite)
         self.partial = self.path.with_name(f"{self.path.name}.part")
         self.times, self.bodies, self.attributes = times, bodies, attributes
@@ -64,7 +85,7 @@ class TrajectoryWriter:
         return self
 
     def write(self, rows: slice, first: int, states: PhaseState) -> None:
-        """States (k', time', n, d) of the trajectories `rows` from time index `first` on."""
+        """Write the states (k', time', n, d) of the systems `rows` from time index `first` on."""
         k, time = self.times.shape
         for name, x in zip("qp", states, strict=True):
             values = to_array(x)

@@ -1,4 +1,4 @@
-"""What a reader of strangers' files needs: clear errors for whatever is wrong with one."""
+"""Guards for readers of strangers' files: a clear error for whatever is wrong with one."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ def not_empty(path: str | Path) -> Path:
 
 @contextmanager
 def broken_means(kind: str, path: Path) -> Iterator[None]:
-    """FileError `data must be KIND` for whatever a reader raises: a damaged file makes h5py, numpy and zipfile raise
-    KeyError, TypeError, ValueError, MemoryError, zlib.error and more."""
+    """Turn whatever a reader raises into a FileError `data must be KIND`.
+
+    A damaged file makes h5py, numpy and zipfile raise KeyError, TypeError, ValueError, MemoryError, zlib.error, ...
+    """
     try:
         yield
     except LiehamError:
