@@ -19,7 +19,7 @@ from benchmarks.engine.models import Entry
 from benchmarks.engine.parts import PARTS
 from benchmarks.engine.records import Records, load
 from benchmarks.engine.scoring import Trial, score
-from benchmarks.registry import ALL, STUDIES
+from benchmarks.registry import ALL, FOLDER, STUDIES, report_of
 from benchmarks.studies.egnn import simulate
 from lieham import GeneralHamiltonian
 from lieham.errors import FileError, InputError, IntegrationError
