@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from benchmarks.__main__ import BENCHMARKS, SCRIPTS, main
+import lieham
+from benchmarks.__main__ import COMMANDS, main
 from benchmarks.engine import runs
 from benchmarks.engine.figures import over_seeds, summary
 from benchmarks.engine.models import Entry
+from benchmarks.engine.parts import PARTS
 from benchmarks.engine.records import Records, load
 from benchmarks.engine.scoring import Trial, score
+from benchmarks.registry import ALL, FOLDER, STUDIES, report_of
 from benchmarks.studies.egnn import simulate
 from lieham import GeneralHamiltonian
-from lieham.errors import FileError, IntegrationError
+from lieham.errors import FileError, InputError, IntegrationError
 from lieham.integrate import integrate
 from lieham.training.config import TrainConfig
-from systems import ChargedParticles, Springs
+from systems import Bending, ChargedParticles, Springs
 
 TIMES = ("seconds", "date")
 
@@ -40,7 +46,7 @@ def springs(tmp_path_factory):
     return tiny("springs", path)
 
 
-@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.parametrize("name", STUDIES)
 def test_a_tiny_run_writes_results_and_resumes(name, tmp_path, capsys):
     path = tmp_path / "results.json"
     content = tiny(name, path)
@@ -70,7 +76,7 @@ def test_an_interrupted_run_goes_on_to_the_same_results(springs, tmp_path, monke
 
     monkeypatch.setattr(runs, "fit", interrupted)
     assert main(["springs", "--size", "tiny", "--json", str(path)]) == 130
-    assert [x["n_train"] for x in load(path)["results"]] == [0, 0, 0, 0], "the floors are there already"
+    assert [x["n_train"] for x in load(path)["results"]] == [0, 0, 0, 0], "the untrained baselines are there already"
     monkeypatch.setattr(runs, "fit", fit)
     assert untimed(tiny("springs", path)["results"]) == untimed(springs["results"])
 
@@ -163,10 +169,45 @@ def test_figures_are_png(springs, tmp_path):
     assert all(x.read_bytes().startswith(b"\x89PNG") for x in images)
 
 
+def test_a_report_is_text_data_and_figures(springs, tmp_path):
+    report = report_of(springs)
+    assert json.loads(json.dumps(report.as_dict())) == springs
+    assert str(report).startswith("| model") and "commit" in str(report).splitlines()[-1]
+    first = report.plot(tmp_path / "first.png")
+    assert first.read_bytes().startswith(b"\x89PNG") and list(tmp_path.iterdir()) == [first]
+    with pytest.raises(InputError, match="name must be one of springs-efficiency"):
+        report.plot(tmp_path / "no.png", "histogram")
+    with pytest.raises(InputError, match="a study with figures, got springs"):
+        replace(report, figures={}).plot(tmp_path / "no.png")
+
+
+def test_the_registry_is_what_the_folders_hold():
+    for folder in ("studies", "scripts"):
+        found = {path.stem for path in (FOLDER / folder).glob("*.py")} - {"__init__"}
+        assert found == {x.name for x in ALL if x.folder == folder}
+    for study in STUDIES.values():
+        assert {"tiny", "quick", "full"} == set(study.module.SIZES)
+    assert all(x.summary for x in ALL)
+
+
+@pytest.mark.parametrize("arguments", [("-m", "benchmarks", "subgroups"), ("benchmarks/scripts/subgroups.py",)])
+def test_a_script_runs_by_its_name_and_by_its_file(arguments):
+    command = [sys.executable, *arguments, "--groups", "T(2)", "--steps", "3"]
+    said = subprocess.run(command, cwd=FOLDER.parent, capture_output=True, text=True, check=True).stdout
+    assert said.splitlines()[1].startswith("T(2)")
+
+
+def test_the_help_names_everything(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    said = capsys.readouterr().out
+    assert all(f"\n{name} " in said for name in (*(x.name for x in ALL), *COMMANDS))
+
+
 def test_the_list_names_everything_and_wrong_names_are_refused(capsys):
     assert main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [x.split()[0] for x in lines] == [*BENCHMARKS, *SCRIPTS]
+    assert [x.split()[0] for x in lines] == [x.name for x in ALL]
     assert main(["nothing"]) == 2
     assert "name must be one of" in capsys.readouterr().err
 
@@ -188,3 +229,43 @@ def test_charged_bodies_are_simulated_as_published():
         assert torch.equal(frames.q[:, k], at) and torch.equal(frames.p[:, k], momentum)
     torch.testing.assert_close(frames.times[0], torch.tensor([0.1, 0.2], dtype=torch.float64))
     assert (closest == torch.inf).all(), "nobody was watched before frame 30"
+
+
+@pytest.fixture(scope="module")
+def bent():
+    """Windows of three bodies with a law of angles, on which `fit` tries every lift."""
+    return Bending(3, 2).benchmark(12, 0, n_test=0)
+
+
+def reaches(path: str, bent) -> bool:
+    """Whether training reads the attribute with this full name: without it, it must fail."""
+    name = path.rsplit(".", 1)[1]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delattr(path)
+        try:
+            lieham.fit(lieham.HLieConv("SE(2)"), bent, steps=1, refine=0)
+        except (NameError, AttributeError, TypeError, InputError) as error:
+            return {"__defaults__": "missing"}.get(name, name) in str(error)
+    return False
+
+
+@pytest.mark.parametrize("path", sorted({path for part in PARTS.values() for path in part.instead}))
+def test_what_the_ablation_replaces_is_read_in_training(path, bent):
+    assert reaches(path, bent)
+
+
+def test_what_training_does_not_read_would_be_seen(bent, monkeypatch):
+    monkeypatch.setattr("lieham.regression.ridge_stage.NEVER_READ", 1, raising=False)
+    assert not reaches("lieham.regression.ridge_stage.NEVER_READ", bent)
+    with pytest.raises(AttributeError):
+        reaches("lieham.regression.ridge_stage.NO_SUCH_NAME", bent)
+
+
+@pytest.mark.parametrize("lift", ["coset", "edge"])
+def test_four_scales_are_four(lift):
+    def scales():
+        return lieham.HLieConv("SE(2)", lift=lift).potential.network.lift.scales.numel()
+
+    with PARTS["4 scales"].away():
+        assert scales() == 4
+    assert scales() == 12

@@ -69,4 +69,4 @@ BASELINES: dict[str, Baseline] = {
     "LieConv-SO": Baseline(_paper("SO"), 1e-2),
     "FLieConv-T": Baseline(lambda n, d, c: FLieConv(d, c, PAPER["width"], PAPER["blocks"]), 1e-3),
 }
-"""Every trained baseline by its name; constant state and free flight are floors (`scoring.FLOORS`)."""
+"""Every trained baseline by its name; those without training are `scoring.UNTRAINED_BASELINES`."""

@@ -14,12 +14,14 @@ from torch import nn
 from lieham import HLieConv
 from lieham.lift.radial import POWERS, rationals
 from lieham.regression.cross_validation import Choice, choose
-from lieham.regression.problem import RidgeProblem
 from lieham.typing import Tensor
 from systems import System
 
 RIDGE = 1e-11
 """The ridge where none is chosen."""
+
+RADIAL_LIFTS = ("one_element", "edge")
+"""Modules of `lieham.lift` whose embeddings have radial functions."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,14 @@ class Part:
         return HLieConv(law.symmetry, features, seed=seed, **self.model)
 
 
-def every_function(problem: RidgeProblem, order: Tensor, lots: list[float]) -> Choice:
-    """All functions and one ridge; what is left of windows left out as measured, so that a lift can be chosen."""
-    return choose(problem, order, lots)._replace(ridge=RIDGE, columns=torch.ones_like(order, dtype=torch.bool))
+def every_function(*posed: object) -> Choice:
+    """Choose all functions and one ridge; the error on held-out windows stays as measured, so that a lift is chosen."""
+    choice = choose(*posed)
+    return choice._replace(ridge=RIDGE, columns=torch.ones_like(choice.columns))
 
 
 def _radial(replaced: Callable[..., Tensor], **more: object) -> dict:
-    return {f"lieham.lift.{module}.rationals": replaced for module in ("point", "edge")} | more
+    return {f"lieham.lift.{module}.rationals": replaced for module in RADIAL_LIFTS} | more
 
 
 def _softened(squared: Tensor, lengths: Tensor, powers: tuple[float, ...] = (0.5,)) -> Tensor:
@@ -60,7 +63,7 @@ def _nothing(squared: Tensor, lengths: Tensor, powers: tuple[float, ...] = POWER
     return 0.0 * rationals(squared, lengths, powers)  # not zeros: a gradient by every weight is asked for
 
 
-SOFTENED = _radial(_softened, **{f"lieham.lift.{module}.POWERS": (0.5,) for module in ("point", "edge")})
+SOFTENED = _radial(_softened, **{f"lieham.lift.{module}.POWERS": (0.5,) for module in RADIAL_LIFTS})
 FEW = {
     "lieham.lift.CosetLift.__init__.__defaults__": (None, None, 4, False),
     "lieham.lift.EdgeLift.__init__.__defaults__": (None, None, 4),

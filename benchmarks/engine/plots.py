@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from benchmarks.data.published import N_TRAIN, SPRINGS, SPRINGS_ROLLOUT
+from benchmarks.data.published import N_TRAIN
 from benchmarks.engine.axes import loglog, saved
-from benchmarks.engine.cloud_plots import CLOUD_PLOTS
+from benchmarks.engine.report import Drawing
 from benchmarks.engine.tables import grouped, middle
 from lieham.plotting.style import COLOURS
 
 EXACT = "exact solution"
-ROLLOUT = {f"{model} (published), n = 10000": x for model, x in SPRINGS_ROLLOUT.items()}
 
 
-def draw(content: dict, stem: Path) -> list[Path]:
-    """STEM-LAW-efficiency.png and STEM-LAW-rollout.png for every law with trained models of those figures; of images
-    and molecules what `cloud_plots` draws."""
-    if content["benchmark"] in CLOUD_PLOTS:
-        return CLOUD_PLOTS[content["benchmark"]](content["results"], stem)
-    images = []
-    results, is_published = content["results"], content["benchmark"] == "springs"
-    curves, points = (SPRINGS, ROLLOUT) if is_published else ({}, {})
+def law_figures(
+    results: Sequence[dict],
+    curves: Mapping[str, Sequence[float]] | None = None,
+    points: Mapping[str, Mapping[int, float]] | None = None,
+) -> dict[str, Drawing]:
+    """The figures LAW-efficiency and LAW-rollout of every law that has such results.
+
+    Args:
+        results: the results of a study.
+        curves: published errors at `N_TRAIN` training trajectories, by model.
+        points: published errors of rollouts by step, by model.
+
+    Returns:
+        A drawing for each figure, by its name.
+    """
+    found: dict[str, Drawing] = {}
     for law in sorted({x["law"] for x in results}):
         own = [x for x in results if x["law"] == law]
         if any(x.get("mse_5step_mean") is not None and x["n_train"] for x in own):
-            images.append(plot_efficiency(own, curves, stem.with_name(f"{stem.name}-{law}-efficiency.png")))
+            found[f"{law}-efficiency"] = partial(plot_efficiency, own, curves or {})
         if any("curve" in x for x in own):
-            images.append(plot_rollout(own, points, stem.with_name(f"{stem.name}-{law}-rollout.png")))
-    return images
+            found[f"{law}-rollout"] = partial(plot_rollout, own, points or {})
+    return found
 
 
-def plot_efficiency(results: list[dict], published: dict[str, tuple[float, ...]], path: Path) -> Path:
+def plot_efficiency(results: list[dict], published: Mapping[str, Sequence[float]], path: Path) -> Path:
     """5-step MSE against the number of training trajectories: median over seeds, quartiles as a band."""
     figure, axes = loglog("training trajectories", "5-step test MSE")
     groups = grouped(results)
@@ -44,15 +53,15 @@ def plot_efficiency(results: list[dict], published: dict[str, tuple[float, ...]]
         _band(axes, sorted(points), [points[n] for n in sorted(points)], model, colour, marker="o")
     for k, (model, curve) in enumerate(published.items()):
         axes.plot(N_TRAIN, curve, ls="--", lw=1, color=f"{0.2 + 0.15 * k:g}", label=f"{model} (published)")
-    floors = {model: middle(runs, "mse_5step_mean")["median"] for (_, model, n), runs in groups.items() if not n}
-    for k, (model, level) in enumerate((x, y) for x, y in floors.items() if y):
+    levels = {model: middle(runs, "mse_5step_mean")["median"] for (_, model, n), runs in groups.items() if not n}
+    for k, (model, level) in enumerate((x, y) for x, y in levels.items() if y):
         axes.axhline(level, color="0.6", lw=0.8, ls=":")
         place = (0.01 + 0.15 * k, level)  # side by side: levels may be close
         axes.annotate(model, place, xycoords=("axes fraction", "data"), fontsize=7, va="bottom")
     return saved(figure, axes, path)
 
 
-def plot_rollout(results: list[dict], published: dict[str, dict[int, float]], path: Path) -> Path:
+def plot_rollout(results: list[dict], published: Mapping[str, Mapping[int, float]], path: Path) -> Path:
     """MSE against the exact solution along time, of the largest training set and the first seed that has it: median
     over systems, quartiles as a band."""
     figure, axes = loglog("time", "MSE of (q, p)")

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from benchmarks.engine.models import Entry, models, shortened
-from benchmarks.engine.scoring import FLOORS, score, score_floor
+from benchmarks.engine.scoring import UNTRAINED_BASELINES, score, score_untrained
 from benchmarks.engine.sizes import Given, trial
 from lieham import fit
 from lieham.errors import IntegrationError
@@ -59,25 +59,25 @@ def measure(
 
 
 def standard(given: Given) -> None:
-    """Every run of the size with the scores of `scoring`, and the floors of every law."""
+    """Every run of the size with the scores of `scoring`, and the untrained baselines of every law."""
     size = given.size
     for law in given.laws:
-        _floors(given, law)
+        _score_untrained_baselines(given, law)
     for run in given.runs():
         result = measure(given, run, size.protocol, lambda model, law=run[0]: score(model, trial(law, size)))
         given.say(line(result))
 
 
-def _floors(given: Given, law: str) -> None:
+def _score_untrained_baselines(given: Given, law: str) -> None:
     size, system = given.size, SYSTEMS[law]()
-    for name in FLOORS:
+    for name in UNTRAINED_BASELINES:
         if name == "mean features" and not features_of(system):
             continue
         own = {"law": law, "model": name, "n_train": 0, "seed": 0}
         data = system.provenance().as_dict()
         settings = own | {"benchmark": given.records.benchmark, "data": data, "protocol": size.protocol}
         free = own | {"parameters": 0, "seconds": 0.0, "failed": None}
-        given.records.once(settings, lambda name=name, free=free: free | score_floor(name, trial(law, size)))
+        given.records.once(settings, lambda name=name, free=free: free | score_untrained(name, trial(law, size)))
 
 
 def features_of(law: System) -> int:

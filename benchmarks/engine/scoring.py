@@ -22,13 +22,13 @@ BATCH = 500
 CURVE = (1, 2, 3, 5, 7, 10, 14, 20, 30, 50, 70, 99, 150, 200, 300, 400, 499)
 """Steps of the curve of rollout errors."""
 
-FLOORS: dict[str, Callable[[Trajectory, System], PhaseState]] = {
+UNTRAINED_BASELINES: dict[str, Callable[[Trajectory, System], PhaseState]] = {
     "constant state": lambda x, law: constant_state(x),
     "free flight": lambda x, law: free_flight(x),
     "mean features": mean_features,
     "exact solution": exact,
 }
-"""What needs no training."""
+"""Baselines that need no training."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,10 @@ def score(model: nn.Module, trial: Trial) -> dict:
     return found | _rollout(rollout, trial) | {"drift": drift(model, trial.law, path, trial.unseen, integrator)}
 
 
-def score_floor(name: str, trial: Trial) -> dict:
+def score_untrained(name: str, trial: Trial) -> dict:
     """The same figures, but drift, for what needs no training."""
     (x, far), law = (trial.windows, trial.unseen), trial.law
-    path, rollout = FLOORS[name](x, law), FLOORS[name](far, law)
+    path, rollout = UNTRAINED_BASELINES[name](x, law), UNTRAINED_BASELINES[name](far, law)
     errors = {"": _window_mse(path, x.states(), x), "exact_": _window_mse(path, exact(x, law), x)}
     found = {k: v for truth, e in errors.items() for k, v in _named(truth, e).items()}
     return found | _rollout(state_mse(rollout, far.states(), far.bodies.mask), trial)

@@ -52,9 +52,29 @@ def spread(figures: dict) -> str:
 
 
 def seconds(runs: Sequence[dict]) -> str:
-    """Median training time over seeds; of floors none."""
+    """Median training time over seeds; of a baseline that is not trained none."""
     median = middle(runs, "seconds")["median"]
     return "-" if median is None or not runs[0]["n_train"] else f"{median:.0f}"
+
+
+def percent(values: list[float | None]) -> str:
+    """Median (smallest to largest), in percent."""
+    if None in values:
+        return "-"
+    low, middle, high = (100 * f(values) for f in (min, lambda x: over_seeds(x)["median"], max))
+    return f"{middle:.1f}" if len(values) == 1 else f"{middle:.1f} ({low:.1f} to {high:.1f})"
+
+
+def energy(mae: float, unit: str) -> str:
+    """In meV where the unit is eV."""
+    return f"{1000 * mae:.0f} meV" if unit == "eV" else f"{mae:.3g} {unit}"
+
+
+def energies(runs: Sequence[dict]) -> str:
+    """The median error over seeds, and in brackets that on turned molecules, where it was measured."""
+    errors = [[x.get(name) for x in runs] for name in ("mae", "turned")]
+    known = [energy(over_seeds(v)["median"], runs[0]["unit"]) for v in errors if v and None not in v]
+    return " ".join([*known[:1], *(f"({x})" for x in known[1:])]) or "-"
 
 
 def footer(content: dict) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
+from benchmarks.engine.cloud_plots import plot_digits
 from benchmarks.engine.figures import over_seeds
+from benchmarks.engine.report import Drawing
 from benchmarks.engine.sizes import Given
-from benchmarks.engine.tables import markdown
+from benchmarks.engine.tables import markdown, percent
 from lieham import fit
 from lieham.evaluate import scores
 from lieham.models import model_for
@@ -27,7 +30,7 @@ MODELS = {
 }
 """Group and what of `DIGITS_MODEL` is changed: the paper's lift of SE(2) is sampled, ours exact."""
 
-FLOORS = {
+BASELINES = {
     "nearest neighbour": nearest_neighbour_error,
     "nearest of 24 turns": lambda data: nearest_neighbour_error(data, 24),
     "linear": linear_error,
@@ -59,7 +62,7 @@ SIZES = {
 def run(given: Given) -> None:
     """Train every group with every seed on digits turned by any angle, and on upright ones."""
     size = given.size
-    names = [x for x in (*MODELS, *FLOORS) if x in given.only] or [*size.models, *FLOORS]
+    names = [x for x in (*MODELS, *BASELINES) if x in given.only] or [*size.models, *BASELINES]
     for angles, seeds in (("all", given.seeds or size.seeds), ("upright", size.upright)):
         for seed in seeds:
             for name in names:
@@ -81,7 +84,7 @@ def measure(given: Given, name: str, angles: str, n_train: int, seed: int) -> di
         sizes = (n_train, 500, given.size.n_test, seed)
         turned, upright = (digits(*sizes, DigitOptions(ANGLES[angles], x)) for x in ANGLES.values())
         if not group:
-            return own | {"error": FLOORS[name](turned), "seconds": 0.0, "parameters": 0}
+            return own | {"error": BASELINES[name](turned), "seconds": 0.0, "parameters": 0}
         model = model_for(turned, group, config)
         history = fit(model, turned, config=training)
         found = {"error": scores(model, turned.test)["error"], "upright": scores(model, upright.test)["error"]}
@@ -112,9 +115,6 @@ def table(results: Sequence[dict]) -> str:
     return markdown(head, rows)
 
 
-def percent(values: list[float | None]) -> str:
-    """Median (smallest to largest), in percent."""
-    if None in values:
-        return "-"
-    low, middle, high = (100 * f(values) for f in (min, lambda x: over_seeds(x)["median"], max))
-    return f"{middle:.1f}" if len(values) == 1 else f"{middle:.1f} ({low:.1f} to {high:.1f})"
+def figures(results: Sequence[dict]) -> dict[str, Drawing]:
+    """Every seed's test error by model."""
+    return {"error": partial(plot_digits, results)}

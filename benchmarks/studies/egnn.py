@@ -27,14 +27,14 @@ TEST_SEED = 101
 FREE = "free flight"
 
 SIZES = {
-    "tiny": Size((20,), models=("lieham",), laws=("charged-particles",), share=0.004, n_test=6),
+    "tiny": Size((4,), models=("lieham",), laws=("charged-particles",), share=0.004, n_test=6),
     "quick": Size((1_000,), models=("lieham",), laws=("charged-particles",), share=0.02, n_test=500),
     "full": Size((3_000,), (0, 1, 2), ("lieham",), ("charged-particles",), share=0.02, n_test=2_000),
 }
 
 
 def run(given: Given) -> None:
-    """Train on all frames up to the last, score from frame 30 on; the floors too."""
+    """Train on all frames up to the last, score from frame 30 on; the untrained baselines too."""
     n_test = given.size.n_test
     protocol = {"n_test": n_test, "substeps": SUBSTEPS, "frames": [FIRST, LAST], "seed": TEST_SEED}
     law = ChargedParticles()
@@ -56,7 +56,7 @@ def run(given: Given) -> None:
     for name in (FREE, *LAWS):
         own = {"law": law.name, "model": name, "n_train": 0, "seed": 0, "seconds": 0.0, "failed": None}
         settings = own | {"benchmark": "egnn", "protocol": protocol}
-        given.records.once(settings, lambda own=own, name=name: own | _floor(name, test, closest))
+        given.records.once(settings, lambda own=own, name=name: own | _untrained(name, test, closest))
 
 
 def score(field: Field, test: Trajectory, closest: Tensor, substeps: int = SUBSTEPS) -> dict:
@@ -74,7 +74,7 @@ def _figures(error: Float[Tensor, " n"], closest: Tensor) -> dict:
     return figures | medians | {"encounters": 1 - free.double().mean().item()}
 
 
-def _floor(name: str, test: Trajectory, closest: Tensor) -> dict:
+def _untrained(name: str, test: Trajectory, closest: Tensor) -> dict:
     if name in LAWS:
         field, substeps = LAWS[name]
         return score(field(test.bodies), test, closest, substeps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.engine.runs import standard
-from benchmarks.engine.scoring import FLOORS
+from benchmarks.engine.scoring import UNTRAINED_BASELINES
 from benchmarks.engine.sizes import Given, Size
 from benchmarks.engine.tables import Group, grouped, markdown, middle, number, ratio, seconds, spread
 from systems import SYSTEMS
@@ -29,7 +29,7 @@ def run(given: Given) -> None:
 
 
 def table(results: Sequence[dict]) -> str:
-    """A row for each law, training set and model, and the floors of the law."""
+    """A row for each law, training set and model, and the untrained baselines of the law."""
     groups = grouped(results)
     means = {group: middle(runs, "mse_5step_mean")["median"] for group, runs in groups.items()}
     head = ["law", "n_train", "model", "seconds", "5-step mean", "median", "over best baseline", "over free flight"]
@@ -49,7 +49,6 @@ def _order(item: tuple) -> tuple:
 
 def _best(means: dict[Group, float | None], law: str, n: int) -> float | None:
     """The smallest error of a baseline on this law and training set."""
-    others = [
-        x for (a, model, b), x in means.items() if (a, b) == (law, n) and model != "lieham" and model not in FLOORS
-    ]
-    return min((x for x in others if x is not None), default=None)
+    others = {model: x for (a, model, b), x in means.items() if (a, b) == (law, n) and x is not None}
+    trained = set(others) - {"lieham", *UNTRAINED_BASELINES}
+    return min((others[model] for model in trained), default=None)

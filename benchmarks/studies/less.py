@@ -13,7 +13,7 @@ from benchmarks.engine.figures import finite, summary
 from benchmarks.engine.models import own_training, shortened
 from benchmarks.engine.rollouts import one_step, roll
 from benchmarks.engine.runs import features_of
-from benchmarks.engine.scoring import FLOORS
+from benchmarks.engine.scoring import UNTRAINED_BASELINES
 from benchmarks.engine.sizes import Given, Size
 from benchmarks.engine.tables import markdown, middle, number, seconds, spread
 from lieham import Dataset, HLieConv, PhaseState, Trajectory, fit
@@ -31,10 +31,10 @@ SIZES = {
 
 
 def run(given: Given) -> None:
-    """Every kind of observation of every law, and the floors."""
+    """Every kind of observation of every law, and the untrained baselines."""
     tiny = given.size.share < 0.01
     kinds = list(KINDS)[:2] if tiny else [x for x in KINDS if x in given.only] or list(KINDS)
-    for law, name in product(given.laws, () if tiny else FLOORS):
+    for law, name in product(given.laws, () if tiny else UNTRAINED_BASELINES):
         if name == "mean features" and not features_of(SYSTEMS[law]()):
             continue
         _record(given, law, name, "-", 0, 0)
@@ -56,7 +56,7 @@ def _record(given: Given, name: str, model: str, kind: str, n: int, seed: int) -
     def measure() -> dict:
         if not n:
             windows = test_windows(law, KINDS["q, p"], n_test, 0)
-            errors = state_mse(FLOORS[model](windows, law), windows.states(), windows.bodies.mask).mean(-1)
+            errors = state_mse(UNTRAINED_BASELINES[model](windows, law), windows.states(), windows.bodies.mask).mean(-1)
             return own | {"parameters": 0, "seconds": 0.0, "failed": None} | _named(errors)
         return own | _trained(law, kind, n, seed, training, n_test)
 
@@ -98,7 +98,7 @@ def _named(errors: torch.Tensor) -> dict:
 
 
 def table(results: Sequence[dict]) -> str:
-    """A row for each law, training set and kind of observation, median and quartiles over seeds; floors first."""
+    """A row for each law, training set and kind of observation, quartiles over seeds; untrained baselines first."""
     groups: dict[tuple, list[dict]] = {}
     for x in results:
         groups.setdefault((x["law"], x["n_train"], x["model"], x["kind"]), []).append(x)

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 
 import torch
 
+from benchmarks.engine.cloud_plots import plot_molecules
 from benchmarks.engine.figures import over_seeds
+from benchmarks.engine.report import Drawing
 from benchmarks.engine.sizes import Given
-from benchmarks.engine.tables import markdown
+from benchmarks.engine.tables import energies, energy, markdown
 from lieham import fit
 from lieham.evaluate import scores
 from lieham.models import model_for
@@ -28,7 +31,7 @@ MODELS = {
 }
 """Group and augmentation; the lift of SE(3) is the exact one on distances."""
 
-FLOORS = {"median of training": mean_predictor, "linear on atom counts": linear_on_counts}
+BASELINES = {"median of training": mean_predictor, "linear on atom counts": linear_on_counts}
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ SIZES = {
 def run(given: Given) -> None:
     """Train every group on every number of molecules; the test molecules are the same for all."""
     size = given.size
-    names = [x for x in (*MODELS, *FLOORS) if x in given.only] or [*FLOORS, *size.models]
+    names = [x for x in (*MODELS, *BASELINES) if x in given.only] or [*BASELINES, *size.models]
     targets = [x for x in size.targets if x in given.only] or size.targets
     for seed in given.seeds or size.seeds:
         for target in targets:
@@ -76,7 +79,8 @@ def measure(given: Given, name: str, target: str, n_train: int, seed: int) -> di
         found = molecules(target, n_train, 1_000, given.size.n_test, options=MoleculeOptions(augment=augment))
         unit = found.provenance.unit
         if not group:
-            return own | {"mae": FLOORS[name](found.train, found.test), "unit": unit, "seconds": 0.0, "parameters": 0}
+            mae = BASELINES[name](found.train, found.test)
+            return own | {"mae": mae, "unit": unit, "seconds": 0.0, "parameters": 0}
         model = model_for(found, group, config)
         history = fit(model, found, config=training)
         size = {"parameters": sum(p.numel() for p in model.parameters()), "unit": unit}
@@ -88,18 +92,13 @@ def measure(given: Given, name: str, target: str, n_train: int, seed: int) -> di
 
 
 def line(x: dict) -> str:
-    """What is said after a run."""
+    """The line that is printed after a run."""
     what = f"{x['target']}, {x['model']}, {x['n_train']} molecules, seed {x['seed']}"
-    return f"{what}: MAE {shown(x['mae'], x['unit'])}, {x['seconds']:.0f} s"
-
-
-def shown(mae: float, unit: str) -> str:
-    """In meV where the unit is eV."""
-    return f"{1000 * mae:.0f} meV" if unit == "eV" else f"{mae:.3g} {unit}"
+    return f"{what}: MAE {energy(x['mae'], x['unit'])}, {x['seconds']:.0f} s"
 
 
 def table(results: Sequence[dict]) -> str:
-    """A row for each target and model, a column for each number of molecules: see `cell`."""
+    """A row for each target and model, a column for each number of molecules: see `energies`."""
     sizes = sorted({x["n_train"] for x in results})
     head = ["target", "model", "parameters", "seconds", *(f"{n:,}" for n in sizes)]
     groups: dict[tuple, list[dict]] = {}
@@ -108,13 +107,12 @@ def table(results: Sequence[dict]) -> str:
     rows = []
     for (target, model), runs in groups.items():
         seconds = over_seeds([x["seconds"] for x in runs])["median"]
-        cells = [cell([x for x in runs if x["n_train"] == n]) for n in sizes]
+        cells = [energies([x for x in runs if x["n_train"] == n]) for n in sizes]
         rows.append([target, model, f"{runs[0]['parameters']:,}", f"{seconds:.0f}", *cells])
     return markdown(head, rows)
 
 
-def cell(runs: Sequence[dict]) -> str:
-    """The median over seeds, and in brackets that of turned molecules, where it was measured."""
-    errors = [[x.get(name) for x in runs] for name in ("mae", "turned")]
-    known = [shown(over_seeds(v)["median"], runs[0]["unit"]) for v in errors if v and None not in v]
-    return "-" if not known else known[0] if len(known) == 1 else f"{known[0]} ({known[1]})"
+def figures(results: Sequence[dict]) -> dict[str, Drawing]:
+    """The error of every target against the number of molecules."""
+    targets = dict.fromkeys(x["target"] for x in results)
+    return {name: partial(plot_molecules, [x for x in results if x["target"] == name]) for name in targets}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.data.published import N_TRAIN, SPRINGS, SPRINGS_ROLLOUT
+from benchmarks.engine.plots import law_figures
+from benchmarks.engine.report import Drawing
 from benchmarks.engine.runs import standard
 from benchmarks.engine.sizes import Given, Size
 from benchmarks.engine.tables import grouped, markdown, middle, number, seconds, spread
@@ -30,6 +32,12 @@ def table(results: Sequence[dict]) -> str:
     for model, curve in SPRINGS.items():
         rows += [_published(model, n, x, steps) for n, x in zip(N_TRAIN, curve, strict=True) if n in shown]
     return markdown([*head, *(f"rollout at {k}" for k in steps)], rows)
+
+
+def figures(results: Sequence[dict]) -> dict[str, Drawing]:
+    """The figures of springs, with the published curves."""
+    points = {f"{model} (published), n = 10000": x for model, x in SPRINGS_ROLLOUT.items()}
+    return law_figures(results, SPRINGS, points)
 
 
 def _order(item: tuple) -> tuple:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+import torch
 from torch import nn
 
 from lieham.lift import Lift, Pairs
@@ -45,3 +46,6 @@ class Neighbors(nn.Module, ABC):
 
     def calibrate(self, lift: Lift, points: Float[Tensor, "batch n d"], mask: Bool[Tensor, "batch n"]) -> None:
         """Measure on training clouds, in the units of `forward`, what the choice depends on; by default nothing."""
+
+    def redraw(self, generator: torch.Generator) -> None:
+        """Draw anew what the choice draws at random; by default nothing."""
