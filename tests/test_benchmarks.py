@@ -192,7 +192,7 @@ def test_the_registry_is_what_the_folders_hold():
 
 @pytest.mark.parametrize("arguments", [("-m", "benchmarks", "tuning"), ("benchmarks/scripts/tuning.py",)])
 def test_a_script_runs_by_its_name_and_by_its_file(arguments):
-    small = "--laws springs --models FC --windows 2 --tests 2 --steps 1 --refine 1".split()
+    small = ["--laws", "springs", "--models", "FC", "--windows", "2", "--tests", "2", "--steps", "1", "--refine", "1"]
     command = [sys.executable, *arguments, *small]
     said = subprocess.run(command, cwd=FOLDER.parent, capture_output=True, text=True, check=True).stdout
     assert said.splitlines()[-1].startswith("| FC ")
