@@ -1,4 +1,4 @@
-"""The models that lieham is compared with, trained by `lieham.fit` in float64, in the data's own units, without centring.
+"""Models that lieham is compared with, trained by `lieham.fit` in float64, in the data's own units, without centring.
 
 Learning rates are the best of `tuning.RATES` by `python -m benchmarks tuning`: see `benchmarks/README.md`.
 """

@@ -12,7 +12,7 @@ from lieham.typing import Float, Tensor
 
 
 class Units(nn.Module):
-    """Root mean squares of q, p, Δq/Δt, Δp/Δt and of (m, features): buffers, 1 until `calibrate`. Nothing is centred."""
+    """Root mean squares of q, p, Δq/Δt, Δp/Δt and of (m, features): 1 until `calibrate`. Nothing is centred."""
 
     position: Tensor
     momentum: Tensor
