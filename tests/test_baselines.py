@@ -92,7 +92,7 @@ def test_those_with_a_hamiltonian_keep_it(name, data):
 
 def test_units_are_root_mean_squares(data):
     units, x = Units(1), data.train
-    units.measure(x)
+    units.calibrate(x)
     h = x.times.diff(dim=-1)[..., None, None]
     for name, value in (("position", x.q), ("momentum", x.p), ("force", x.p.diff(dim=-3) / h)):
         assert getattr(units, name).item() == pytest.approx(value.square().mean().sqrt().item(), rel=1e-12)

@@ -1,4 +1,4 @@
-"""What lieham is compared with, each trained by `lieham.fit` in float64, in the data's own units, without centring.
+"""Models that lieham is compared with, trained by `lieham.fit` in float64, in the data's own units, without centring.
 
 Learning rates are the best of `tuning.RATES` by `python -m benchmarks tuning`: see `benchmarks/README.md`.
 """
@@ -29,7 +29,7 @@ PAPER = {"block": "paper", "width": 64, "blocks": 2}
 
 @dataclass(frozen=True)
 class Baseline:
-    """How it is built, and its own learning rate; steps and all else are the library's defaults."""
+    """A baseline: how it is built, and its learning rate; all other settings are the library's defaults."""
 
     build: Build
     lr: float

@@ -1,4 +1,4 @@
-"""What a baseline is to `lieham.fit`: a module with a field and units that it measures on the data."""
+"""The base classes of the baselines: modules with a field, and with units that `lieham.fit` calibrates on the data."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Rates(Dynamics):
         return _RatesField(self, bodies)
 
     def calibrate(self, data: Trajectory) -> None:
-        """Measure the units."""
-        self.units.measure(data)
+        """Calibrate the units on data."""
+        self.units.calibrate(data)
 
 
 class Force(Dynamics):
@@ -47,22 +47,22 @@ class Force(Dynamics):
         return _ForceField(self, bodies)
 
     def calibrate(self, data: Trajectory) -> None:
-        """Measure the units."""
-        self.units.measure(data)
+        """Calibrate the units on data."""
+        self.units.calibrate(data)
 
 
 class Energy(GeneralHamiltonian):
     """H(q, p) of a network of both."""
 
     def calibrate(self, data: Trajectory) -> None:
-        self.function.units.measure(data)
+        self.function.units.calibrate(data)
 
 
 class Potential(SeparableHamiltonian):
     """H = Σ|p|²/2m + V(q), V a network."""
 
     def calibrate(self, data: Trajectory) -> None:
-        self.potential.units.measure(data)
+        self.potential.units.calibrate(data)
 
 
 class _RatesField(Field):

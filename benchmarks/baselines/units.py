@@ -1,4 +1,4 @@
-"""What every baseline is given: the units of the data, and nothing else that was done to them."""
+"""The units of the data, which every baseline is given; nothing else is done to the data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lieham.typing import Float, Tensor
 
 
 class Units(nn.Module):
-    """Root mean squares of q, p, Δq/Δt, Δp/Δt and of (m, features): buffers, 1 until `measure`. Nothing is centred."""
+    """Root mean squares of q, p, Δq/Δt, Δp/Δt and of (m, features): 1 until `calibrate`. Nothing is centred."""
 
     position: Tensor
     momentum: Tensor
@@ -27,7 +27,7 @@ class Units(nn.Module):
         self.register_buffer("feature", torch.ones(features + 1, dtype=torch.float64))
 
     @torch.no_grad()
-    def measure(self, data: Trajectory) -> None:
+    def calibrate(self, data: Trajectory) -> None:
         """Set the units from data."""
         real, step = data.bodies.mask[..., None, :, None], data.times.diff(dim=-1)[..., None, None]
         rates = data.q.diff(dim=-3) / step, data.p.diff(dim=-3) / step

@@ -1,1 +1,1 @@
-"""What studies and scripts measure on: charged bodies, incomplete observations, clouds, published figures."""
+"""The data that studies and scripts measure on: charged bodies, incomplete observations, clouds, published figures."""

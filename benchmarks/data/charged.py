@@ -49,14 +49,14 @@ def simulate(n: int, seed: int, until: int = LAST) -> tuple[Trajectory, Float[Te
 
 
 class Clipped(SystemField):
-    """The law with what the data do to it: every component of a body's force within ±`CLIP`."""
+    """The law as the data have it: every component of a body's force is clipped to ±`CLIP`."""
 
     def force(self, t: Tensor, q: Tensor) -> Tensor:
         return super().force(t, q).clamp(-CLIP, CLIP)
 
 
 class ClippedPairs(ChargedParticles):
-    """The forces of pairs within `CLIP`: what the data hold, as nearly as a potential of pairs can."""
+    """The law with the force of every pair clipped to `CLIP`: as near to the data as a potential of pairs can be."""
 
     def tension(self, d2: Tensor) -> Tensor:
         return torch.maximum(super().tension(d2), -CLIP * inverse_length(d2))
@@ -68,4 +68,4 @@ LAWS: dict[str, tuple[Callable[[Bodies], Field], int]] = {
     "true law, clipped as the data": (partial(Clipped, ChargedParticles()), SUBSTEPS),
     "the same, 10 steps a frame": (partial(Clipped, ChargedParticles()), 10),
 }
-"""What is scored without training: a field and its steps of Yoshida-4 between two frames."""
+"""The laws that are scored without training: a field and its steps of Yoshida-4 between two frames."""

@@ -1,4 +1,4 @@
-"""What `clouds_speed` steps on: a network and a batch, of images and of molecules."""
+"""The networks and batches that `clouds_speed` times, of images and of molecules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is not observed: trajectories of a law without momenta, at irregular times, with noise, without masses."""
+"""Trajectories that are observed incompletely: without momenta, at irregular times, with noise, without masses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POINTS = 20
 
 @dataclass(frozen=True)
 class Kind:
-    """What is seen of a trajectory, and how it is fitted; `one_set`: the bodies of all trajectories are the same."""
+    """A way to observe a trajectory, and to fit it; with `one_set` all trajectories have the same bodies."""
 
     see: Callable[[Trajectory, torch.Generator], Trajectory] = lambda x, generator: x
     observed: str = "exact"

@@ -1,1 +1,1 @@
-"""What every study is made with: runs, records, scores, tables and figures."""
+"""The parts that all studies share: runs, records, scores, tables and figures."""

@@ -1,4 +1,4 @@
-"""What a figure was measured on, and by which code."""
+"""The machine and the commit that a figure was measured with."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKAGES = ("torch", "numpy", "scipy", "torchdiffeq")
 
 
 def machine() -> dict:
-    """CPU, cores, threads and versions."""
+    """Return the CPU, cores, threads and versions."""
     return {
         "cpu": _cpu(),
         "cores": os.cpu_count(),
@@ -28,18 +28,18 @@ def machine() -> dict:
 
 
 def code() -> dict:
-    """The commit, and whether files of the code differ from it; no commit outside a git checkout."""
+    """Return the commit (None outside a git checkout), and `dirty`: whether files of the code differ from it."""
     commit, changes = _git("rev-parse", "--short", "HEAD"), _git("status", "--porcelain", "--", *CODE)
     return {"commit": commit, "dirty": bool(changes)}
 
 
 def now() -> str:
-    """Date and time in UTC."""
+    """Return date and time in UTC."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def one_line(given: dict) -> str:
-    """The machine in a few words."""
+    """Return the machine in a few words."""
     return f"{given['cpu']}, {given['cores']} cores, threads={given['threads']}, torch {given['torch']}"
 
 

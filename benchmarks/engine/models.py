@@ -1,4 +1,4 @@
-"""What is compared: lieham as its users get it, and the baselines."""
+"""The models that are compared: lieham with its defaults, and the baselines."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from systems import System
 
 @dataclass(frozen=True)
 class Entry:
-    """How a model is made for a law, features of a body and seed, and how it is trained."""
+    """A model to compare: `make(law, features, seed)` builds it, `training(n_train, seed)` says how it is trained."""
 
     make: Callable[[System, int, int], nn.Module]
     training: Callable[[int, int], TrainConfig]
 
 
 def models() -> dict[str, Entry]:
-    """Every model by its name; lieham alone where there is no package of baselines."""
+    """Return every model by its name, which is lieham only where the package of baselines is missing."""
     own = {"lieham": Entry(own_model, own_training)}
     if find_spec("benchmarks.baselines") is None:
         return own
@@ -33,18 +33,18 @@ def models() -> dict[str, Entry]:
 
 
 def own_model(law: System, features: int, seed: int) -> nn.Module:
-    """The library's defaults, with the symmetry of the law; for canonical momenta the model that has them."""
+    """Make the library's default model for the law's symmetry; where momenta are canonical, the one that has them."""
     kind = HLieConv if isinstance(law.hamiltonian(), SeparableHamiltonian) else VectorPotentialLieConv
     return kind(law.symmetry, features, seed=seed)
 
 
 def own_training(n_train: int, seed: int) -> TrainConfig:
-    """What `lieham.fit(model, data, seed=seed)` does."""
+    """Return the settings that `lieham.fit(model, data, seed=seed)` uses."""
     return TrainConfig(seed=seed)
 
 
 def shortened(config: TrainConfig, share: float) -> TrainConfig:
-    """The same training with a share of its steps."""
+    """Return the same training with a share of its steps."""
     steps, refine = ceil(share * config.steps), ceil(share * config.refine)
     return replace(config, steps=steps, refine=refine)
 

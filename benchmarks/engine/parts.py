@@ -1,4 +1,4 @@
-"""The default without each of its parts, by replacing what the part is while a model is made and trained."""
+"""The default without each of its parts: attributes of the library are replaced while a model is made and trained."""
 
 from __future__ import annotations
 
@@ -26,7 +26,13 @@ RADIAL_LIFTS = ("one_element", "edge")
 
 @dataclass(frozen=True)
 class Part:
-    """Settings of the model and of the training, and what stands in place of attributes, by their full names."""
+    """One part of the default, by the changes that take it away.
+
+    Args:
+        model: settings of the model.
+        training: settings of the training.
+        instead: values that replace attributes of the library, by the full names of the attributes.
+    """
 
     model: dict = field(default_factory=dict)
     training: dict = field(default_factory=dict)
@@ -34,14 +40,14 @@ class Part:
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """While it lasts, the library does without the part."""
+        """Take the part away from the library within the context."""
         with ExitStack() as stack:
             for name, value in self.instead.items():
                 stack.enter_context(patch(name, value))
             yield
 
     def make(self, law: System, features: int, seed: int) -> nn.Module:
-        """The default model without the part."""
+        """Make the default model without the part."""
         return HLieConv(law.symmetry, features, seed=seed, **self.model)
 
 
@@ -91,4 +97,4 @@ PARTS = {
     "width 128": Part(model={"width": 128}),
     "2 blocks": Part(model={"blocks": 2}),
 }
-"""The default, and what it is without each of its parts."""
+"""The default, and the default without each of its parts."""

@@ -27,7 +27,7 @@ class Records:
             self.results = load(self.path, benchmark)["results"]
 
     def once(self, settings: dict, measure: Callable[[], dict]) -> dict:
-        """The result with these settings: the one in the file, else `measure()`, which is then written."""
+        """Return the result with these settings from the file, or call `measure()` and write its result."""
         key = key_of(settings)
         found = next((x for x in self.results if x["key"] == key), None)
         if found is None:
@@ -39,16 +39,16 @@ class Records:
         return found
 
     def write(self) -> None:
-        """Whole or not at all."""
+        """Write the file as a whole or not at all."""
         write_json(self.path, self.content(self.results))
 
     def content(self, results: list[dict]) -> dict:
-        """What a file with these results holds."""
+        """Return the content of a file with these results."""
         return {"benchmark": self.benchmark, "size": self.size, "machine": self.machine, "results": results}
 
 
 def load(path: str | Path, benchmark: str | None = None) -> dict:
-    """The content of a file of results; FileError when it is none, or one of another benchmark."""
+    """Return the content of a file of results; FileError if it is none, or one of another benchmark."""
     content = read_json(path, "json")
     if not isinstance(content, dict) or not {"benchmark", "machine", "results"} <= content.keys():
         raise FileError(f"json must be written by a benchmark, got {path}")
@@ -58,11 +58,11 @@ def load(path: str | Path, benchmark: str | None = None) -> dict:
 
 
 def key_of(settings: dict) -> str:
-    """A hash of settings; their order does not matter."""
+    """Return a hash of settings, in which their order does not matter."""
     text = json.dumps(settings, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def plain(value: object) -> object:
-    """The value as JSON gives it back; raises ValueError on NaN and infinities, which JSON does not have."""
+    """Return the value as JSON gives it back; raises ValueError on NaN and infinities, which JSON does not have."""
     return json.loads(json.dumps(value, allow_nan=False))

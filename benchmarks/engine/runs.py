@@ -28,9 +28,20 @@ def measure(
     entry: Entry | None = None,
     **changes: object,
 ) -> dict:
-    """The result of one (law, model, n_train, seed), from the file if it is there; `protocol` is what `scored`
-    depends on. A training that diverged is a result too. `method` makes the data in place of the law's `truth`,
-    `changes` are of the training's settings; `entry` is the model where it is none of `models`."""
+    """Train and score one model, unless the file holds the result. A training that diverges is a result too.
+
+    Args:
+        given: the file of results and the size.
+        run: law, model, n_train and seed.
+        protocol: every setting that `scored` depends on.
+        scored: returns the figures of a trained model.
+        method: the solver that makes the data; the law's `truth` by default.
+        entry: the model, where it is none of `models`.
+        changes: settings of the training that differ from the entry's.
+
+    Returns:
+        The result as the file holds it.
+    """
     name, chosen, n_train, seed = run
     law, entry, share = SYSTEMS[name](), entry or models()[chosen], given.size.share
     model = entry.make(law, features_of(law), seed)
@@ -59,7 +70,7 @@ def measure(
 
 
 def standard(given: Given) -> None:
-    """Every run of the size with the scores of `scoring`, and the untrained baselines of every law."""
+    """Do every run of the size with the scores of `scoring`, and score the untrained baselines of every law."""
     size = given.size
     for law in given.laws:
         _score_untrained_baselines(given, law)
@@ -81,12 +92,12 @@ def _score_untrained_baselines(given: Given, law: str) -> None:
 
 
 def features_of(law: System) -> int:
-    """Features of a body beside its mass."""
+    """Return the number of features of a body beside its mass."""
     return law.sample(1, torch.Generator().manual_seed(0))[1].features.shape[-1]
 
 
 def line(result: dict) -> str:
-    """What is said after a run."""
+    """Return the line that is printed after a run."""
     five = result.get("mse_5step_mean")
     how = result["failed"] or f"5-step MSE {'diverged' if five is None else f'{five:.1e}'}, {result['seconds']:.0f} s"
     return f"{result['law']}, {result['model']}, n_train={result['n_train']}, seed={result['seed']}: {how}"

@@ -33,7 +33,7 @@ UNTRAINED_BASELINES: dict[str, Callable[[Trajectory, System], PhaseState]] = {
 
 @dataclass(frozen=True)
 class Trial:
-    """What a law is scored on: windows with the truth of the benchmark, and systems that no split contains."""
+    """The data that a law is scored on: windows with the truth of the benchmark, and systems that no split contains."""
 
     law: System
     windows: Trajectory
@@ -50,7 +50,7 @@ class Trial:
 def window_errors(
     model: nn.Module, windows: Trajectory, substeps: int, truths: dict[str, PhaseState]
 ) -> dict[str, Float[Tensor, " windows"]]:
-    """Mean squared error of each window over its points (the first is given), for each truth."""
+    """Return the mean squared error of each window over its points (the first is given), for each truth."""
     found: dict[str, list[Tensor]] = {name: [] for name in truths}
     for first in range(0, len(windows), BATCH):
         rows = slice(first, first + BATCH)
@@ -62,7 +62,7 @@ def window_errors(
 
 
 def score(model: nn.Module, trial: Trial) -> dict:
-    """Every figure of a trained model."""
+    """Return every figure of a trained model."""
     x = trial.windows
     errors = window_errors(model, x, trial.substeps, {"": x.states(), "exact_": exact(x, trial.law)})
     integrator = long_run(model.field(trial.unseen.bodies))
@@ -73,7 +73,7 @@ def score(model: nn.Module, trial: Trial) -> dict:
 
 
 def score_untrained(name: str, trial: Trial) -> dict:
-    """The same figures, but drift, for what needs no training."""
+    """Return the same figures but drift for a baseline that needs no training."""
     (x, far), law = (trial.windows, trial.unseen), trial.law
     path, rollout = UNTRAINED_BASELINES[name](x, law), UNTRAINED_BASELINES[name](far, law)
     errors = {"": _window_mse(path, x.states(), x), "exact_": _window_mse(path, exact(x, law), x)}

@@ -1,4 +1,4 @@
-"""How much of a benchmark is done, and what of it was asked for."""
+"""The size of a study, and the part of it that the command line asked for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from systems import SYSTEMS
 
 @dataclass(frozen=True)
 class Size:
-    """The training sets, seeds, laws and models, and what they are scored on.
+    """The training sets, seeds, laws and models of a study, and the data that they are scored on.
 
     No `models` or `laws` means all; `share` of the steps of every training; `n_val` windows for validation, which are
     data beside the `n_train`; `n_test` windows; rollouts of `unseen` systems up to the last of the `horizons`.
@@ -34,7 +34,7 @@ class Size:
 
     @property
     def protocol(self) -> dict:
-        """What a score depends on beside the model."""
+        """The settings that a score depends on beside the model."""
         return {"n_test": self.n_test, "unseen": self.unseen, "horizons": list(self.horizons)}
 
 
@@ -45,7 +45,7 @@ def to_stderr(line: str) -> None:
 
 @dataclass(frozen=True)
 class Given:
-    """What the command line asked for: the file of results, the size, and of it which seeds, sizes, laws and models."""
+    """The command line's wishes: a file of results, a size, and which of its seeds, training sets, laws and models."""
 
     records: Records
     size: Size

@@ -1,4 +1,4 @@
-"""What `speed` measures with: seconds of the processor, operations of products, and the steps that are timed."""
+"""The tools of `speed`: seconds of the processor, operations of matrix products, and the steps that are timed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def loss_of(method: str, windows: Trajectory, segment: int = 0, compiled: bool =
 
 
 def stepped(model: HLieConv, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:
-    """What computes a loss and the gradients of the model's weights."""
+    """Return a function that computes a loss and the gradients of the model's weights."""
 
     def step() -> None:
         model.zero_grad()

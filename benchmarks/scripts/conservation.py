@@ -1,4 +1,4 @@
-"""What 10⁴ Yoshida-4 steps conserve, and the negative controls: `python benchmarks/scripts/conservation.py`.
+"""Conservation over 10⁴ Yoshida-4 steps, and the negative controls: `python benchmarks/scripts/conservation.py`.
 
 `--rigid --steps 100000 --compile --at_rest` prints the first table alone for 10⁵ steps, with the force compiled. For
 other groups see `subgroups.py`.

@@ -1,4 +1,4 @@
-"""How exact the exact lifts are: `python benchmarks/scripts/invariance.py`.
+"""Invariance of the exact lifts, to round-off: `python benchmarks/scripts/invariance.py`.
 
 Random weights, 5 bodies, float64: the largest |H(g·x) − H(x)| over 10⁴ random motions relative to the spread of H, with
 translations of about 1 and of up to 1,000, and the worst that the audit finds by search over 10⁴ more, relative to what

@@ -1,4 +1,4 @@
-"""What exactness costs, and what its absence does: `python benchmarks/scripts/lift_costs.py`.
+"""Cost of exact lifts, and error of the sampled one: `python benchmarks/scripts/lift_costs.py`.
 
 First how far the paper's sampled lift is from invariant, by the number of samples, with random weights: root mean
 square of H(g·x) − H(x) over draws and motions, relative to that with one sample, and its size there relative to the

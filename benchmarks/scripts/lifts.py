@@ -1,4 +1,4 @@
-"""What the lifts can express: `python benchmarks/scripts/lifts.py`.
+"""Expressiveness of the lifts on a law of angles: `python benchmarks/scripts/lifts.py`.
 
 An angular law of three bodies (`systems.Bending`), learned by CosetLift with one to three blocks and by EdgeLift, same
 data, same steps of Adam and L-BFGS: mean squared error of the force on unseen states, relative to its mean square, and

@@ -1,4 +1,4 @@
-"""What 10⁴ Yoshida-4 steps keep under every group of isometries that is not all rigid motions, and what they lose:
+"""Conservation over 10⁴ Yoshida-4 steps under every group of isometries that is not all rigid motions:
 `python benchmarks/scripts/subgroups.py`.
 
 Random weights, float64, compensated summation: the largest drift of the charges promised, the smallest of the others.

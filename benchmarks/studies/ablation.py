@@ -1,4 +1,4 @@
-"""What each part of the default brings: one taken away at a time, on pair laws and on one of angles."""
+"""The default without one of its parts at a time, on three laws of pairs and one of angles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarks.engine.tables import grouped, markdown, middle, seconds, spread
 
 LAWS = ("springs", "gravity", "morse", "bending")
 QUICK = tuple(name for name in PARTS if name != "2 blocks")
-"""Two blocks take longer than all others together."""
+"""The parts of the quick size: two blocks take longer than all others together."""
 
 SIZES = {
     "tiny": Size(

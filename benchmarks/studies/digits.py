@@ -28,7 +28,7 @@ MODELS = {
     "SE(2)": ("SE(2)", {}),
     "SE(2) sampled": ("SE(2)", {"lift": "sampled", "alpha": 0.02}),
 }
-"""Group and what of `DIGITS_MODEL` is changed: the paper's lift of SE(2) is sampled, ours exact."""
+"""Group and changes to `DIGITS_MODEL`: the paper's lift of SE(2) is sampled, ours exact."""
 
 BASELINES = {
     "nearest neighbour": nearest_neighbour_error,
@@ -94,7 +94,7 @@ def measure(given: Given, name: str, angles: str, n_train: int, seed: int) -> di
 
 
 def line(result: dict) -> str:
-    """What is said after a run."""
+    """Return the line that is printed after a run."""
     return (
         f"{result['model']}, trained on {result['angles']} angles, seed {result['seed']}: "
         f"test error {100 * result['error']:.1f} %, {result['seconds']:.0f} s"

@@ -1,4 +1,4 @@
-"""Springs whose truth is the matrix exponential, in training and test: what is left when nobody's integrator errs."""
+"""Springs whose truth is the matrix exponential, in training and test: the error of learning alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every law: what the models learn of it from the same few trajectories, beside what needs no training."""
+"""Every law, learned by all models from the same few trajectories, beside baselines that need no training."""
 
 from __future__ import annotations
 

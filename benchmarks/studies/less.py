@@ -1,4 +1,4 @@
-"""Learning from less: positions only, irregular times, noise, unknown masses, and what each of them costs."""
+"""Learning from less: positions only, irregular times, noise, unknown masses, and the cost of each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SIZES = {
 
 
 def run(given: Given) -> None:
-    """Every kind of observation of every law, and the untrained baselines."""
+    """Train on every kind of observation of every law, and score the untrained baselines."""
     tiny = given.size.share < 0.01
     kinds = list(KINDS)[:2] if tiny else [x for x in KINDS if x in given.only] or list(KINDS)
     for law, name in product(given.laws, () if tiny else UNTRAINED_BASELINES):
