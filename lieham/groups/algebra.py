@@ -1,4 +1,4 @@
-"""Which generators a group holds: spans of the Lie algebra, compared by linear algebra."""
+"""Comparisons of Lie algebras: whether the generators of one group lie in the span of another's."""
 
 from __future__ import annotations
 
@@ -10,9 +10,23 @@ from lieham.typing import Tensor
 
 
 def moves_freely(group: Group, others: Group) -> Tensor:
-    """For each generator (A, b) of `others`, whether `group` holds the translations along all of A's range: (k,) bool.
+    """Return for each generator (A, b) of `others` whether `group` holds the translations along all of A's range.
 
-    Then the orbital part q_cm × P of that charge is constant by itself, and so is the part about the centre of mass.
+    If it does, the orbital part q_cm × P of that charge is constant by itself, and so is the part about the center of
+    mass.
+
+    Args:
+        group: the group that may hold translations.
+        others: the group whose charges are asked about.
+
+    Returns:
+        A bool for each generator, (k,).
+
+    Example:
+        >>> from lieham.groups import make_group
+        >>> from lieham.groups.algebra import moves_freely
+        >>> moves_freely(make_group("SE(2)"), make_group("SO(2)"))
+        tensor([True])
     """
     A, _ = others.generators()
     d = others.space_dim
@@ -21,7 +35,18 @@ def moves_freely(group: Group, others: Group) -> Tensor:
 
 
 def contains(group: Group, subgroup: Group) -> Tensor:
-    """For each generator of `subgroup`, whether it lies in the span of the generators of `group`: (k,) bool."""
+    """Return for each generator of `subgroup` whether it lies in the span of the generators of `group`, (k,) bool.
+
+    Args:
+        group: the group that may hold the generators.
+        subgroup: the group whose generators are asked about.
+
+    Example:
+        >>> from lieham.groups import make_group
+        >>> from lieham.groups.algebra import contains
+        >>> contains(make_group("T(2)"), make_group("SE(2)"))
+        tensor([ True,  True, False])
+    """
     rows = [torch.cat([A.flatten(1), b], 1) for A, b in (group.generators(), subgroup.generators())]
     if not rows[0].numel():
         return torch.zeros(len(rows[1]), dtype=torch.bool)
@@ -34,10 +59,10 @@ def _in_span(basis: Tensor, rows: Tensor) -> Tensor:
 
 
 def keeps_form_in_other_units(group: Group) -> bool:
-    """Whether a change of the unit of length maps the group to itself: (A, b/ℓ) lie in its span for every ℓ.
+    """Return whether a change of the unit of length maps the group to itself: (A, b/ℓ) lie in its span for every ℓ.
 
-    True of all turns about the origin, translations and their products; not of screws, nor of turns about a point
-    elsewhere.
+    This is true of turns about the origin, of translations and of their products. It is false of screws, and of turns
+    about another point.
     """
     A, b = group.generators()
     rows, halved = torch.cat([A.flatten(1), b], 1), torch.cat([A.flatten(1), b / 2], 1)

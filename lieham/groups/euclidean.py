@@ -12,7 +12,7 @@ from lieham.typing import Tensor
 
 
 class _Euclidean(Group):
-    """What SE(2) and SE(3) share: a = (u, w), translation part first; exp(a) = [[R(w), V(w) u], [0, 1]]."""
+    """The part that SE(2) and SE(3) share: a = (u, w), translation part first; exp(a) = [[R(w), V(w) u], [0, 1]]."""
 
     symmetric_pairs: bool = True
     beside_lengths = ()
@@ -33,20 +33,20 @@ class _Euclidean(Group):
         return inverse_isometry(g)
 
     def stabiliser_sample(self, *shape: int, generator: torch.Generator) -> Tensor:
-        """SE(d) = T(d) ⋊ SO(d): rotations."""
+        """Draw rotations, since SE(d) = T(d) ⋊ SO(d)."""
         return self.rotations.turns(*shape, generator=generator)
 
     def free_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
-        """x − y, that of T(d)."""
+        """Return x − y, the pair coordinates of T(d)."""
         return self.translations.pair_coordinates(x, y)
 
     def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
-        """|x − y|², the only invariant of two points; from the difference, since the Gram form would cancel."""
+        """Return |x − y|², the only invariant of two points, from the difference, since the Gram form would cancel."""
         return (x - y).square().sum(-1, keepdim=True)
 
 
 class SE2(_Euclidean):
-    """SE(2): a = (u_x, u_y, θ); charges P_x, P_y and L about the origin.
+    """The rigid motions of the plane: a = (u_x, u_y, θ), with the charges P_x, P_y and L about the origin.
 
     V(θ) = (sin θ/θ) 1 + ((1 − cos θ)/θ) [[0, −1], [1, 0]].
     """
@@ -62,7 +62,7 @@ class SE2(_Euclidean):
         return affine(self.rotations.matrix(angle), b)
 
     def log(self, g: Tensor) -> Tensor:
-        """V⁻¹(θ) = (θ/2) cot(θ/2) 1 − (θ/2) [[0, −1], [1, 0]]."""
+        """Return (V⁻¹ b, θ), with V⁻¹(θ) = (θ/2) cot(θ/2) 1 − (θ/2) [[0, −1], [1, 0]]."""
         angle = self.rotations.log(g)[..., 0]
         x, y = g[..., 0, 2], g[..., 1, 2]
         c, s = 1 - angle.square() * half_cot(angle.square()), angle / 2
@@ -70,7 +70,7 @@ class SE2(_Euclidean):
 
 
 class SE3(_Euclidean):
-    """SE(3): a = (u, w); charges P and L about the origin.
+    """The rigid motions of space: a = (u, w), with the charges P and L about the origin.
 
     V(w) = 1 + ((1 − cos θ)/θ²) W + ((θ − sin θ)/θ³) W², V⁻¹(w) = 1 − W/2 + ((1 − (θ/2) cot(θ/2))/θ²) W².
     """
@@ -97,5 +97,5 @@ EUCLIDEAN = {2: SE2, 3: SE3}
 
 
 def rigid_motions(dim: int) -> Group:
-    """SE(dim), dim 2 or 3."""
+    """Return SE(dim); InputError unless `dim` is 2 or 3."""
     return EUCLIDEAN[check_dim("SE", dim, (2, 3))]()

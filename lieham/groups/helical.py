@@ -13,9 +13,15 @@ from lieham.typing import Tensor
 
 
 class Helical(Group):
-    """A turn by θ about z with a shift by c θ along z: the symmetry of a helix of pitch 2πc.
+    """The screws about z, a turn by θ with a shift by c θ along z: the symmetry of a helix of pitch 2πc.
 
-    Neither L_z nor P_z is conserved, but J = L_z + c P_z is. `c` finite and not 0.
+    Neither L_z nor P_z is conserved, but J = L_z + c P_z is.
+
+    Args:
+        c: the shift per radian.
+
+    Raises:
+        InputError: if c is 0 or not finite.
     """
 
     acts_freely: bool = True
@@ -41,14 +47,14 @@ class Helical(Group):
         return affine(turn + along, torch.nn.functional.pad(self.c * a, (2, 0)))
 
     def log(self, g: Tensor) -> Tensor:
-        """The shift along z over c: no angle, hence no cut."""
+        """Return the shift along z over c, which is no angle and hence has no cut."""
         return g[..., 2, 3:] / self.c
 
     def inverse(self, g: Tensor) -> Tensor:
         return inverse_isometry(g)
 
     def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
-        """Both points turned back by their own z/c, and z_x − z_y."""
+        """Return both points turned back by their own z/c, and z_x − z_y."""
         x, y = torch.broadcast_tensors(x, y)
         return torch.cat([self._unscrewed(x), self._unscrewed(y), x[..., 2:] - y[..., 2:]], -1)
 

@@ -13,13 +13,19 @@ from lieham.typing import Tensor
 
 
 class DirectProduct(Group):
-    """G₁ × G₂ × ... on R^d₁ ⊕ R^d₂ ⊕ ..., each factor on its own coordinates; a = (a₁, a₂, ...).
+    """The group G₁ × G₂ × ... on R^d₁ ⊕ R^d₂ ⊕ ..., each factor on its own coordinates; a = (a₁, a₂, ...).
 
-    So symmetries broken by an external field along z are declared: SE(2)xTrivial(1) for uniform gravity (P_x, P_y,
-    L_z), SO(2)xT(1) for a magnetic field (L_z, P_z), Trivial(2)xT(1) for translations along z alone.
+    A product declares symmetries that an external field along z leaves: SE(2)xTrivial(1) for uniform gravity (P_x,
+    P_y, L_z), SO(2)xT(1) for a magnetic field (L_z, P_z), Trivial(2)xT(1) for translations along z alone.
 
-    An invariant of a pair is a function of those of the factors, so the pair coordinates are theirs, one after
-    the other. Charges carry the names that they have in the whole space. InputError for fewer than two factors.
+    An invariant of a pair is a function of the invariants of the factors, so the pair coordinates are those of the
+    factors, one after the other. Charges have the names that they have in the whole space.
+
+    Args:
+        factors: two groups or more.
+
+    Raises:
+        InputError: if there are fewer than two factors.
     """
 
     def __init__(self, *factors: Group):
@@ -82,22 +88,22 @@ class DirectProduct(Group):
         return affine(torch.cat(rows, -2), torch.cat([g[..., :-1, -1] for g in pieces], -1))
 
     def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
-        """Those of the factors, one after the other."""
+        """Return the pair coordinates of the factors, one after the other."""
         return torch.cat([factor.pair_coordinates(u, v) for factor, u, v in self._apart(x, y)], -1)
 
     def _apart(self, x: Tensor, y: Tensor) -> Iterator[tuple[Group, Tensor, Tensor]]:
-        """Each factor with its coordinates of both points."""
+        """Return each factor with its coordinates of both points."""
         sizes = [factor.space_dim for factor in self.factors]
         return zip(self.factors, x.split(sizes, -1), y.split(sizes, -1), strict=True)
 
     def distances(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """√Σd² of those of the factors."""
+        """Return √Σd² of the distances d of the factors, along the group and across."""
         parts = [factor.distances(u, v) for factor, u, v in self._apart(x, y)]
         along, across = (torch.stack(found).square().sum(0).sqrt() for found in zip(*parts, strict=True))
         return along, across
 
     def stabiliser_sample(self, *shape: int, generator: torch.Generator) -> Tensor:
-        """Those of the factors, on the diagonal."""
+        """Return the elements of the factors' stabilisers, on the diagonal."""
         whole = torch.zeros(*shape, self.space_dim, self.space_dim, dtype=torch.float64, device=generator.device)
         i = 0
         for factor in self.factors:
@@ -107,11 +113,11 @@ class DirectProduct(Group):
         return whole
 
     def free_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
-        """Those of the factors, one after the other."""
+        """Return the free coordinates of the factors, one after the other."""
         return torch.cat([factor.free_coordinates(u, v) for factor, u, v in self._apart(x, y)], -1)
 
     def pair_lengths(self, x: Tensor, y: Tensor) -> Tensor:
-        """Those of the factors, one after the other, then those of the whole space."""
+        """Return the squared lengths of the factors, one after the other, then those of the whole space."""
         parts = [factor.pair_lengths(u, v) for factor, u, v in self._apart(x, y)]
         return torch.cat([*parts, super().pair_lengths(x, y)], -1)
 

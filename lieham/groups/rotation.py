@@ -10,16 +10,16 @@ from lieham.typing import Float, Tensor
 
 
 def cross_matrix(w: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
-    """W with W x = w × x."""
+    """Return the matrix W with W x = w × x."""
     x, y, z = w.unbind(-1)
     o = torch.zeros_like(x)
     return torch.stack([o, -z, y, z, o, -x, -y, x, o], -1).reshape(*w.shape[:-1], 3, 3)
 
 
 class SO2(Group):
-    """SO(2) about the origin: a = (θ); its charge is L = Σ x p_y − y p_x.
+    """The turns of the plane about the origin: a = (θ), with the charge L = Σ x p_y − y p_x.
 
-    exp(θ) = [[cos θ, −sin θ], [sin θ, cos θ]], log = atan2.
+    exp(θ) = [[cos θ, −sin θ], [sin θ, cos θ]], and log is atan2.
     """
 
     acts_freely: bool = True
@@ -35,7 +35,7 @@ class SO2(Group):
         return A, torch.zeros(1, 2, dtype=dtype, device=device)
 
     def matrix(self, angle: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch 2 2"]:
-        """The rotation matrix of an angle."""
+        """Return the rotation matrix of an angle."""
         c, s = angle.cos(), angle.sin()
         return torch.stack([c, -s, s, c], -1).reshape(*angle.shape, 2, 2)
 
@@ -43,34 +43,34 @@ class SO2(Group):
         return affine(self.matrix(a[..., 0]), a.new_zeros(*a.shape[:-1], 2))
 
     def log(self, g: Tensor) -> Tensor:
-        """θ in (−π, π]."""
+        """Return θ in (−π, π]."""
         return torch.atan2(g[..., 1, 0], g[..., 0, 0])[..., None]
 
     def inverse(self, g: Tensor) -> Tensor:
         return inverse_isometry(g)
 
     def turns(self, *shape: int, generator: torch.Generator) -> Tensor:
-        """Haar rotations, (*shape, 2, 2)."""
+        """Draw rotations (*shape, 2, 2) from the Haar measure."""
         turn = torch.rand(*shape, generator=generator, dtype=torch.float64, device=generator.device)
         return self.matrix(2 * torch.pi * turn)
 
     def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
-        """(x·y, x×y, |x|², |y|²): |x||y| e^{iθ} and both orbits, without the angle's cut."""
+        """Return (x·y, x×y, |x|², |y|²), which are |x||y| e^{iθ} and both orbits without the angle's cut."""
         x, y = torch.broadcast_tensors(x, y)
         cross = x[..., 0] * y[..., 1] - x[..., 1] * y[..., 0]
         return torch.stack([(x * y).sum(-1), cross, x.square().sum(-1), y.square().sum(-1)], -1)
 
     def distances(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """The angle between the two, and the difference of their radii."""
+        """Return the angle between the two, and the difference of their radii."""
         cross = x[..., 0] * y[..., 1] - x[..., 1] * y[..., 0]
         return torch.atan2(cross, (x * y).sum(-1)).abs(), (x.norm(dim=-1) - y.norm(dim=-1)).abs()
 
 
 class SO3(Group):
-    """SO(3) about the origin: a = w, the rotation vector; its charges are L = Σ q_i × p_i.
+    """The turns of space about the origin: a = w, the rotation vector, with the charges L = Σ q_i × p_i.
 
-    exp by Rodrigues' formula R = 1 + (sin θ/θ) W + ((1 − cos θ)/θ²) W²; log through the unit quaternion whose
-    largest component is taken first, so that it is smooth up to angle π.
+    exp is Rodrigues' formula R = 1 + (sin θ/θ) W + ((1 − cos θ)/θ²) W². log goes through the unit quaternion, of which
+    the largest component is computed first, so that it is smooth up to angle π.
     """
 
     name = "SO(3)"
@@ -85,13 +85,13 @@ class SO3(Group):
         return A, torch.zeros(3, 3, dtype=dtype, device=device)
 
     def matrix(self, w: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
-        """The rotation matrix of a rotation vector."""
+        """Return the rotation matrix of a rotation vector."""
         x = w.square().sum(-1)[..., None, None]
         W = cross_matrix(w)
         return torch.eye(3, dtype=w.dtype, device=w.device) + sinc(x) * W + cosc(x) * (W @ W)
 
     def vector(self, R: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
-        """The rotation vector of a rotation matrix, of angle in [0, π]."""
+        """Return the rotation vector of a rotation matrix, with its angle in [0, π]."""
         q = _quaternion(R)
         v, w = q[..., 1:], q[..., :1]
         return 2 * v * asin_over(v.square().sum(-1, keepdim=True), w)
@@ -106,7 +106,7 @@ class SO3(Group):
         return inverse_isometry(g)
 
     def turns(self, *shape: int, generator: torch.Generator) -> Tensor:
-        """Haar rotations (*shape, 3, 3), from unit quaternions that are uniform on the sphere."""
+        """Draw rotations (*shape, 3, 3) from the Haar measure, by unit quaternions that are uniform on the sphere."""
         normal = torch.randn(*shape, 4, generator=generator, dtype=torch.float64, device=generator.device)
         q = normal / normal.norm(dim=-1, keepdim=True)
         v, w = q[..., 1:], q[..., :1]
@@ -116,22 +116,22 @@ class SO3(Group):
         return self.turns(*shape, generator=generator)
 
     def free_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
-        """(x, y): nothing of SO(3) acts freely."""
+        """Return (x, y), since no part of SO(3) acts freely."""
         return torch.cat(torch.broadcast_tensors(x, y), -1)
 
     def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
-        """(|x − y|², |x|², |y|²), the invariants of two vectors."""
+        """Return (|x − y|², |x|², |y|²), the invariants of two vectors."""
         x, y = torch.broadcast_tensors(x, y)
         return torch.stack([(x - y).square().sum(-1), x.square().sum(-1), y.square().sum(-1)], -1)
 
     def distances(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """The angle between the two, and the difference of their radii."""
+        """Return the angle between the two, and the difference of their radii."""
         cross = torch.linalg.cross(*torch.broadcast_tensors(x, y)).norm(dim=-1)
         return torch.atan2(cross, (x * y).sum(-1)), (x.norm(dim=-1) - y.norm(dim=-1)).abs()
 
 
 def _quaternion(R: Tensor) -> Tensor:
-    """The unit quaternion (w, x, y, z), w ≥ 0, of a rotation matrix.
+    """Return the unit quaternion (w, x, y, z), w ≥ 0, of a rotation matrix.
 
     The 4 × 4 matrix 4 q qᵀ is linear in R; its row with the largest diagonal entry (≥ 1) divided by the root of
     that entry is 2q, and no root is taken near 0.
@@ -155,5 +155,5 @@ ROTATIONS = {2: SO2, 3: SO3}
 
 
 def rotation_group(dim: int) -> Group:
-    """SO(dim), dim 2 or 3."""
+    """Return SO(dim); InputError unless `dim` is 2 or 3."""
     return ROTATIONS[check_dim("SO", dim, (2, 3))]()

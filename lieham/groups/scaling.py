@@ -11,24 +11,24 @@ from lieham.typing import Float, Tensor
 
 
 def direction(z: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch k"]:
-    """z / |z|, and 0 at 0 with finite derivatives there; no invariant of a scaling is continuous in that point."""
+    """Return z / |z|, and 0 at 0 with finite derivatives; no invariant of a scaling is continuous in that point."""
     size = z.square().sum(-1, keepdim=True)
     return z * torch.where(size > 0, size, torch.ones_like(size)).rsqrt()
 
 
 def log_ratio(x: Float[Tensor, "*#batch d"], y: Float[Tensor, "*#batch d"]) -> Float[Tensor, "*batch"]:
-    """|log |x|/|y||; the origin, which no scaling moves, counts as a point 10⁻⁶ away from it."""
+    """Return |log |x|/|y||; the origin, which no scaling moves, counts as a point 10⁻⁶ away from it."""
     r, s = (z.square().sum(-1).clamp(min=1e-12) for z in (x, y))
     return (r / s).log().abs() / 2
 
 
 class _Linear(Group):
-    """What they share: freely acting linear maps, singular at the origin."""
+    """The part that these groups share: they are linear maps that act freely, and they are singular at the origin."""
 
     acts_freely: bool = True
     singular_at_origin: bool = True
     matrices: Tensor
-    """(lie_dim, d, d), the generators."""
+    """The generators, (lie_dim, d, d)."""
 
     def generators(
         self, dtype: torch.dtype = torch.float64, device: torch.device | None = None
@@ -38,7 +38,7 @@ class _Linear(Group):
 
 
 class Scaling(_Linear):
-    """R* on R^d: x ↦ eˢ x; its momentum map is the virial D = Σ q·p."""
+    """The scalings R* of R^d, x ↦ eˢ x; the momentum map is the virial D = Σ q·p."""
 
     lie_dim = 1
     charges = ("D",)
@@ -55,17 +55,17 @@ class Scaling(_Linear):
         return g[..., 0, :1].log()
 
     def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
-        """The direction of (x, y) in R^2d."""
+        """Return the direction of (x, y) in R^2d."""
         return direction(torch.cat(torch.broadcast_tensors(x, y), -1))
 
     def distances(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """|log |x|/|y||, and the distance of the directions x/|x| and y/|y|."""
+        """Return |log |x|/|y||, and the distance of the directions x/|x| and y/|y|."""
         across = (direction(x) - direction(y)).square().sum(-1).sqrt()
         return log_ratio(x, y), across
 
 
 class RotationScaling(_Linear):
-    """R* × SO(2) on the plane: a = (s, θ), x ↦ eˢ R(θ) x; charges D = Σ q·p and L."""
+    """The group R* × SO(2) of the plane: a = (s, θ), x ↦ eˢ R(θ) x, with the charges D = Σ q·p and L."""
 
     space_dim, lie_dim = 2, 2
     name = "R*SO(2)"
@@ -84,17 +84,17 @@ class RotationScaling(_Linear):
         return torch.cat([scale[..., None], self.rotation.log(g)], -1)
 
     def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
-        """(x·y, x×y, |x|², |y|²) over their norm."""
+        """Return (x·y, x×y, |x|², |y|²) over their norm."""
         return direction(self.rotation.pair_coordinates(x, y))
 
     def distances(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """√((log |x|/|y|)² + θ²), θ the angle between the two, and 0: all but the origin is one orbit."""
+        """Return √((log |x|/|y|)² + θ²), θ the angle between the two, and 0: all but the origin is one orbit."""
         along = torch.hypot(log_ratio(x, y), self.rotation.distances(x, y)[0])
         return along, torch.zeros_like(along)
 
 
 class Squeeze(_Linear):
-    """Squeezes of the plane, x ↦ (eᵃ x₁, e⁻ᵃ x₂), free on the positive quadrant; charge q₁p₁ − q₂p₂."""
+    """The squeezes x ↦ (eᵃ x₁, e⁻ᵃ x₂) of the plane, which act freely on the positive quadrant; charge q₁p₁ − q₂p₂."""
 
     singular_at_origin: bool = False
     positive: bool = True
@@ -113,19 +113,19 @@ class Squeeze(_Linear):
         return ((g[..., 0, 0] / g[..., 1, 1]).log() / 2)[..., None]
 
     def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
-        """(x₁x₂, y₁y₂, x₁y₂, x₂y₁)."""
+        """Return (x₁x₂, y₁y₂, x₁y₂, x₂y₁)."""
         x, y = torch.broadcast_tensors(x, y)
         products = x[..., 0] * x[..., 1], y[..., 0] * y[..., 1], x[..., 0] * y[..., 1], x[..., 1] * y[..., 0]
         return torch.stack(products, -1)
 
     def distances(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """|r| and |s|, where x = (eˢ⁺ʳ y₁, eˢ⁻ʳ y₂)."""
+        """Return |r| and |s|, where x = (eˢ⁺ʳ y₁, eˢ⁻ʳ y₂)."""
         ratio = (x / y).log()
         return (ratio[..., 0] - ratio[..., 1]).abs() / 2, ratio.sum(-1).abs() / 2
 
 
 class SqueezeScaling(_Linear):
-    """Squeezes with scalings, a = (s, r), x ↦ (eˢ⁺ʳ x₁, eˢ⁻ʳ x₂): all positive diagonal maps of the plane."""
+    """The squeezes with scalings, a = (s, r), x ↦ (eˢ⁺ʳ x₁, eˢ⁻ʳ x₂): all positive diagonal maps of the plane."""
 
     positive: bool = True
     space_dim, lie_dim = 2, 2
@@ -145,11 +145,11 @@ class SqueezeScaling(_Linear):
         return torch.stack([first + second, first - second], -1) / 2
 
     def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
-        """Those of the squeezes over their norm."""
+        """Return the pair coordinates of the squeezes over their norm."""
         return direction(self.squeeze.pair_coordinates(x, y))
 
     def distances(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """√(s² + r²), where x = (eˢ⁺ʳ y₁, eˢ⁻ʳ y₂), and 0."""
+        """Return √(s² + r²), where x = (eˢ⁺ʳ y₁, eˢ⁻ʳ y₂), and 0."""
         along = torch.hypot(*self.squeeze.distances(x, y))
         return along, torch.zeros_like(along)
 

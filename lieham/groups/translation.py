@@ -16,7 +16,11 @@ def _check_positive(name: str, dim: int) -> int:
 
 
 class Trivial(Group):
-    """The group {1} on R^d: every function is invariant, nothing is conserved but what dynamics keeps anyway."""
+    """The group {1} on R^d, of which every function is an invariant and which conserves nothing.
+
+    Args:
+        dim: the dimension d of space.
+    """
 
     acts_freely: bool = True
     lie_dim = 0
@@ -36,17 +40,21 @@ class Trivial(Group):
         return g.new_zeros(*g.shape[:-2], 0)
 
     def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
-        """(x, y): each point is its own orbit."""
+        """Return (x, y), since each point is its own orbit."""
         return torch.cat(torch.broadcast_tensors(x, y), -1)
 
     def distances(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """0 and |x − y|."""
+        """Return 0 and |x − y|."""
         across = (x - y).square().sum(-1).sqrt()
         return torch.zeros_like(across), across
 
 
 class Translation(Group):
-    """T(d): g·x = x + b; exp and log are b itself. Its charges are the components of P = Σ p_i."""
+    """The translations T(d), g·x = x + b, whose exp and log are b itself; the charges are those of P = Σ p_i.
+
+    Args:
+        dim: the dimension d of space.
+    """
 
     acts_freely: bool = True
 
@@ -72,5 +80,5 @@ class Translation(Group):
         return inverse_isometry(g)
 
     def pair_coordinates(self, x: Tensor, y: Tensor) -> Tensor:
-        """x − y = log(g_y⁻¹ g_x)."""
+        """Return x − y = log(g_y⁻¹ g_x)."""
         return x - y

@@ -37,13 +37,13 @@ class PairSum:
             self.hidden, used = False, embedding.any(0)
             self.lift, theta = network.lift.restricted(used), (plain, embedding[:, used])
         self.theta = torch.cat(theta, 1)
-        self._key = (network, None if self.hidden else tuple(used.tolist()))
+        self.key = (network, None if self.hidden else tuple(used.tolist()))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, PairSum) and self._key == other._key
+        return self.key == getattr(other, "key", None)
 
     def __hash__(self) -> int:
-        return hash(self._key)
+        return hash(self.key)
 
     def coefficients(
         self, features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]
