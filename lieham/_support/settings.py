@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from lieham.errors import check_choice, expected
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 DTYPES = ("float32", "float64")
 
 OBSERVED = ("exact", "noisy", "positions")
 """How states are observed: q and p as they are, both with noise, or q alone."""
 
-Config = TypeVar("Config", bound="DataclassInstance")
+
+@runtime_checkable
+class AnyDataclass(Protocol):
+    """An instance of any dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+Config = TypeVar("Config", bound=AnyDataclass)
 """A frozen dataclass of settings."""
 
 

@@ -42,7 +42,7 @@ def trajectory_of(arrays: Mapping[str, np.ndarray], where: str, masses: str = ""
 
 
 def only_positions(arrays: Mapping[str, np.ndarray]) -> bool:
-    """Whether there are neither momenta nor velocities."""
+    """True where there are neither momenta nor velocities."""
     return not any(name in arrays for name in ("p", *VELOCITY_NAMES))
 
 

@@ -77,7 +77,7 @@ class PointClouds:
 
     @property
     def on_grid(self) -> bool:
-        """Whether all clouds share their points."""
+        """True where all clouds share their points."""
         return self.points.shape[0] == 1 != len(self)
 
     def __len__(self) -> int:

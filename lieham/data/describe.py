@@ -1,4 +1,4 @@
-"""What a dataset of trajectories holds: as figures, as text and as a picture."""
+"""Descriptions of datasets of trajectories: as figures, as text and as a picture."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lieham.state import Trajectory
 
 @dataclass(frozen=True)
 class Description:
-    """What a dataset holds.
+    """The description of a dataset, as `describe` makes it.
 
     Args:
         provenance: where the data come from.

@@ -115,10 +115,10 @@ _DEFAULTS = {f.name: f.default for f in fields(Provenance)}
 
 
 def _is(kind: type, value: object) -> bool:
-    """Whether a value has the type exactly, so that True is no integer."""
+    """True for a value of exactly that type, so that True is no integer."""
     return type(value) is kind
 
 
 def _steers(name: str, value: object) -> bool:
-    """Whether a name with that value would be read as a field; a wrong `observed` counts, so that it is refused."""
+    """True for a name and a value that are read as a field; a wrong `observed` counts, so that it is refused."""
     return name in KINDS and (_is(KINDS[name], value) or name == "observed")

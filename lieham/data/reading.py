@@ -120,7 +120,7 @@ def _divided(contents: Contents, path: Path, split: tuple[float, float, float], 
 
 
 def _own_file(arrays: Arrays, path: Path, masses: str) -> Provenance:
-    """What is known of somebody's own file of arrays."""
+    """The provenance of somebody's own file of arrays."""
     observed = "positions" if only_positions(arrays) else "exact"
     inferred = "" if "mass" in arrays else masses
     return Provenance(observed=observed, units="as in the file", source=path.name, masses=inferred)

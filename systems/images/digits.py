@@ -29,7 +29,7 @@ Labels = Int[Tensor, " k"]
 
 @dataclass(frozen=True)
 class DigitOptions:
-    """How digits are turned, and in which precision they are kept.
+    """Options of `digits`: how digits are turned, and in which precision they are kept.
 
     Args:
         train_angles: lowest and highest angle, in degrees and counter-clockwise, by which digits to train and validate

@@ -22,7 +22,7 @@ from systems.molecules.qm9_targets import ELEMENTS, SOURCE, TARGETS, Target
 
 @dataclass(frozen=True)
 class MoleculeOptions:
-    """How molecules and their targets are prepared, and where the table of QM9 is.
+    """Options of `molecules`: how they and their targets are prepared, and where the table of QM9 is.
 
     Args:
         augment: "rotations" turns every molecule of a training batch at random; empty for none.
@@ -99,7 +99,7 @@ def molecules(
 
 
 def _settings(of: Target, options: MoleculeOptions) -> dict[str, object]:
-    """What documents how molecules were prepared."""
+    """The settings that document how molecules were prepared."""
     free = [x * of.factor if options.subtract_references else 0.0 for x in of.references]
     own = {"augment": options.augment, "subtract_references": options.subtract_references, "dtype": str(options.dtype)}
     return own | {"positions": "angstrom", "elements": [*ELEMENTS], "references": free}

@@ -17,7 +17,7 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Contents:
-    """What a file holds: the arrays of each of its splits, or those of the whole file under the name "".
+    """The contents of a file: the arrays of each of its splits, or those of the whole file under the name "".
 
     Args:
         splits: arrays by name for "train", "val" and "test", as many as are there; or for "" alone, where the file
