@@ -17,7 +17,7 @@ from lieham.data import TrajectoryWriter
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.errors import InputError, expected
 from lieham.groups import Group, Trivial
-from lieham.integrate import Field, Integrator, make_integrator
+from lieham.integrate import Integrator, make_integrator
 from lieham.metrics import state_mse
 from lieham.state import PhaseState, Trajectory
 from lieham.typing import Float, Tensor
@@ -97,8 +97,7 @@ def forecast(
             batch of 1.
         steps: number of output times after the first.
         dt: time between outputs, negative for backwards; by default each trajectory's own first step.
-        method: the integrator. By default it is Yoshida-4 for a separable H and Gauss-4 for others; both keep P and L
-            to round-off.
+        method: the integrator; by default Yoshida-4 for a separable H, else Gauss-4. Both keep P and L to round-off.
         batch: number of systems that are integrated at a time.
         out: HDF5 file, written while running.
         overwrite: whether an old file may be replaced.
@@ -122,35 +121,58 @@ def forecast(
         >>> rollout.trajectory.q.shape, rollout.attributes["method"]
         (torch.Size([2, 6, 3, 2]), 'yoshida4')
     """
-    for name, value in (("steps", steps), ("batch", batch)):
-        if value < 1:
-            raise expected(name, "at least 1", value)
-    if method == "auto":
-        method = "yoshida4" if model.separable else "gauss4"
-    integrator = _integrator(method, settings)
+    _check_positive(steps=steps, batch=batch)
+    integrator = _integrator(model, method, settings)
     model.check(initial)
-    weight = next(model.parameters(), initial.q)
-    start = _as_batch(initial).window(0, 1).to(weight.device, weight.dtype)
-    times = _times(_as_batch(initial), steps, dt)
-    attributes: dict[str, str | float] = {"method": integrator.name, "settings": str(integrator)}
-    attributes["dtype"] = str(weight.dtype).removeprefix("torch.")
-    began = time.perf_counter()
+    weight, whole, began = next(model.parameters(), initial.q), _as_batch(initial), time.perf_counter()
+    start, times = whole.window(0, 1).to(weight.device, weight.dtype), _times(whole, steps, dt)
+    dtype = str(weight.dtype).removeprefix("torch.")
+    attributes: dict[str, str | float] = {"method": integrator.name, "settings": str(integrator), "dtype": dtype}
     writer = nullcontext() if out is None else TrajectoryWriter(out, times, start.bodies, attributes, overwrite)
     with writer as sink, torch.no_grad(), reporting(progress, "forecast") as shown:
-        parts = []
-        for first in range(0, len(start), batch):
-            rows = slice(first, first + batch)
-            report = _offset(shown, first // batch * steps, -(-len(start) // batch) * steps)
-            states = integrator.stream(_field(model, start[rows], compile), start[rows].state(0), times[rows])
-            parts.append(_collect(states, steps, None if sink is None else partial(sink.write, rows), report))
-    path = PhaseState(*(torch.cat(x) for x in zip(*parts, strict=True)))
+        path = _in_batches(_Flow(model, integrator, compile), start, times, batch, sink, shown)
     attributes["seconds"] = time.perf_counter() - began
     trajectory = Trajectory(times.to(weight.device, weight.dtype), path.q, path.p, start.bodies)
     return Forecast(trajectory, model, integrator, attributes)
 
 
-def _integrator(method: str | Integrator, settings: dict) -> Integrator:
-    """The method with its settings; one that is named is accurate by default."""
+@dataclass(frozen=True)
+class _Flow:
+    """The motion of one batch after the other: a model, a method, and whether the force is compiled."""
+
+    model: Hamiltonian
+    integrator: Integrator
+    compile: bool
+
+    def __call__(self, start: Trajectory, times: Tensor) -> Iterator[PhaseState]:
+        """The states (batch, n, d) at one time after the other."""
+        field = self.model.field(start.bodies)
+        return self.integrator.stream(field.compiled() if self.compile else field, start.state(0), times)
+
+
+def _in_batches(
+    flow: _Flow, start: Trajectory, times: Tensor, batch: int, sink: TrajectoryWriter | None, shown: Progress
+) -> PhaseState:
+    """The states of all systems, `batch` of them integrated at a time, (systems, time, n, d)."""
+    parts, steps = [], times.shape[-1] - 1
+    for first in range(0, len(start), batch):
+        rows = slice(first, first + batch)
+        report = _offset(shown, first // batch * steps, -(-len(start) // batch) * steps)
+        write = None if sink is None else partial(sink.write, rows)
+        parts.append(_collect(flow(start[rows], times[rows]), steps, write, report))
+    return PhaseState(*(torch.cat(x) for x in zip(*parts, strict=True)))
+
+
+def _check_positive(**counts: int) -> None:
+    for name, value in counts.items():
+        if value < 1:
+            raise expected(name, "at least 1", value)
+
+
+def _integrator(model: Hamiltonian, method: str | Integrator, settings: dict) -> Integrator:
+    """The method with its settings, by default the one that suits the model; one that is named is made accurate."""
+    if method == "auto":
+        method = "yoshida4" if model.separable else "gauss4"
     if isinstance(method, str):
         probe = make_integrator(method)
         fixed = {"substeps": 4, "compensated": True}
@@ -182,11 +204,6 @@ def _times(initial: Trajectory, steps: int, dt: float | None) -> Float[Tensor, "
             raise expected("dt", "a finite time step other than 0", dt)
         width = torch.full_like(times[:, :1], dt)
     return times[:, :1] + width * torch.arange(steps + 1, dtype=torch.float64)
-
-
-def _field(model: Hamiltonian, start: Trajectory, compile: bool) -> Field:
-    field = model.field(start.bodies)
-    return field.compiled() if compile else field
 
 
 def _collect(

@@ -23,6 +23,7 @@ from cases import trainer_of
 
 import lieham
 from lieham.data import Dataset, Windows, save
+from lieham.dynamics import Kinetic
 from lieham.dynamics.hamiltonian import GeneralHamiltonian
 from lieham.errors import FileError, InputError, IntegrationError, Interrupted, LiehamError
 from lieham.integrate import make_integrator
@@ -258,7 +259,7 @@ def test_a_full_window_is_one_segment_and_single_steps_are_not():
     assert full == four != one
 
 
-class Frozen(torch.nn.Module):
+class Frozen(Kinetic):
     """K = 0: nothing moves."""
 
     linear_velocity = True

@@ -5,9 +5,8 @@ from lieham.lift.coset import CosetLift
 from lieham.lift.cutoff import cutoff
 from lieham.lift.default import LIFTS, make_lift
 from lieham.lift.edge import EdgeLift
-from lieham.lift.listed import ListedPairs, PairList
 from lieham.lift.near import NearPairs
-from lieham.lift.pairs import Pairs
+from lieham.lift.pairs import ListedPairs, PairList, Pairs
 from lieham.lift.point import PointLift
 from lieham.lift.sampled import SampledLift
 

@@ -12,8 +12,7 @@ from torch import nn
 from lieham.errors import InputError, expected
 from lieham.groups import Group
 from lieham.lift.cutoff import check_neighborhood, cutoff
-from lieham.lift.listed import ListedPairs, PairList
-from lieham.lift.pairs import Pairs, unordered
+from lieham.lift.pairs import ListedPairs, PairList, Pairs, unordered
 from lieham.typing import Bool, Float, Tensor
 
 AnyPairs = TypeVar("AnyPairs", bound=Pairs)
