@@ -4,29 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lieham._support.names import GROUP_NAMES, LIFT_NAMES, naming
 from lieham._support.settings import DTYPES, at_least
 from lieham.errors import check_choice
 
 KINDS = ("HLieConv", "VectorPotentialLieConv")
 
 
+@naming(groups=GROUP_NAMES, lifts=LIFT_NAMES)
 @dataclass(frozen=True)
 class ModelConfig:
     """What fixes the architecture of a model.
 
     Args:
-        kind: HLieConv, H = K(p) + V(q), or VectorPotentialLieConv, for magnetic fields.
-        group: the symmetry declared, such as SE(2), T(3), SO(2), Trivial(2).
-        features: features of a body beside its mass; taken from the data by the command line.
-        width: channels of the residual stream; convolutions run on a quarter of them.
+        kind: class of the model: HLieConv, H = K(p) + V(q), or VectorPotentialLieConv, for magnetic fields.
+        group: symmetry that is declared, in dimension d: {groups}.
+        features: number of features of a body beside its mass; the command line takes it from the data.
+        width: number of channels of the residual stream; convolutions run on a quarter of them.
         blocks: number of LieConv blocks.
-        block: gated or paper.
-        lift: point, coset, edge or sampled; empty for point or coset, whichever the group allows, or edge where
-            training finds that pairs do not hold the law.
-        radius: where the neighbourhood of a body ends, smoothly, in the data's unit of length; nowhere by default.
-        fill: the same by the fraction of other bodies within it, measured once on the training data.
-        seed: of the initial weights.
-        dtype: of the weights, float64 or float32.
+        block: kind of block, gated or paper.
+        lift: name of the lift, or its settings: {lifts}; empty for point or coset, whichever the group allows, or
+            edge where training finds that pairs do not hold the law.
+        radius: distance at which the neighbourhood of a body ends, smoothly, in the data's unit of length; nowhere by
+            default.
+        fill: fraction of other bodies within the neighbourhood, from which its radius is measured once on the training
+            data; an alternative to the radius.
+        seed: seed of the initial weights.
+        dtype: precision of the weights, float64 or float32.
     """
 
     kind: str = "HLieConv"
@@ -48,26 +52,28 @@ class ModelConfig:
         check_choice("dtype", self.dtype, DTYPES)
 
 
+@naming(lifts=LIFT_NAMES)
 @dataclass(frozen=True)
 class CloudModelConfig:
     """What fixes the architecture of a classifier or a regressor.
 
     Args:
-        width: channels before the first block; convolutions run on a quarter of them.
+        width: number of channels before the first block; convolutions run on a quarter of them.
         blocks: number of LieConv blocks.
-        block: paper or gated.
-        lift: point, coset, edge or sampled; empty for point or coset, whichever the group allows.
-        most: neighbours of a point at most, random ones within a ball; 0 for all points.
-        fill: share of a cloud within the balls of the first block.
-        keep: share of the points left after all blocks.
-        nearest: the nearest neighbours in place of random ones.
+        block: kind of block, paper or gated.
+        lift: name of the lift, or its settings: {lifts}; empty for point or coset, whichever the group allows.
+        most: number of neighbours of a point at most, drawn at random within a ball; 0 for all points.
+        fill: share of a cloud that lies within the balls of the first block.
+        keep: share of the points that is left after all blocks.
+        nearest: take the nearest neighbours in place of random ones.
         alpha: weight of a distance along the group against that across its orbits.
-        growth: channels after all blocks over those before.
-        norm: batch normalisation.
-        mean: mean over the points in place of the sum; by default the sum where the target adds up over the points.
-        kernel_dim: outputs of a kernel.
-        seed: of the initial weights.
-        dtype: of the weights, float32 or float64.
+        growth: ratio of the number of channels after all blocks to that before.
+        norm: apply batch normalisation.
+        mean: take the mean over the points in place of the sum; by default the sum where the target adds up over the
+            points.
+        kernel_dim: number of outputs of a kernel.
+        seed: seed of the initial weights.
+        dtype: precision of the weights, float32 or float64.
     """
 
     width: int = 32

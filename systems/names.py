@@ -1,0 +1,9 @@
+"""Names of the laws; nothing here imports torch."""
+
+from __future__ import annotations
+
+LAWS = (
+    *("springs", "gravity", "planets", "coulomb", "charged-particles", "yukawa", "lennard-jones", "morse", "bending"),
+    *("double-spring-pendulum", "falling-springs", "magnetic-springs"),
+)
+"""Every law of `systems.SYSTEMS` by its name."""
