@@ -1,4 +1,4 @@
-"""The command line: `lieham demo | generate | train | forecast | conservation | audit | evaluate | data | completion`."""
+"""The command line: `lieham demo | generate | train | forecast | conservation | audit | evaluate | data`, and more."""
 
 from lieham.cli.main import main
 

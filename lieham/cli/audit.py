@@ -7,15 +7,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from lieham._support.names import GROUP_NAMES, naming
 from lieham.cli.command import Command, show
 from lieham.cli.kinds.trajectories import load_hamiltonian
 from lieham.errors import InputError
-
-if TYPE_CHECKING:
-    from lieham.auditing import Audit
 
 
 @naming(groups=GROUP_NAMES)
@@ -46,17 +43,15 @@ class CheckSymmetry(Command):
     json: bool = False
 
     def __call__(self) -> int:
-        made = self._audited()
-        show(made.as_dict(), self.json, lambda _: str(made))
-        return 0 if made.sound else 1
-
-    def _audited(self) -> Audit:
         from lieham.auditing import audit
 
-        settings = {"n_bodies": self.n_bodies, "count": self.count, "seed": self.seed}
+        settings: dict[str, Any] = {"n_bodies": self.n_bodies, "count": self.count, "seed": self.seed}
         if ":" not in self.target or Path(self.target).exists():
-            return audit(load_hamiltonian(Path(self.target)), self.group, **settings)
-        return audit(_imported(self.target), self.group, kind=self.kind, length=self.length, **settings)
+            made = audit(load_hamiltonian(Path(self.target)), self.group, **settings)
+        else:
+            made = audit(_imported(self.target), self.group, kind=self.kind, length=self.length, **settings)
+        show(made.as_dict(), self.json, lambda _: str(made))
+        return 0 if made.sound else 1
 
 
 def _imported(target: str) -> Callable:

@@ -61,7 +61,7 @@ def _prepare(parser: ArgumentParser, file: dict, paths: frozenset[str]) -> None:
         if action.dest in CHOICES:
             action.choices = CHOICES[action.dest]
         elif action.dest in paths:
-            action.complete = file
+            setattr(action, "complete", file)  # noqa: B010 - shtab's own attribute
         elif isinstance(action.choices, dict):
             for subparser in action.choices.values():
                 _prepare(subparser, file, paths)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import lieham
 from lieham.cli.command import Command, show
 from lieham.cli.kinds.trajectories import load_hamiltonian
 from lieham.errors import FileError
-
-if TYPE_CHECKING:
-    from lieham.conservation.charges import Conservation
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class ShowConservation(Command):
             report.plot(self.plot)
         show(report.summary(), self.json, lambda _: str(report))
 
-    def _report(self) -> Conservation:
+    def _report(self) -> lieham.Conservation:
         from lieham.conservation.drift import conservation
         from lieham.data import read_forecast
         from lieham.forecasting import Forecast

@@ -54,7 +54,8 @@ def run_demo(run: Path, seed: int, small: bool, overwrite: bool) -> dict:
             raise FileError(f"run must be a new folder, got {run}, which is not empty: give --overwrite")
         for name in (*RunFolder.FILES, "forecast.h5", "data.h5"):
             (run / name).unlink(missing_ok=True)
-    sizes, seconds, springs = SMALL if small else Sizes(), {}, Springs()
+    sizes, springs = SMALL if small else Sizes(), Springs()
+    seconds: dict[str, float] = {}
     with _stage("generating", seconds):
         data = springs.benchmark(sizes.train, seed, sizes.test)
         truth = springs.unseen(sizes.unseen, sizes.steps)
@@ -69,7 +70,13 @@ def run_demo(run: Path, seed: int, small: bool, overwrite: bool) -> dict:
         report = conservation(rollout)
         figures = _figures(springs, model, data, truth, rollout, report)
         _draw(run / "plots", truth, rollout, report)
-    figures = figures | {"learner": history.learner, "seed": seed, "n_train": sizes.train, "seconds": seconds, "run": str(run)}
+    figures = figures | {
+        "learner": history.learner,
+        "seed": seed,
+        "n_train": sizes.train,
+        "seconds": seconds,
+        "run": str(run),
+    }
     write_json(run / "figures.json", figures)
     return figures
 
@@ -90,6 +97,7 @@ class _stage:
 def _figures(
     springs: Springs, model: HLieConv, data: Dataset, truth: Trajectory, rollout: Forecast, report: Conservation
 ) -> dict:
+    assert data.test is not None
     scores = {"HLieConv-SE(2) (this run)": _five_step(model, data.test)} | floors(data.test, springs)
     five = {name: {"mean": x.mean().item(), "median": x.median().item()} for name, x in scores.items()}
     errors, steps = rollout.errors(truth), truth.n_steps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lieham._support.names import METHODS, naming
 from lieham.cli.command import Command, show
@@ -58,7 +59,12 @@ class MakeForecast(Command):
             raise InputError(f"split must be one that {path} holds, got {self.split}")
         out = self.out or (self.run if self.run.is_dir() else self.run.parent) / "forecast.h5"
         substeps = {} if self.substeps is None else {"substeps": self.substeps}
-        settings = {"method": self.method, "out": out, "overwrite": self.overwrite, "compile": self.compile}
-        made = forecast(model, initial[: self.count], self.steps, **settings, **substeps)
+        settings: dict[str, Any] = substeps | {
+            "method": self.method,
+            "out": out,
+            "overwrite": self.overwrite,
+            "compile": self.compile,
+        }
+        made = forecast(model, initial[: self.count], self.steps, **settings)
         figures = {"systems": len(made.trajectory), "steps": self.steps, **made.attributes, "file": str(out)}
         show(figures, self.json, lambda x: "\n".join(f"{key:<12} {value}" for key, value in x.items()))

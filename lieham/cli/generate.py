@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import lieham
 from lieham._support.names import naming
 from lieham.cli.command import Command
 from lieham.errors import FileError, InputError, check_choice
 from systems.names import LAWS
-
-if TYPE_CHECKING:
-    from lieham.data import Dataset
 
 
 @naming(laws=LAWS)
@@ -57,7 +54,7 @@ class Generate(Command):
         save(data, out, overwrite=self.overwrite)
         print(f"wrote {out}: {data}")
 
-    def _trajectories(self) -> Dataset:
+    def _trajectories(self) -> lieham.Dataset:
         from systems import SYSTEMS
 
         system = SYSTEMS[self.law](n_bodies=self.n_bodies, **({} if self.dim is None else {"dim": self.dim}))

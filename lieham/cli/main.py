@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import yaml
 from jsonargparse import ActionYesNo, ArgumentParser, auto_cli, auto_parser
@@ -22,10 +23,12 @@ from lieham.cli.forecast import MakeForecast
 from lieham.cli.generate import Generate
 from lieham.cli.kinds import KINDS
 from lieham.cli.runs import TRAJECTORIES, kind_name
-from lieham.errors import InputError, Interrupted, LiehamError, expected
+from lieham.errors import Interrupted, LiehamError, expected
 
 CONFIG_HELP = "YAML file of options, such as --print_config prints; train takes the config.yaml of a run too."
-DESCRIPTION = "Learn the Hamiltonian of an n-body system from its trajectories, forecast it, and show what it conserves."
+DESCRIPTION = (
+    "Learn the Hamiltonian of an n-body system from its trajectories, forecast it, and show what it conserves."
+)
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,13 @@ class Completion(Command):
         print(completion_script(parser, self.shell, paths | {"config"}))
 
 
-COMMANDS = {
+COMMANDS: dict[str, Any] = {
     "demo": Demo,
     "generate": Generate,
-    "train": {"_help": "Learn from trajectories (meant where no kind is named), from digits or from molecules.", **KINDS},
+    "train": {
+        "_help": "Learn from trajectories (meant where no kind is named), from digits or from molecules.",
+        **KINDS,
+    },
     "forecast": MakeForecast,
     "conservation": ShowConservation,
     "audit": CheckSymmetry,
@@ -68,7 +74,12 @@ class Parser(ArgumentParser):
         return super().add_argument(*names, **settings)
 
 
-PARSER = {"prog": "lieham", "description": DESCRIPTION, "config_help": CONFIG_HELP, "parser_class": Parser}
+PARSER: dict[str, Any] = {
+    "prog": "lieham",
+    "description": DESCRIPTION,
+    "config_help": CONFIG_HELP,
+    "parser_class": Parser,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -133,7 +144,7 @@ def _own_options(path: str, name: str) -> str | None:
     return yaml.safe_dump(KINDS[name].options(config), sort_keys=False)
 
 
-def _leaves(commands: dict) -> list[type[Command]]:
+def _leaves(commands: dict) -> list[Any]:
     """All commands, those within groups too."""
     nested = [_leaves(x) if isinstance(x, dict) else [x] for name, x in commands.items() if name != "_help"]
-    return sum(nested, [])
+    return [command for part in nested for command in part]

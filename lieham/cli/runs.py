@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from lieham import models, training
 from lieham._support.settings import changed
@@ -18,13 +18,17 @@ from lieham.cli.command import Command, show
 from lieham.errors import InputError, Interrupted, check_choice
 
 if TYPE_CHECKING:
-    from lieham.data import CloudDataset, Dataset
-    from lieham.models import LieConvModel
     from lieham.training import History
     from lieham.training.config import CloudTrainConfig, TrainConfig
 
 TRAJECTORIES = "trajectories"
 """The kind of a run whose config.yaml names none: one that `fit` made without the command line."""
+
+
+AnyData: TypeAlias = Any
+"""A `Dataset` or a `CloudDataset`, as the kind has it."""
+AnyModel: TypeAlias = Any
+"""A model that learns from such data."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +71,16 @@ class Train(Command):
 
     @classmethod
     @abstractmethod
-    def dataset(cls, settings: dict) -> Dataset | CloudDataset:
+    def dataset(cls, settings: dict) -> AnyData:
         """The data that these settings describe, which remember them."""
 
     @abstractmethod
-    def new_model(self, data: Dataset | CloudDataset) -> LieConvModel:
+    def new_model(self, data: AnyData) -> AnyModel:
         """An untrained model for the data."""
 
     @classmethod
     @abstractmethod
-    def rebuilt(cls, settings: dict) -> LieConvModel:
+    def rebuilt(cls, settings: dict) -> AnyModel:
         """An untrained model with the settings of a run, as config.yaml has them under `model`."""
 
     @classmethod
@@ -86,7 +90,7 @@ class Train(Command):
 
     @classmethod
     @abstractmethod
-    def report(cls, model: LieConvModel, data: Dataset | CloudDataset, history: History, run: Path) -> dict:
+    def report(cls, model: AnyModel, data: AnyData, history: History, run: Path) -> dict:
         """The figures of a trained model, which may leave files in the run folder."""
 
     @classmethod
@@ -130,7 +134,7 @@ def kind_name(config: dict[str, dict]) -> str:
     return name if isinstance(name, str) else TRAJECTORIES
 
 
-def built(settings: dict) -> LieConvModel:
+def built(settings: dict) -> AnyModel:
     """The model whose class, under `kind`, and settings these are."""
     import torch
 

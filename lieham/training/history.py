@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-
 LEARNERS = {
     "linear": "ridge regression in weak form",
     "states": "ridge regression with the initial states eliminated",

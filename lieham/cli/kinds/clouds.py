@@ -6,7 +6,7 @@ import time
 from abc import abstractmethod
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lieham import models, training
 from lieham._support.files import must_exist, write_json
@@ -131,7 +131,8 @@ class TrainClouds(Train):
             if question.split != "test":
                 raise expected("split", "test where angles are given, since the others keep theirs", question.split)
             settings["test_angles"] = question.angles
-        model, data = models.load_model(run), cls.dataset(settings)
+        model: Any = models.load_model(run)
+        data = cls.dataset(settings)
         predicted = predictions(model, data, question.split)
         return cls.figures(model, data, question.split, predicted) | {"run": str(run)}
 
@@ -144,12 +145,13 @@ class TrainClouds(Train):
         clouds, own = split_of(data, split), data.attributes
         off, (unit, scale) = cls.losses(predicted, clouds.targets).double(), cls.unit(data)
         baselines = cls.baselines(replace(data, test=clouds))
+        lift: Any = model.config["lift"]
         return {
             "data": own.get("protocol", own["source"]),
             **{name: own[name] for name in ("target", "test_angles") if name in own},
             "split": split,
             "clouds": {name: len(x) for name, x in data.splits.items()},
-            "model": {"kind": type(model).__name__, "group": str(model.group), "lift": model.config["lift"]["kind"]},
+            "model": {"kind": type(model).__name__, "group": str(model.group), "lift": lift["kind"]},
             "exact": model.exact,
             "parameters": sum(p.numel() for p in model.parameters()),
             cls.score: off.mean().item() * scale,

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar
 
+import lieham
 from lieham._support.names import GROUP_NAMES, naming
+from lieham.cli.kinds import clouds
 from lieham.cli.kinds.clouds import ANGLES, TrainClouds, no_angles, own_folder, split_of
 from lieham.models.config import CloudModelConfig
 from lieham.training.config import CloudTrainConfig
 from systems.images.presets import DIGITS_MODEL, DIGITS_TRAIN
-
-if TYPE_CHECKING:
-    from lieham.data import CloudDataset
-    from lieham.typing import Tensor
 
 WRONG = 40
 """Number of wrongly read digits in a picture, at most."""
@@ -70,25 +68,25 @@ class TrainDigits(TrainClouds):
         return super().options(config) | turned
 
     @classmethod
-    def load(cls, settings: dict, common: dict) -> CloudDataset:
+    def load(cls, settings: dict, common: dict) -> lieham.CloudDataset:
         from systems.images.digits import digits, rotmnist
 
         if (folder := own_folder(settings)) is not None:
             no_angles(settings)
             return rotmnist(folder, **common)
-        angles = {name: tuple(settings[name]) for name in ANGLES if name in settings}
+        angles: dict[str, Any] = {name: tuple(settings[name]) for name in ANGLES if name in settings}
         return digits(**common, seed=settings["seed"], **angles)
 
     @classmethod
-    def losses(cls, predicted: Tensor, targets: Tensor) -> Tensor:
+    def losses(cls, predicted: clouds.Tensor, targets: clouds.Tensor) -> clouds.Tensor:
         return predicted != targets
 
     @classmethod
-    def unit(cls, data: CloudDataset) -> tuple[str, float]:
+    def unit(cls, data: lieham.CloudDataset) -> tuple[str, float]:
         return "", 1.0
 
     @classmethod
-    def baselines(cls, data: CloudDataset) -> dict[str, float]:
+    def baselines(cls, data: lieham.CloudDataset) -> dict[str, float]:
         from systems.images.baselines import linear_error, nearest_neighbour_error
 
         scores = {"nearest training image": nearest_neighbour_error(data)}
@@ -99,15 +97,15 @@ class TrainDigits(TrainClouds):
         return "error", "%", 100.0, 2
 
     @classmethod
-    def draw(cls, folder: Path, data: CloudDataset, split: str, predicted: Tensor) -> None:
+    def draw(cls, folder: Path, data: lieham.CloudDataset, split: str, predicted: clouds.Tensor) -> None:
         from lieham import plotting
         from lieham.evaluate import confusion
         from systems.images.digits import CLASSES
         from systems.images.pixels import as_images
 
-        clouds, labels = split_of(data, split), [str(k) for k in range(CLASSES)]
-        plotting.plot_confusion(confusion(clouds.targets, predicted, CLASSES), folder / "confusion.png", labels)
-        wrong = (predicted != clouds.targets).nonzero().flatten()[:WRONG]
+        judged, labels = split_of(data, split), [str(k) for k in range(CLASSES)]
+        plotting.plot_confusion(confusion(judged.targets, predicted, CLASSES), folder / "confusion.png", labels)
+        wrong = (predicted != judged.targets).nonzero().flatten()[:WRONG]
         if len(wrong):
-            titles = [f"{clouds.targets[k]} as {predicted[k]}" for k in wrong]
-            plotting.plot_digits(as_images(clouds[wrong]), titles, folder / "wrong.png")
+            titles = [f"{judged.targets[k]} as {predicted[k]}" for k in wrong]
+            plotting.plot_digits(as_images(judged[wrong]), titles, folder / "wrong.png")

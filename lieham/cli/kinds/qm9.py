@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
+import lieham
 from lieham._support.names import GROUP_NAMES, naming
+from lieham.cli.kinds import clouds
 from lieham.cli.kinds.clouds import TrainClouds, no_angles, own_folder, split_of
 from lieham.models.config import CloudModelConfig
 from lieham.training.config import CloudTrainConfig
 from systems.molecules.presets import QM9_MODEL, QM9_TARGETS, QM9_TRAIN
-
-if TYPE_CHECKING:
-    from lieham.data import CloudDataset
-    from lieham.typing import Tensor
 
 
 @naming(groups=GROUP_NAMES, targets=QM9_TARGETS)
@@ -63,23 +61,23 @@ class TrainQM9(TrainClouds):
         return super().options(config) | {"target": config["data"]["target"]}
 
     @classmethod
-    def load(cls, settings: dict, common: dict) -> CloudDataset:
+    def load(cls, settings: dict, common: dict) -> lieham.CloudDataset:
         from systems.molecules.qm9 import molecules
 
         no_angles(settings)
         return molecules(settings["target"], **common, seed=settings["seed"], source=own_folder(settings))
 
     @classmethod
-    def losses(cls, predicted: Tensor, targets: Tensor) -> Tensor:
+    def losses(cls, predicted: clouds.Tensor, targets: clouds.Tensor) -> clouds.Tensor:
         return (predicted - targets).abs()
 
     @classmethod
-    def unit(cls, data: CloudDataset) -> tuple[str, float]:
+    def unit(cls, data: lieham.CloudDataset) -> tuple[str, float]:
         unit = data.attributes["unit"]
         return ("meV", 1000.0) if unit == "eV" else (unit, 1.0)
 
     @classmethod
-    def baselines(cls, data: CloudDataset) -> dict[str, float]:
+    def baselines(cls, data: lieham.CloudDataset) -> dict[str, float]:
         from systems.molecules.baselines import linear_on_counts, mean_predictor
 
         known = {"median of the training set": mean_predictor, "linear in the counts of elements": linear_on_counts}
@@ -90,7 +88,7 @@ class TrainQM9(TrainClouds):
         return f"MAE of {figures['target']}", figures["unit"], 1.0, 1 if figures["unit"] == "meV" else 3
 
     @classmethod
-    def draw(cls, folder: Path, data: CloudDataset, split: str, predicted: Tensor) -> None:
+    def draw(cls, folder: Path, data: lieham.CloudDataset, split: str, predicted: clouds.Tensor) -> None:
         from lieham import plotting
 
         unit, scale = cls.unit(data)

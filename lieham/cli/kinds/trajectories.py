@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
+import lieham
 from lieham import models, training
 from lieham._support.settings import changed
 from lieham.cli.runs import TRAJECTORIES, Question, Train, built
 from lieham.errors import InputError
 from lieham.models.config import ModelConfig
 from lieham.training.config import TrainConfig
-
-if TYPE_CHECKING:
-    from lieham.data import Dataset
-    from lieham.models import LieConvModel
-    from lieham.training import History
 
 
 @dataclass(frozen=True)
@@ -39,8 +35,8 @@ class TrainTrajectories(Train):
 
     data: Path | None = None
     run: Path = Path("runs/first")
-    model: ModelConfig = ModelConfig()
-    train: TrainConfig = TrainConfig()
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
     masses: str = ""
     resume: bool = False
     json: bool = False
@@ -54,20 +50,20 @@ class TrainTrajectories(Train):
         return {} if self.data is None else {"file": self.data}
 
     @classmethod
-    def dataset(cls, settings: dict) -> Dataset:
+    def dataset(cls, settings: dict) -> lieham.Dataset:
         from lieham.data import read
 
         if settings.get("file") is None:
-            raise InputError("data must name a file, since the run does not say what it was trained on")
+            raise InputError("data must name a file, since the run does not say on which it was trained")
         data = read(settings["file"], masses=settings.get("masses", ""))
         data.attributes["file"] = str(Path(settings["file"]).resolve())
         return data
 
-    def new_model(self, data: Dataset) -> LieConvModel:
+    def new_model(self, data: lieham.Dataset) -> models.LieConvModel:
         return built(asdict(replace(self.model, features=data.n_features)))
 
     @classmethod
-    def rebuilt(cls, settings: dict) -> LieConvModel:
+    def rebuilt(cls, settings: dict) -> models.LieConvModel:
         return built(asdict(changed(ModelConfig(), settings)))
 
     @classmethod
@@ -77,7 +73,7 @@ class TrainTrajectories(Train):
         return data | {"masses": own.get("masses", ""), "model": config["model"], "train": config["train"]}
 
     @classmethod
-    def report(cls, model: LieConvModel, data: Dataset, history: History, run: Path) -> dict:
+    def report(cls, model: models.LieConvModel, data: lieham.Dataset, history: training.History, run: Path) -> dict:
         seconds = round(history.seconds, 2)
         return {"validation": history.best, "seconds": seconds, "learner": history.learner, "run": str(run)}
 
@@ -97,7 +93,7 @@ class TrainTrajectories(Train):
         )
 
 
-def load_hamiltonian(run: Path) -> LieConvModel:
+def load_hamiltonian(run: Path) -> lieham.Hamiltonian:
     """The model of a run or a file; InputError naming the command for one of images or molecules."""
     model = models.load_model(run)
     if isinstance(model, models.CloudModel):
@@ -106,8 +102,8 @@ def load_hamiltonian(run: Path) -> LieConvModel:
     return model
 
 
-def trajectories_of(run: Path, data: Path | None) -> tuple[Path, Dataset]:
-    """The file given, or the one that the run was trained on, and its trajectories, with masses as the run took them."""
+def trajectories_of(run: Path, data: Path | None) -> tuple[Path, lieham.Dataset]:
+    """The file given, or the one that the run was trained on, and what it holds, with masses as the run took them."""
     own = training.RunFolder(run).config()["data"] if data is None or (run / "config.yaml").exists() else {}
     settings = own if data is None else own | {"file": data}
     dataset = TrainTrajectories.dataset(settings)
