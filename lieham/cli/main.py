@@ -23,7 +23,7 @@ from lieham.cli.forecast import MakeForecast
 from lieham.cli.generate import Generate
 from lieham.cli.kinds import KINDS
 from lieham.cli.runs import TRAJECTORIES, kind_name
-from lieham.errors import Interrupted, LiehamError, expected
+from lieham.errors import FileError, Interrupted, LiehamError, expected
 
 CONFIG_HELP = "YAML file of options, such as --print_config prints; train takes the config.yaml of a run too."
 DESCRIPTION = (
@@ -141,7 +141,10 @@ def _own_options(path: str, name: str) -> str | None:
     config = training.RunFolder.read(file)
     if (own := kind_name(config)) != name:
         raise expected("config", f"one of `lieham train {name}`", f"{path} of `lieham train {own}`")
-    return yaml.safe_dump(KINDS[name].options(config), sort_keys=False)
+    try:
+        return yaml.safe_dump(KINDS[name].options(config), sort_keys=False)
+    except KeyError as error:
+        raise FileError(f"config must be whole, got {path} without {error}") from error
 
 
 def _leaves(commands: dict) -> list[Any]:
