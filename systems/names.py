@@ -6,3 +6,4 @@ LAWS = (
     *("springs", "gravity", "planets", "coulomb", "charged-particles", "yukawa", "lennard-jones", "morse", "bending"),
     *("double-spring-pendulum", "falling-springs", "magnetic-springs"),
 )
+"""Every law of `systems.SYSTEMS` by its name."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import h5py
@@ -15,12 +17,21 @@ import torch
 import yaml
 
 from lieham import load_model
+from lieham._support.names import naming
 from lieham.cli import main
-from lieham.cli.commands import SWITCHES
+from lieham.cli.completion import CHOICES
+from lieham.cli.generate import Generate
+from lieham.cli.main import COMMANDS, with_own_configs
 from lieham.data import Dataset, load, read_forecast, save
+from lieham.groups import GROUPS
+from lieham.integrate import INTEGRATORS
+from lieham.lift import LIFTS
 from lieham.models import HLieConv, save_model
-from lieham.training import RunFolder, fit
+from lieham.models.config import ModelConfig
+from lieham.training import History, RunFolder, fit
+from lieham.training.config import TrainConfig
 from systems import SYSTEMS, Springs
+from systems.molecules.qm9_targets import TARGETS
 from systems.names import LAWS
 
 SIZES = ["--n_train", "4", "--n_val", "2", "--n_test", "3", "--points", "8", "--n_bodies", "3"]
@@ -156,7 +167,7 @@ def test_conservation_prints_and_draws(place, capsys):
     assert rows.pop().startswith("precision: ")
     assert [row.split()[0] for row in rows] == ["charge", "P_x", "P_y", "L", "L_cm", "K_x", "K_y", "H"]
     assert Path("plots/drift.png").read_bytes().startswith(PNG)
-    assert lieham("conservation", "r", "--file", "r/forecast.h5", "--json", "true") == 0
+    assert lieham("conservation", "r", "--file", "r/forecast.h5", "--json") == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["method"] == "yoshida4" and all(row["promised"] for row in figures["charges"])
 
@@ -176,19 +187,14 @@ def test_describe_prints_text_or_json(place, capsys):
         (["springs.h5"], False),
         (["springs.h5", "--json"], True),
         (["--json", "springs.h5"], True),
-        (["springs.h5", "--json", "true"], True),
-        (["--json", "false", "springs.h5"], False),
-        (["--json=true", "springs.h5"], True),
+        (["--no_json", "springs.h5"], False),
+        (["--json", "--no_json", "springs.h5"], False),
     ],
 )
-def test_a_switch_needs_no_value(arguments, as_json, done, capsys, monkeypatch):
+def test_a_switch_is_a_flag(arguments, as_json, done, capsys, monkeypatch):
     monkeypatch.chdir(done)
     assert lieham("data", "describe", *arguments) == 0
     assert capsys.readouterr().out.startswith("{") == as_json
-
-
-def test_every_switch_is_known():
-    assert {"--json", "--small", "--overwrite", "--resume", "--benchmark", "--compile", "--augment"} == SWITCHES
 
 
 def test_one_s_own_arrays(place, capsys):
@@ -225,6 +231,15 @@ def test_resume_continues_with_the_settings_of_the_run(place, capsys):
     assert lieham("train", "--resume", "--run", "r") == 0
     assert all(torch.equal(x, before[name]) for name, x in load_model("r").state_dict().items())
     assert "best validation loss" in capsys.readouterr().out
+    assert lieham("train", "--resume", "--run", "r", "--json") == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["learner"] == "ridge regression in weak form" and figures["run"] == "r"
+
+
+def test_the_learner_of_the_best_weights_is_named():
+    rows = [{"stage": "linear", "validation": 2.0}, {"stage": "adam", "validation": 1.0}]
+    assert History(rows).learner == "Adam" and History(rows[:1]).learner == "ridge regression in weak form"
+    assert History().learner == "none"
 
 
 # Configuration
@@ -255,6 +270,32 @@ def test_a_printed_config_gives_the_same_settings(command, options, capsys, tmp_
     assert printed("--config", "c.yaml") == text != printed()
 
 
+def test_a_run_is_repeated_from_its_own_config(place):
+    """Bit for bit, by --config FILE and --config=FILE; and an option beats the file."""
+    assert lieham("train", "--config", "r/config.yaml", "--run", "a") == 0
+    assert lieham("train", "--config=r/config.yaml", "--run", "b", "--train.seed", 1, "--model.seed", 1) == 0
+    first, a, b = (load_model(name).state_dict() for name in "rab")
+    assert first.keys() == a.keys() and all(torch.equal(x, a[name]) for name, x in first.items())
+    assert not all(torch.equal(x, b[name]) for name, x in first.items())
+    assert RunFolder(place / "a").config() == RunFolder(place / "r").config()
+
+
+def test_what_is_printed_of_a_run_s_own_config_repeats_it_too(place, capsys):
+    with pytest.raises(SystemExit):
+        lieham("train", "--config", "r/config.yaml", "--run", "c", "--print_config")
+    Path("c.yaml").write_text(capsys.readouterr().out)
+    assert lieham("train", "--config", "c.yaml") == 0
+    assert RunFolder(place / "c").config() == RunFolder(place / "r").config()
+
+
+def test_a_config_that_is_no_run_s_is_left_to_the_parser(place):
+    Path("c.yaml").write_text(yaml.safe_dump({"data": "springs.h5", "train": {"steps": 3}}))
+    arguments = ["train", "trajectories", "--config", "c.yaml"]
+    assert with_own_configs(arguments) == arguments
+    assert with_own_configs(["demo", "--config", "r/config.yaml"]) == ["demo", "--config", "r/config.yaml"]
+    assert with_own_configs(["train", "trajectories", "--config", "none.yaml"])[-1] == "none.yaml"
+
+
 def test_a_config_file_trains_the_same_model(place, capsys):
     with pytest.raises(SystemExit):
         lieham("train", "--data", "springs.h5", "--run", "a", *TINY, "--model.seed", 3, "--print_config")
@@ -278,6 +319,8 @@ def python(code: str, *arguments: object, cwd: Path | None = None) -> subprocess
 HELP = """
 import sys
 from lieham.cli import main
+from lieham.cli.completion import CHOICES
+from lieham.cli.main import COMMANDS, with_own_configs
 try:
     sys.exit(main(sys.argv[1:]))
 finally:
@@ -322,6 +365,119 @@ def test_every_command_has_help(command, capsys):
     assert caught.value.code in (0, None)
     text = capsys.readouterr().out
     assert "--config" in text and "--print_config" in text
+
+
+# Help and completion are made of lists
+
+
+def help_of(capsys, *command: str) -> str:
+    with pytest.raises(SystemExit):
+        lieham(*command, "--help")
+    return " ".join(capsys.readouterr().out.split())
+
+
+HELP_LISTS = {
+    "generate": ("law", tuple(SYSTEMS)),
+    "forecast": ("method", ("auto", *INTEGRATORS)),
+    "train trajectories": ("train.method", ("auto", *INTEGRATORS)),
+    "train qm9": ("target", tuple(TARGETS)),
+    "train digits": ("model.lift", tuple(LIFTS)),
+}
+
+
+@pytest.mark.parametrize("command", HELP_LISTS)
+def test_help_and_completion_name_every_member_of_a_list(command, capsys):
+    option, names = HELP_LISTS[command]
+    text = help_of(capsys, *command.split())
+    assert ", ".join(names) in text, "all of them, in the order of the list"
+    assert CHOICES[option] == names
+
+
+@pytest.mark.parametrize("command", ["train trajectories", "train digits", "train qm9", "audit"])
+def test_help_names_every_group(command, capsys):
+    text = help_of(capsys, *command.split())
+    assert all(f" {name}(d)," in text for name in GROUPS) and "Helical(c)," in text
+
+
+def test_a_list_that_lacks_a_name_is_seen(capsys, monkeypatch):
+    """The checks above can fail: with a law less, the help is not that of all laws."""
+    few = naming(laws=LAWS[:-1])(type("Few", (), {"__doc__": "name of the law: {laws}."}))
+    monkeypatch.setattr(Generate, "__doc__", Generate.__doc__.replace(", ".join(LAWS), ", ".join(LAWS[:-1])))
+    assert ", ".join(SYSTEMS) not in help_of(capsys, "generate")
+    assert few.__doc__ == f"name of the law: {', '.join(LAWS[:-1])}."
+
+
+def options(commands: dict = COMMANDS) -> list[tuple[str, str]]:
+    """Names and texts of the options of all commands, with those of their settings."""
+    found = []
+    for name, command in commands.items():
+        if isinstance(command, dict):
+            found += options(command)
+        elif name != "_help":
+            found += re.findall(r"^ {8}(\w+): ((?:.|\n {12,})+)", command.__doc__, re.M)
+    return found
+
+
+def test_an_option_is_explained_by_a_phrase_of_its_own():
+    found = options() + re.findall(r"^ {8}(\w+): (.+)", ModelConfig.__doc__ + TrainConfig.__doc__, re.M)
+    assert len(found) > 80
+    fragments = [f"{name}: {text}" for name, text in found if re.match(r"(of|for|from|the same|that) ", text)]
+    assert fragments == [], "each must be understood alone"
+
+
+COMPLETED = [
+    ("lieham ", set(COMMANDS)),
+    ("lieham train ", {"trajectories", "digits", "qm9"}),
+    ("lieham train --model.kind V", {"VectorPotentialLieConv"}),
+    ("lieham train --resu", {"--resume"}),
+    ("lieham train qm9 --target ho", {"homo"}),
+    ("lieham train digits --train.redr", {"--train.redraw"}),
+    ("lieham generate ma", {"magnetic-springs"}),
+    ("lieham generate springs --over", {"--overwrite"}),
+    ("lieham generate zzz", set()),
+    ("lieham forecast --method yo", {"yoshida4", "yoshida6"}),
+    ("lieham conservation sp", {"springs.h5"}),
+    ("lieham train --data sp", {"springs.h5"}),
+    ("lieham data ", {"describe"}),
+    ("lieham completion b", {"bash"}),
+]
+
+ASK = r"""
+source "$1"
+[[ "$(complete -p lieham)" =~ -F\ ([^ ]*) ]] || exit 1
+answer="${BASH_REMATCH[1]}"
+while IFS= read -r COMP_LINE; do
+    read -ra COMP_WORDS <<< "$COMP_LINE"
+    [[ "$COMP_LINE" == *" " ]] && COMP_WORDS+=("")
+    COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+    COMPREPLY=()
+    "$answer" lieham "${COMP_WORDS[-1]}" "${COMP_WORDS[-2]}"
+    echo "${COMPREPLY[*]}"
+done
+"""
+
+
+@pytest.mark.skipif(find_spec("shtab") is None, reason="pip install 'lieham[completion]'")
+def test_bash_completes_commands_options_names_and_files(place, capsys):
+    assert lieham("completion", "bash") == 0
+    Path("lieham.bash").write_text(capsys.readouterr().out)
+    lines = "".join(f"{line}\n" for line, _ in COMPLETED)
+    done = subprocess.run(["bash", "-c", ASK, "bash", "lieham.bash"], input=lines, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    answers = [set(x.split()) for x in done.stdout.splitlines()]
+    assert dict(zip([x for x, _ in COMPLETED], answers, strict=True)) == dict(COMPLETED)
+
+
+@pytest.mark.skipif(find_spec("shtab") is None, reason="pip install 'lieham[completion]'")
+@pytest.mark.parametrize("shell", ["zsh", "tcsh"])
+def test_other_shells_have_a_script_too(shell, capsys):
+    assert lieham("completion", shell) == 0
+    assert "lieham" in capsys.readouterr().out
+
+
+def test_completion_without_its_extra_says_how_to_install_it(place, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    refused(capsys, place, ["completion", "bash"], "shtab must be installed", "pip install 'lieham[completion]'")
 
 
 # What is refused
@@ -491,7 +647,15 @@ def test_bad_files_are_named_and_never_run(kind, place, capsys):
         (["conservation", "none"], ("model must be an existing file or folder", "none")),
         (["conservation", "r", "--file", "n.h5"], ("file must be a forecast", "n.h5", "does not exist", "forecast r")),
         (["evaluate", "r"], ("run must hold a classifier or a regressor", "HLieConv", "lieham forecast")),
-        (["train", "digits", "--resume", "--run", "r"], ("run must hold a classifier", "HLieConv", "train --resume")),
+        (
+            ["train", "digits", "--resume", "--run", "r"],
+            ("run must be one of `lieham train digits`", "got r", "train trajectories --resume"),
+        ),
+        (
+            ["train", "digits", "--config", "r/config.yaml", "--run", "n"],
+            ("config must be one of `lieham train digits`", "got r/config.yaml of `lieham train trajectories`"),
+        ),
+        (["completion", "fish"], ("shell must be one of bash, zsh, tcsh", "got 'fish'")),
         (["conservation", "r", "--file", "springs.h5"], ("file must be a forecast", "springs.h5", "train")),
         (["data", "describe", "none.h5"], ("data must be an existing", "none.h5")),
         (["demo", "--run", "r"], ("run must be a new folder", "got r", "not empty", "--overwrite")),
@@ -545,7 +709,7 @@ def test_bad_models_are_named_and_never_run(kind, parts, place, capsys):
         ("config that is no YAML", ("run must have a config.yaml written by lieham", "r/config.yaml")),
         ("config that runs code", ("run must have a config.yaml written by lieham", "r/config.yaml")),
         ("config of another version", ("setting must be one of", "got 'depth'")),
-        ("no data file", ("data must name a file", "r does not say")),
+        ("no data file", ("data must name a file", "the run does not say")),
         ("truncated checkpoint", ("checkpoint must be one written by lieham", "r/checkpoint.pt")),
         ("pickle", ("checkpoint must be one written by lieham", "r/checkpoint.pt")),
         ("no checkpoint", ("checkpoint must be an existing file", "r/checkpoint.pt")),
@@ -624,6 +788,7 @@ def test_the_demo_runs_from_end_to_end(tmp_path, capsys, monkeypatch):
         "LieConv-T(2) (published)",
         "rollout MSE",
         "drift",
+        "learned by ",
     ):
         assert words in text
     for stage in ("generating", "training", "forecast", "diagnostics"):
@@ -643,7 +808,7 @@ def test_the_demo_runs_from_end_to_end(tmp_path, capsys, monkeypatch):
 
     assert lieham("demo", "--small", "--run", run) == 2
     capsys.readouterr()
-    monkeypatch.setattr("lieham.cli.demo._draw", lambda *_: None)  # once is enough
+    monkeypatch.setattr("lieham.cli.demo_run._draw", lambda *_: None)  # once is enough
     assert lieham("demo", "--small", "--run", run, "--overwrite", "--json") == 0
     again = json.loads(capsys.readouterr().out)
     assert again["mse_5step"] == figures["mse_5step"] and again["drift"] == figures["drift"]

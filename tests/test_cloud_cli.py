@@ -16,8 +16,8 @@ import torch
 from test_cli import PNG, lieham, refused
 from test_molecules import drawn, rows_of, write
 
-from lieham.cli import of_trajectories
-from lieham.cli.cloud_figures import figures_of
+from lieham.cli.kinds.digits import TrainDigits
+from lieham.cli.main import with_kind
 from lieham.data import CloudDataset, PointClouds, Provenance
 from lieham.evaluate import predict, scores
 from lieham.models import LieConvClassifier, load_model, model_for
@@ -59,7 +59,7 @@ def files(tmp_path_factory) -> Path:
 COMMANDS = {
     "d": ["train", "digits", "--augment", *SIZES, *TINY],
     "m": ["train", "qm9", "--target", "u0", "--augment", *SIZES, *TINY],
-    "s": ["train", "digits", "--model.lift", "sampled", "--train.redraw", "true", *SIZES, *TINY],
+    "s": ["train", "digits", "--model.lift", "sampled", "--train.redraw", *SIZES, *TINY],
     "x": ["train", "qm9", "--group", "SE(3)", "--model.lift", "sampled", "--augment", *SIZES, *TINY],
 }
 FOLDERS = {"d": "rot", "m": "qm9", "s": "rot", "x": "qm9"}
@@ -81,12 +81,12 @@ def same_weights(a, b) -> bool:
 # Which command is meant
 
 
-def test_train_alone_is_of_trajectories():
-    assert of_trajectories(["train", "--data", "x.npz"]) == ["train", "trajectories", "--data", "x.npz"]
-    assert of_trajectories(["train", "--resume", "--help"]) == ["train", "trajectories", "--resume", "--help"]
-    assert of_trajectories(["train"]) == ["train", "trajectories"]
+def test_train_alone_is_with_kind():
+    assert with_kind(["train", "--data", "x.npz"]) == ["train", "trajectories", "--data", "x.npz"]
+    assert with_kind(["train", "--resume", "--help"]) == ["train", "trajectories", "--resume", "--help"]
+    assert with_kind(["train"]) == ["train", "trajectories"]
     for same in ("train digits", "train qm9 --json", "train trajectories", "train --help", "train -h", "demo", ""):
-        assert of_trajectories(same.split()) == same.split()
+        assert with_kind(same.split()) == same.split()
 
 
 def test_help_of_train_has_a_line_for_each(capsys):
@@ -120,7 +120,8 @@ def test_a_run_leaves_model_figures_and_pictures(name, place):
     figures = json.loads((place / name / "figures.json").read_text())
     assert figures["clouds"] == {"train": 12, "val": 5, "test": 6} and figures["seconds"]["training"] > 0
     assert len((place / name / "log.jsonl").read_text().splitlines()) == 2
-    assert figures["exact"] == (name in "dm") and len(figures["floors"]) == 2
+    assert figures["learner"] == "Adam"
+    assert figures["exact"] == (name in "dm") and len(figures["baselines"]) == 2
 
 
 def test_digits_are_those_of_fit_and_their_error_is_that_of_scores(place):
@@ -158,8 +159,8 @@ def test_standard_error_is_the_binomial_one():
     data = CloudDataset(clouds, None, clouds, Provenance(source="nowhere"))
     said = torch.tensor([0, 0, 0, 0, 0, 0, 3, 4])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lieham.cli.cloud_figures._image_floors", lambda _: {})
-        figures = figures_of(LieConvClassifier("T(2)", width=4, blocks=1), data, "test", said)
+        patch.setattr("lieham.cli.kinds.digits.TrainDigits.baselines", lambda _: {})
+        figures = TrainDigits.figures(LieConvClassifier("T(2)", width=4, blocks=1), data, "test", said)
     assert figures["error"] == 0.25 and figures["standard_error"] == pytest.approx(math.sqrt(0.25 * 0.75 / 8))
 
 
@@ -172,7 +173,7 @@ def test_evaluate_prints_what_training_printed(name, place, capsys):
     capsys.readouterr()
     assert lieham("evaluate", name, "--json") == 0
     again = json.loads(capsys.readouterr().out)
-    assert again == {key: x for key, x in figures.items() if key != "seconds"} | {"run": name}
+    assert again == {key: x for key, x in figures.items() if key not in ("seconds", "learner")} | {"run": name}
     assert lieham("evaluate", name, "--split", "val") == 0
     assert f"{'error' if FOLDERS[name] == 'rot' else 'MAE of'}" in capsys.readouterr().out
 
@@ -205,8 +206,8 @@ def test_evaluate_turns_the_test_digits_by_other_angles(place, tmp_path, capsys)
     wrong = predict(model, data.test) != data.test.targets
     assert figures["error"] == wrong.double().mean().item() and figures["test_angles"] == [80, 100]
     # Upright bars are their own neighbours; turned ones are nearest to the shortest, of which few are right.
-    assert figures["floors"]["nearest training image"] > 0.5
-    assert json.loads((run / "figures.json").read_text())["floors"]["nearest training image"] < 0.1
+    assert figures["baselines"]["nearest training image"] > 0.5
+    assert json.loads((run / "figures.json").read_text())["baselines"]["nearest training image"] < 0.1
 
 
 # Resumed
@@ -229,7 +230,7 @@ def test_an_interrupted_run_goes_on_bit_for_bit(name, steps, place, tmp_path, mo
     run, kind = tmp_path / "r", COMMANDS[name][1]
     monkeypatch.setattr(sys.modules[fit.__module__], "interruptible", asked_at(steps))
     assert lieham(*COMMANDS[name], "--folder", FOLDERS[name], "--run", run) == 130
-    assert f"lieham train {kind} --resume true --run {run}" in capsys.readouterr().err
+    assert f"lieham train {kind} --resume --run {run}" in capsys.readouterr().err
     assert not (run / "model.safetensors").exists() and not (run / "figures.json").exists()
     monkeypatch.undo()
     monkeypatch.chdir(place)
@@ -245,6 +246,28 @@ def test_another_seed_gives_other_weights(place, tmp_path):
     """So the test above can fail."""
     assert lieham(*COMMANDS["m"], "--folder", "qm9", "--run", tmp_path / "r", "--train.seed", 1) == 0
     assert not same_weights(load_model(tmp_path / "r"), load_model("m"))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_run_is_repeated_from_its_own_config(name, place, tmp_path):
+    """Bit for bit, whatever the kind of data, the lift and the augmentation; and an option beats the file."""
+    command = ["train", COMMANDS[name][1], "--config", f"{name}/config.yaml"]
+    assert lieham(*command, "--run", tmp_path / "r") == 0
+    assert same_weights(load_model(tmp_path / "r"), load_model(name))
+    assert RunFolder(tmp_path / "r").config() == RunFolder(Path(name)).config()
+    if name == "m":
+        assert lieham(*command, "--run", tmp_path / "other", "--model.seed", 1) == 0
+        assert not same_weights(load_model(tmp_path / "other"), load_model(name))
+
+
+@pytest.mark.usefixtures("numbered")
+def test_angles_are_among_what_is_repeated(place, tmp_path):
+    first, again = tmp_path / "first", tmp_path / "again"
+    sizes = ["--n_train", 60, "--n_val", 20, "--n_test", 30]
+    assert lieham("train", "digits", "--angles", "[-20, 70]", "--seed", 3, "--run", first, *sizes, *TINY) == 0
+    assert lieham("train", "digits", "--config", first / "config.yaml", "--run", again) == 0
+    assert same_weights(load_model(first), load_model(again))
+    assert RunFolder(first).config() == RunFolder(again).config()
 
 
 # What is refused
@@ -274,9 +297,16 @@ BAD = [
     ([*QM9, *NEW, "--seed", -1], ("seed must be", "got -1")),
     ([*ROT, *NEW, "--angles", "[0, 9]"], ("angles must go with the 5,000 digits",)),
     ([*ROT, "--run", "d"], ("run must be a new folder", "got d", "resume")),
-    (["train", "qm9", "--resume", "--run", "d"], ("run must be one of qm9", "got d", "lieham train digits --resume")),
+    (
+        ["train", "qm9", "--resume", "--run", "d"],
+        ("`lieham train qm9`", "got d", "lieham train digits --resume"),
+    ),
     (["train", "digits", "--resume", "--run", "none"], ("run must be an existing", "none")),
-    (["train", "--resume", "--run", "m"], ("run must hold a Hamiltonian", "got m", "lieham train qm9 --resume")),
+    (["train", "--resume", "--run", "m"], ("`lieham train trajectories`", "got m", "lieham train qm9 --resume")),
+    (
+        ["train", "qm9", "--config", "d/config.yaml", *NEW],
+        ("config must be one of `lieham train qm9`", "got d/"),
+    ),
     (["forecast", "d"], ("run must hold a Hamiltonian, got d with LieConvClassifier", "lieham evaluate d")),
     (["conservation", "m"], ("run must hold a Hamiltonian, got m with LieConvRegressor", "lieham evaluate m")),
     (["audit", "d"], ("run must hold a Hamiltonian, got d with LieConvClassifier", "lieham evaluate d")),

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lieham._support.names import GROUP_NAMES, LIFT_NAMES, naming
 from lieham._support.settings import DTYPES, at_least
 from lieham.errors import InputError, check_choice
 
 KINDS = ("HLieConv", "VectorPotentialLieConv")
 
 
+@naming(groups=GROUP_NAMES, lifts=LIFT_NAMES)
 @dataclass(frozen=True)
 class ModelConfig:
     """What fixes the architecture of a model.
 
     Args:
         kind: class of the model: HLieConv, H = K(p) + V(q), or VectorPotentialLieConv, for magnetic fields.
-        group: symmetry that is declared, such as SE(2), T(3), SO(2), Trivial(2).
+        group: symmetry that is declared, in dimension d: {groups}.
         features: number of features of a body beside its mass; the command line takes it from the data.
-        width: channels of the residual stream, at least 4; convolutions run on a quarter of them.
+        width: number of channels of the residual stream; convolutions run on a quarter of them.
         blocks: number of LieConv blocks.
-        block: kind of the blocks, gated or paper.
-        lift: what is seen of a pair of bodies: point, coset, edge or sampled; empty for point or coset, whichever the
-            group allows, or edge where training finds that pairs do not hold the law.
+        block: kind of block, gated or paper.
+        lift: name of the lift, or its settings: {lifts}; empty for point or coset, whichever the group allows, or
+            edge where training finds that pairs do not hold the law.
         radius: distance at which the neighbourhood of a body ends, smoothly, in the data's unit of length; nowhere by
             default.
-        fill: fraction of the other bodies within the neighbourhood, measured once on the training data, in place of
-            `radius`.
+        fill: fraction of other bodies within the neighbourhood, from which its radius is measured once on the training
+            data; an alternative to the radius.
         seed: seed of the initial weights.
         dtype: precision of the weights, float64 or float32.
     """
@@ -50,25 +52,25 @@ class ModelConfig:
         check_choice("dtype", self.dtype, DTYPES)
 
 
+@naming(lifts=LIFT_NAMES)
 @dataclass(frozen=True)
 class CloudModelConfig:
     """What fixes the architecture of a classifier or a regressor.
 
     Args:
-        width: channels before the first block, at least 4; convolutions run on a quarter of them.
+        width: number of channels before the first block; convolutions run on a quarter of them.
         blocks: number of LieConv blocks.
-        block: kind of the blocks, paper or gated.
-        lift: what is seen of a pair of points: point, coset, edge (without neighbourhoods) or sampled (not exact);
-            empty for point or coset, whichever the group allows.
-        most: largest number of neighbours of a point, chosen at random within a ball; 0 for all points.
-        fill: share of a cloud that the balls of the first block hold.
+        block: kind of block, paper or gated.
+        lift: name of the lift, or its settings: {lifts}; empty for point or coset, whichever the group allows.
+        most: number of neighbours of a point at most, drawn at random within a ball; 0 for all points.
+        fill: share of a cloud that lies within the balls of the first block.
         keep: share of the points that is left after all blocks.
-        nearest: whether the nearest neighbours are taken in place of random ones.
+        nearest: take the nearest neighbours in place of random ones.
         alpha: weight of a distance along the group against that across its orbits.
-        growth: channels after all blocks over those before them.
-        norm: whether batches are normalised; in eval mode a cloud's output does not depend on its batch mates.
-        mean: whether the mean over the points is taken in place of the sum; where nothing is said, `model_for` takes
-            the sum for a target that adds up over the points.
+        growth: ratio of the number of channels after all blocks to that before.
+        norm: apply batch normalisation.
+        mean: take the mean over the points in place of the sum; by default the sum where the target adds up over the
+            points.
         kernel_dim: number of outputs of a kernel.
         seed: seed of the initial weights.
         dtype: precision of the weights, float32 or float64.

@@ -5,40 +5,42 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from lieham._support.names import METHODS, naming
 from lieham._support.settings import OBSERVED, at_least
 from lieham.errors import InputError, check_choice, expected
 
 
+@naming(methods=METHODS)
 @dataclass(frozen=True)
 class TrainConfig:
     """How a Hamiltonian is fitted to trajectories.
 
     Args:
-        steps: Adam steps, with a cosine schedule from `lr` to 0.
-        refine: L-BFGS iterations after Adam, on a fixed set of windows; 0 for none.
-        batch: windows in an Adam step.
-        refine_windows: windows in the loss that L-BFGS minimises; all of them where there are no more.
-        window: points in a window; window − 1 steps are compared.
-        segment: steps integrated from one observed point before the next start (multiple shooting); 1 makes all
-            steps of a window parallel, 0 means the full window from its first point.
-        method: integrator of the loss; auto is rkn4 where H = K + V, else rk4.
-        substeps: integrator steps between observed points.
-        lr: Adam's first learning rate.
+        steps: number of Adam steps, with a cosine schedule of the learning rate from `lr` to 0.
+        refine: number of L-BFGS iterations after Adam, on a fixed set of windows; 0 for none.
+        batch: number of windows in an Adam step.
+        refine_windows: number of windows in the loss that L-BFGS minimises; all of them where there are no more.
+        window: number of points in a window; window − 1 steps are compared.
+        segment: number of steps integrated from one observed point before the next start (multiple shooting); 1 makes
+            all steps of a window parallel, 0 means the full window from its first point.
+        method: integrator of the loss: auto, {methods}; auto is rkn4 where H = K + V, else rk4.
+        substeps: number of integrator steps between observed points.
+        lr: learning rate with which Adam begins.
         clip: bound on the norm of the gradient.
         ema: decay of the exponential moving average of the weights that is validated and kept; 0 for none.
-        evaluate_every: Adam steps between validations; a run folder is given a checkpoint at each.
-        patience: validations without improvement after which a stage ends; 0 for never.
-        seed: of the windows drawn.
-        linear: before Adam, solve for the weights in which the energy is linear, by least squares.
+        evaluate_every: number of Adam steps between validations; a run folder is given a checkpoint at each.
+        patience: number of validations without improvement after which a stage ends; 0 for never.
+        seed: seed of the windows drawn.
+        linear: solve a ridge regression for the weights in which the energy is linear, before Adam.
         tolerance: loss below which no further stage begins; a constant state has 2.
-        compile: let torch.compile the force; half a minute at first, less for each step.
-        products: bfloat16 for matrix products of Adam's steps in that precision (torch.autocast), on a GPU that is
-            faster with it; weights, energies and the other stages stay in the model's own, float32. Empty for never.
-        observed: exact, q and p as they are; noisy, both with noise; positions, q alone, with noise or without. For
-            the latter two the initial state of every window is fitted together with the weights, in place of all
-            other stages; longer windows then average more noise out. Empty for what the data say, else exact.
-        device: cpu, cuda, ...; empty for the model's own.
-        tensorboard: also write TensorBoard events into the run folder (extra `tensorboard`).
+        compile: let torch.compile the force, which takes half a minute at first and less time for each step.
+        products: precision of the matrix products of Adam's steps (torch.autocast): bfloat16 on a GPU that is faster
+            with it; weights, energies and the other stages stay in the model's own, float32. Empty for that one too.
+        observed: what the data show: exact, q and p as they are; noisy, both with noise; positions, q alone, with noise
+            or without. For the latter two the initial state of every window is fitted together with the weights, in
+            place of all other stages; longer windows then average more noise out. Empty for what the data say.
+        device: device to train on, such as cpu or cuda; empty for the model's own.
+        tensorboard: write TensorBoard events into the run folder too (extra `tensorboard`).
     """
 
     steps: int = 500
@@ -93,19 +95,19 @@ class CloudTrainConfig:
     """How a classifier or a regressor is fitted to clouds of points.
 
     Args:
-        steps: Adam steps, with a cosine schedule from `lr` to 0.
-        batch: clouds in a step, drawn without replacement.
-        lr: Adam's first learning rate.
+        steps: number of Adam steps, with a cosine schedule of the learning rate from `lr` to 0.
+        batch: number of clouds in a step, drawn without replacement.
+        lr: learning rate with which Adam begins.
         clip: bound on the norm of the gradient.
         ema: decay of the exponential moving average of the weights that is validated and kept; 0 for none.
-        evaluate_every: steps between validations; a run folder is given a checkpoint at each.
-        patience: validations without improvement after which training ends; 0 for never.
-        seed: of the batches, of the neighbours and of the augmentation.
+        evaluate_every: number of steps between validations; a run folder is given a checkpoint at each.
+        patience: number of validations without improvement after which training ends; 0 for never.
+        seed: seed of the batches, of the neighbours and of the augmentation.
         redraw: draw random neighbours and sampled elements anew before each step, as the paper does; where the draw is
             shared by a batch, the batch's statistics follow it, so False suits small neighbourhoods.
-        products: bfloat16 for matrix products in that precision (torch.autocast), on a GPU; empty for never.
-        device: cpu, cuda, ...; empty for the model's own.
-        tensorboard: also write TensorBoard events into the run folder (extra `tensorboard`).
+        products: precision of matrix products (torch.autocast): bfloat16 on a GPU; empty for the model's own.
+        device: device to train on, such as cpu or cuda; empty for the model's own.
+        tensorboard: write TensorBoard events into the run folder too (extra `tensorboard`).
     """
 
     steps: int = 1000

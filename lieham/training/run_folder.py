@@ -59,7 +59,11 @@ class RunFolder:
 
     def config(self) -> dict:
         """The content of config.yaml: the settings under `model`, `train` and `data`."""
-        path = must_exist(self.path / "config.yaml", "run")
+        return self.read(must_exist(self.path / "config.yaml", "run"))
+
+    @staticmethod
+    def read(path: Path) -> dict:
+        """The content of a config.yaml, wherever it lies; FileError when `fit` did not write it."""
         try:
             content = yaml.safe_load(path.read_text())
             return {name: dict(content[name]) for name in ("model", "train", "data")}

@@ -1,0 +1,66 @@
+"""`lieham audit`: a model, or any function, checked for the symmetry that it declares."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lieham._support.names import GROUP_NAMES, naming
+from lieham.cli.command import Command, show
+from lieham.cli.kinds.trajectories import load_hamiltonian
+from lieham.errors import InputError
+
+
+@naming(groups=GROUP_NAMES)
+@dataclass(frozen=True)
+class CheckSymmetry(Command):
+    """Check a model, or any function, for the symmetry it declares and all that conservation rests on.
+
+    The exit code is 1 where something that was declared is broken.
+
+    Args:
+        target: run folder or file of a model, or module:callable for any function of positions q (b, n, d).
+        group: symmetry that is declared, in dimension d: E(d) with mirror images, {groups}; by default the model's own.
+        kind: what a callable computes: V, H or force.
+        n_bodies: number of bodies in a configuration.
+        count: number of random moves; the search for the worst tries 1,280 more.
+        length: size of the configurations of a callable, in its unit of length.
+        seed: seed of everything random.
+        json: print the checks as JSON.
+    """
+
+    target: str
+    group: str | None = None
+    kind: str = "V"
+    n_bodies: int = 5
+    count: int = 1000
+    length: float = 1.0
+    seed: int = 0
+    json: bool = False
+
+    def __call__(self) -> int:
+        from lieham.auditing import audit
+
+        settings: dict[str, Any] = {"n_bodies": self.n_bodies, "count": self.count, "seed": self.seed}
+        if ":" not in self.target or Path(self.target).exists():
+            made = audit(load_hamiltonian(Path(self.target)), self.group, **settings)
+        else:
+            made = audit(_imported(self.target), self.group, kind=self.kind, length=self.length, **settings)
+        show(made.as_dict(), self.json, lambda _: str(made))
+        return 0 if made.sound else 1
+
+
+def _imported(target: str) -> Callable:
+    """The callable named module:callable, whose module may lie in the working directory."""
+    module, _, name = target.partition(":")
+    sys.path.insert(0, "")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"target must be a run, a model file or module:callable, got {target}: {error}") from error
+    finally:
+        sys.path.remove("")

@@ -1,0 +1,34 @@
+"""`lieham evaluate`: the score of a trained classifier or regressor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lieham.cli.command import Command, show
+from lieham.cli.kinds import kind_of
+from lieham.cli.runs import Question
+
+
+@dataclass(frozen=True)
+class Evaluate(Command):
+    """Score a trained classifier or regressor on digits or molecules that its training did not see.
+
+    Args:
+        run: run folder that `lieham train digits` or `lieham train qm9` left.
+        split: split to score, test or val, as the run divided its data.
+        folder: folder of RotMNIST's or QM9's files, where they were moved or are others than the run was trained on.
+        angles: lowest and highest angle, in degrees, by which the test digits are turned, such as "[-90, 90]".
+        json: print the figures as JSON.
+    """
+
+    run: Path
+    split: str = "test"
+    folder: Path | None = None
+    angles: tuple[float, float] | None = None
+    json: bool = False
+
+    def __call__(self) -> None:
+        kind = kind_of(self.run)
+        figures = kind.evaluated(self.run, Question(self.split, self.folder, self.angles))
+        show(figures, self.json, kind.text)

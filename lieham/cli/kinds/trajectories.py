@@ -1,0 +1,109 @@
+"""Trajectories: a Hamiltonian is fitted to those of a file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar
+
+import lieham
+from lieham import models, training
+from lieham._support.settings import changed
+from lieham.cli.runs import TRAJECTORIES, Question, Train, built
+from lieham.errors import InputError
+from lieham.models.config import ModelConfig
+from lieham.training.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class TrainTrajectories(Train):
+    """Fit a Hamiltonian to the trajectories of a file.
+
+    Args:
+        data: an .h5 or .npz file with times, q, p or v, and mass; positions alone will do, with --train.observed noisy
+            what has noise; with --resume the run's own file by default.
+        run: folder for the config, the log, the checkpoint and the model.
+        model: architecture of the model; `features` follows the data.
+        train: settings of the training.
+        masses: symmetry of the motion, such as SE(2), whose conserved momenta give the masses of a file without them.
+        resume: continue the run in that folder, with the settings it was begun with.
+        json: print the figures as JSON.
+    """
+
+    name: ClassVar[str] = TRAJECTORIES
+    train_type = TrainConfig
+
+    data: Path | None = None
+    run: Path = Path("runs/first")
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    masses: str = ""
+    resume: bool = False
+    json: bool = False
+
+    def settings(self) -> dict:
+        if self.data is None:
+            raise InputError("data must name a file of trajectories, got none")
+        return {"file": self.data, "masses": self.masses}
+
+    def moved(self) -> dict:
+        return {} if self.data is None else {"file": self.data}
+
+    @classmethod
+    def dataset(cls, settings: dict) -> lieham.Dataset:
+        from lieham.data import read
+
+        if settings.get("file") is None:
+            raise InputError("data must name a file, since the run does not say on which it was trained")
+        data = read(settings["file"], masses=settings.get("masses", ""))
+        return data.with_provenance(file=str(Path(settings["file"]).resolve()))
+
+    def new_model(self, data: lieham.Dataset) -> models.LieConvModel:
+        return built(asdict(replace(self.model, features=data.n_features)))
+
+    @classmethod
+    def rebuilt(cls, settings: dict) -> models.LieConvModel:
+        return built(asdict(changed(ModelConfig(), settings)))
+
+    @classmethod
+    def options(cls, config: dict[str, dict]) -> dict:
+        own = config["data"]
+        data = {"data": own["file"]} if "file" in own else {}
+        return data | {"masses": own.get("masses", ""), "model": config["model"], "train": config["train"]}
+
+    @classmethod
+    def report(cls, model: models.LieConvModel, data: lieham.Dataset, history: training.History, run: Path) -> dict:
+        seconds = round(history.seconds, 2)
+        return {"validation": history.best, "seconds": seconds, "learner": history.learner, "run": str(run)}
+
+    @classmethod
+    def text(cls, figures: dict) -> str:
+        return (
+            f"best validation loss {figures['validation']:.3e} after {figures['seconds']:.0f} s, "
+            f"by {figures['learner']}; model in {figures['run']}"
+        )
+
+    @classmethod
+    def evaluated(cls, run: Path, question: Question) -> dict:
+        kind = training.RunFolder(run).config()["model"].get("kind")
+        raise InputError(
+            f"run must hold a classifier or a regressor that `lieham train` made, got {run} with {kind}: "
+            "`lieham forecast` and `lieham conservation` are for Hamiltonians, `lieham.scores` for other models"
+        )
+
+
+def load_hamiltonian(run: Path) -> lieham.Hamiltonian:
+    """The model of a run or a file; InputError naming the command for one of images or molecules."""
+    model = models.load_model(run)
+    if isinstance(model, models.CloudModel):
+        kind = type(model).__name__
+        raise InputError(f"run must hold a Hamiltonian, got {run} with {kind}: use `lieham evaluate {run}`")
+    return model
+
+
+def trajectories_of(run: Path, data: Path | None) -> tuple[Path, lieham.Dataset]:
+    """The file given, or the one that the run was trained on, and what it holds, with masses as the run took them."""
+    own = training.RunFolder(run).config()["data"] if data is None or (run / "config.yaml").exists() else {}
+    settings = own if data is None else own | {"file": data}
+    dataset = TrainTrajectories.dataset(settings)
+    return Path(settings["file"]), dataset

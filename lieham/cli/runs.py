@@ -1,0 +1,153 @@
+"""What commands do in a run folder, for every kind of data: start, resume, and repeat from its own config.yaml.
+
+A kind of data is a subclass of `Train`, the command that trains on it. Nothing here imports torch before a run.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from lieham import models, training
+from lieham._support.settings import changed
+from lieham.cli.command import Command, show
+from lieham.errors import InputError, Interrupted, check_choice
+
+if TYPE_CHECKING:
+    from lieham.training import History
+    from lieham.training.config import CloudTrainConfig, TrainConfig
+
+TRAJECTORIES = "trajectories"
+"""The kind of a run whose config.yaml names none: one that `fit` made without the command line."""
+
+
+AnyData: TypeAlias = Any
+"""A `Dataset` or a `CloudDataset`, as the kind has it."""
+AnyModel: TypeAlias = Any
+"""A model that learns from such data."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What `evaluate` asks of a run: its split, where the data are now, and other angles of the test digits."""
+
+    split: str
+    folder: Path | None = None
+    angles: tuple[float, float] | None = None
+
+
+class Train(Command):
+    """The command that trains on one kind of data, and all that its runs must answer.
+
+    A subclass is a frozen dataclass of the options, with a `name`, and one line in `kinds.KINDS`.
+    """
+
+    name: ClassVar[str]
+    """Name of the kind: the word after `lieham train`, and what `data` in config.yaml is called."""
+
+    if TYPE_CHECKING:  # the parser would look for these names in the modules of the subclasses
+        train_type: ClassVar[type[TrainConfig] | type[CloudTrainConfig]]
+        run: Path
+        train: TrainConfig | CloudTrainConfig
+        resume: bool
+        json: bool
+
+    def __call__(self) -> None:
+        with resumable(f"train {self.name}"):
+            figures = resume_run(self) if self.resume else start_run(self)
+        show(figures, self.json, self.text)
+
+    @abstractmethod
+    def settings(self) -> dict:
+        """The options that decide what the data are, as config.yaml has them under `data`."""
+
+    @abstractmethod
+    def moved(self) -> dict:
+        """Of these settings, those that a resumed run takes from the command line: where its data are now."""
+
+    @classmethod
+    @abstractmethod
+    def dataset(cls, settings: dict) -> AnyData:
+        """The data that these settings describe, which remember them."""
+
+    @abstractmethod
+    def new_model(self, data: AnyData) -> AnyModel:
+        """An untrained model for the data."""
+
+    @classmethod
+    @abstractmethod
+    def rebuilt(cls, settings: dict) -> AnyModel:
+        """An untrained model with the settings of a run, as config.yaml has them under `model`."""
+
+    @classmethod
+    @abstractmethod
+    def options(cls, config: dict[str, dict]) -> dict:
+        """The options, but `run`, with which this command repeats the run of a config.yaml."""
+
+    @classmethod
+    @abstractmethod
+    def report(cls, model: AnyModel, data: AnyData, history: History, run: Path) -> dict:
+        """The figures of a trained model, which may leave files in the run folder."""
+
+    @classmethod
+    @abstractmethod
+    def text(cls, figures: dict) -> str:
+        """The figures as text."""
+
+    @classmethod
+    @abstractmethod
+    def evaluated(cls, run: Path, question: Question) -> dict:
+        """The figures of a trained model on one split; InputError where `lieham evaluate` is not for this kind."""
+
+
+def start_run(command: Train) -> dict:
+    """Train a new model in a new run folder; returns the figures that the command prints."""
+    training.RunFolder(command.run).must_be_new()
+    data = command.dataset(command.settings())
+    model = command.new_model(data)
+    history = training.fit(model, data, config=command.train, run=command.run)
+    return command.report(model, data, history, command.run)
+
+
+def resume_run(command: Train) -> dict:
+    """Continue an interrupted run with its own settings, on its data, which may have moved."""
+    config = training.RunFolder(command.run).config()
+    if (name := kind_name(config)) != command.name:
+        raise InputError(
+            f"run must be one of `lieham train {command.name}`, got {command.run}: "
+            f"`lieham train {name} --resume` goes on with it"
+        )
+    data = command.dataset(config["data"] | command.moved())
+    model = command.rebuilt(config["model"])
+    settings = changed(command.train_type(), config["train"])
+    history = training.fit(model, data, config=settings, run=command.run, resume=True)
+    return command.report(model, data, history, command.run)
+
+
+def kind_name(config: dict[str, dict]) -> str:
+    """The name of the kind of data that the run of this config.yaml was trained on."""
+    name = config["data"].get("data", TRAJECTORIES)
+    return name if isinstance(name, str) else TRAJECTORIES
+
+
+def built(settings: dict) -> AnyModel:
+    """The model whose class, under `kind`, and settings these are."""
+    import torch
+
+    kind = check_choice("kind", str(settings.get("kind")), tuple(models.MODELS))
+    others = {name: x for name, x in settings.items() if name != "kind"}
+    return models.MODELS[kind](**others | {"dtype": getattr(torch, settings["dtype"])})
+
+
+@contextmanager
+def resumable(command: str) -> Iterator[None]:
+    """Let an interruption say with which command the run goes on."""
+    try:
+        yield
+    except Interrupted as stopped:
+        again = f": lieham {command} --resume --run {stopped.run}" if stopped.run else ""
+        raise Interrupted(f"{stopped}{again}", stopped.run) from stopped
