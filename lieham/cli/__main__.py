@@ -2,6 +2,6 @@
 
 import sys
 
-from lieham.cli import main
+import lieham.cli
 
-sys.exit(main())
+sys.exit(lieham.cli.main())
