@@ -234,12 +234,12 @@ def test_resume_continues_with_the_settings_of_the_run(place, capsys):
     assert "best validation loss" in text
     assert lieham("train", "--resume", "--run", "r", "--json") == 0
     figures = json.loads(capsys.readouterr().out)
-    assert f", by {figures['learner']}; model in r" in text and figures["learner"] == "L-BFGS"
+    assert f", by {figures['learner']}; model in r" in text and figures["learner"] == "gradient descent (L-BFGS)"
 
 
 def test_the_learner_of_the_best_weights_is_named():
-    rows = [{"stage": "linear", "validation": 2.0}, {"stage": "adam", "validation": 1.0}]
-    assert History(rows).learner == "Adam" and History(rows[:1]).learner == "ridge regression in weak form"
+    rows = [{"learner": "ridge", "validation": 2.0}, {"learner": "Adam", "validation": 1.0}]
+    assert History(rows, 1.0).learner == "Adam" and History(rows[:1], 2.0).learner == "ridge"
     assert History().learner == "none"
 
 

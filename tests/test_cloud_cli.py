@@ -120,7 +120,7 @@ def test_a_run_leaves_model_figures_and_pictures(name, place):
     figures = json.loads((place / name / "figures.json").read_text())
     assert figures["clouds"] == {"train": 12, "val": 5, "test": 6} and figures["seconds"]["training"] > 0
     assert len((place / name / "log.jsonl").read_text().splitlines()) == 2
-    assert figures["learner"] == "Adam"
+    assert figures["learner"] == "gradient descent (Adam)"
     assert figures["exact"] == (name in "dm") and len(figures["baselines"]) == 2
 
 

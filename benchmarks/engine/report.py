@@ -14,7 +14,7 @@ Drawing = Callable[[Path], Path]
 
 
 @dataclass(frozen=True)
-class StudyReport:
+class StudyReport(Report):
     """What a study found: `str(report)` is a Markdown table with its origin, `as_dict()` the content of the file.
 
     Args:

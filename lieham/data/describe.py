@@ -11,7 +11,7 @@ from lieham.state import Trajectory
 
 
 @dataclass(frozen=True)
-class Description:
+class Description(Report):
     """The description of a dataset, as `describe` makes it.
 
     Args:
