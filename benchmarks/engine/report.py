@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.engine.tables import footer
+from lieham._support.report import Report
 from lieham.errors import InputError, check_choice
 
 Drawing = Callable[[Path], Path]

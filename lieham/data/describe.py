@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from lieham._support.report import Report
 from lieham.data.dataset import Dataset
 from lieham.data.provenance import Provenance
 from lieham.state import Trajectory
