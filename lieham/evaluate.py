@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import nn
 
+from lieham._support.report import Report
 from lieham.data.clouds import PointClouds
 from lieham.errors import InputError
 from lieham.models import CloudModel
-from lieham.typing import Int, Tensor
+from lieham.typing import Float, Int, Tensor
 
 BATCH = 200
 """Clouds that are predicted together."""
@@ -81,6 +84,83 @@ def scores(model: CloudModel, clouds: PointClouds, batch: int = BATCH) -> dict[s
         share, off = len(part) / len(clouds), model.deviation(model.predict(part), part.targets)
         loss, wrong = loss + share * model.loss(part).item(), wrong + share * off.double().mean().item()
     return {"loss": loss, model.metric: wrong}
+
+
+@dataclass(frozen=True)
+class Evaluation(Report):
+    """Predictions of clouds beside their targets, with a score and its standard error.
+
+    Args:
+        metric: "error" for the share of wrong classes, "mae" for the mean absolute error, as `CloudModel.metric` says.
+        predicted: the classes or the numbers predicted, (k,).
+        targets: the true ones, (k,).
+        unit: the unit of the targets, empty for classes.
+    """
+
+    metric: str
+    predicted: Tensor
+    targets: Tensor
+    unit: str = ""
+
+    @property
+    def deviation(self) -> Float[Tensor, " k"]:
+        """How far off every prediction is: 1 for a wrong class and 0 for a right one, or the absolute error."""
+        if self.metric == "error":
+            return (self.predicted != self.targets).double()
+        return (self.predicted - self.targets).abs().double()
+
+    @property
+    def score(self) -> float:
+        """The mean deviation."""
+        return self.deviation.mean().item()
+
+    @property
+    def standard_error(self) -> float:
+        """The standard error of the score; of a share it is the binomial one, √(e(1 − e)/k)."""
+        return self.deviation.std(correction=0).item() / len(self.targets) ** 0.5
+
+    def as_dict(self) -> dict:
+        """Return the score under its name, its standard error, the unit and the number of clouds."""
+        own = {self.metric: self.score, "standard_error": self.standard_error}
+        return own | {"unit": self.unit, "clouds": len(self.targets)}
+
+    def __str__(self) -> str:
+        values = f"{self.score:.4g} ± {self.standard_error:.2g} {self.unit}".rstrip()
+        return f"{self.metric} of {len(self.targets)} clouds: {values}"
+
+    def plot(self, path: str | Path) -> Path:
+        """Draw the confusion of classes, or predicted against true numbers."""
+        from lieham import plotting
+
+        if self.metric == "mae":
+            return plotting.plot_parity(self.targets, self.predicted, path, self.unit)
+        classes = 1 + int(torch.cat([self.targets, self.predicted]).max())
+        counts = confusion(self.targets, self.predicted, classes)
+        return plotting.plot_confusion(counts, path, [str(k) for k in range(classes)])
+
+
+def evaluation(model: CloudModel, clouds: PointClouds, unit: str = "") -> Evaluation:
+    """Predict clouds and set the predictions beside the targets.
+
+    Args:
+        model: a classifier or a regressor; its mode is left as it is.
+        clouds: k of them, with targets.
+        unit: the unit of the targets.
+
+    Returns:
+        The report of the score.
+
+    Raises:
+        InputError: if the clouds do not fit the model, or if there are none.
+
+    Example:
+        >>> import torch, lieham
+        >>> model = lieham.LieConvClassifier("SE(2)", features=1, classes=2, width=8, blocks=1)
+        >>> clouds = lieham.PointClouds.of(torch.rand(4, 9, 2), torch.rand(4, 9, 1), torch.tensor([0, 1, 1, 0]))
+        >>> lieham.evaluate.evaluation(model, clouds).as_dict()["clouds"]
+        4
+    """
+    return Evaluation(model.metric, predict(model, clouds), clouds.targets, unit)
 
 
 def confusion(true: Int[Tensor, " k"], said: Int[Tensor, " k"], classes: int) -> Int[Tensor, "c c"]:

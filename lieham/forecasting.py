@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -87,7 +88,7 @@ def forecast(
     overwrite: bool = False,
     compile: bool = False,
     progress: Progress | None = None,
-    **settings,
+    **settings: Any,
 ) -> Forecast:
     """Integrate the motion of `model` for `steps` output times from the first states of `initial`.
 

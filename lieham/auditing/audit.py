@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 
@@ -30,7 +31,7 @@ def audit(
     inputs: dict[str, Tensor] | None = None,
     force: Callable[..., Tensor] | None = None,
     config: AuditConfig | None = None,
-    **settings,
+    **settings: Any,
 ) -> Audit:
     """Check everything that a conservation law rests on, on configurations that are drawn at random and then searched.
 
@@ -79,7 +80,7 @@ def audit(
     return Audit(f"{subject.name} under {declared}", tuple(made.checks()), made.skipped)
 
 
-def assert_sound(target: Model | Callable[..., Tensor], group: str | Group | None = None, **settings) -> Audit:
+def assert_sound(target: Model | Callable[..., Tensor], group: str | Group | None = None, **settings: Any) -> Audit:
     """Audit in a test: fail with the whole table if something that is declared does not hold.
 
     Args:

@@ -43,7 +43,7 @@ class AuditConfig:
     batched: bool = True
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         at_least(self, "n_bodies", 2)
         at_least(self, "count", 1)
         check_choice("kind", self.kind, KINDS)

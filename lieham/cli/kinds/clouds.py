@@ -53,11 +53,6 @@ class TrainClouds(Train):
 
     @classmethod
     @abstractmethod
-    def losses(cls, predicted: Tensor, targets: Tensor) -> Tensor:
-        """How far off each prediction is; their mean is the score."""
-
-    @classmethod
-    @abstractmethod
     def unit(cls, data: CloudDataset) -> tuple[str, float]:
         """The unit in which the score is given, and by what it is multiplied for that."""
 
@@ -143,12 +138,18 @@ class TrainClouds(Train):
 
     @classmethod
     def figures(cls, model: CloudModel, data: CloudDataset, split: str, predicted: Tensor) -> dict[str, object]:
-        """The score of predictions of a split, with the standard error of that mean, beside those of baselines.
+        """Return the score of predictions of a split, with its standard error, beside those of baselines.
 
-        The standard error of a share is the binomial one, √(e(1 − e)/k).
+        Args:
+            model: the model that made the predictions.
+            data: the data.
+            split: name of the split.
+            predicted: the predictions, (k,).
         """
+        from lieham.evaluate import Evaluation
+
         clouds, own = split_of(data, split), data.provenance.as_dict()
-        off, (unit, scale) = cls.losses(predicted, clouds.targets).double(), cls.unit(data)
+        found, (unit, scale) = Evaluation(model.metric, predicted, clouds.targets), cls.unit(data)
         baselines = cls.baselines(replace(data, test=clouds))
         lift: Any = model.config["lift"]
         return {
@@ -159,8 +160,8 @@ class TrainClouds(Train):
             "model": {"kind": type(model).__name__, "group": str(model.group), "lift": lift["kind"]},
             "exact": model.exact,
             "parameters": sum(p.numel() for p in model.parameters()),
-            cls.score: off.mean().item() * scale,
-            "standard_error": off.std(correction=0).item() / len(off) ** 0.5 * scale,
+            cls.score: found.score * scale,
+            "standard_error": found.standard_error * scale,
             "unit": unit,
             "baselines": {name: x * scale for name, x in baselines.items()},
         }

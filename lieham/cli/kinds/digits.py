@@ -78,10 +78,6 @@ class TrainDigits(TrainClouds):
         return digits(**sizes, seed=settings["seed"], options=DigitOptions(**own, **angles))
 
     @classmethod
-    def losses(cls, predicted: clouds.Tensor, targets: clouds.Tensor) -> clouds.Tensor:
-        return predicted != targets
-
-    @classmethod
     def unit(cls, data: lieham.CloudDataset) -> tuple[str, float]:
         return "", 1.0
 

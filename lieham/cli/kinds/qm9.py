@@ -69,10 +69,6 @@ class TrainQM9(TrainClouds):
         return molecules(settings["target"], **sizes, seed=settings["seed"], options=options)
 
     @classmethod
-    def losses(cls, predicted: clouds.Tensor, targets: clouds.Tensor) -> clouds.Tensor:
-        return (predicted - targets).abs()
-
-    @classmethod
     def unit(cls, data: lieham.CloudDataset) -> tuple[str, float]:
         unit = data.provenance.unit
         return ("meV", 1000.0) if unit == "eV" else (unit, 1.0)

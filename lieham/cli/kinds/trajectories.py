@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import lieham
 from lieham import models, training
@@ -95,10 +95,10 @@ class TrainTrajectories(Train):
 def load_hamiltonian(run: Path) -> lieham.Hamiltonian:
     """The model of a run or a file; InputError naming the command for one of images or molecules."""
     model = models.load_model(run)
-    if isinstance(model, models.CloudModel):
+    if model.learns_from != TrainTrajectories.name:
         kind = type(model).__name__
         raise InputError(f"run must hold a Hamiltonian, got {run} with {kind}: use `lieham evaluate {run}`")
-    return model
+    return cast("lieham.Hamiltonian", model)
 
 
 def trajectories_of(run: Path, data: Path | None) -> tuple[Path, lieham.Dataset]:
