@@ -41,7 +41,7 @@ def train(group, device, **settings):
     own = model(group, **LIFTS.get(group, {}))
     if device is not None:
         settings["device"] = str(device)
-    history = lieham.fit(own, data, linear=False, evaluate_every=2, batch=4, refine_windows=6, window=3, **settings)
+    history = lieham.fit(own, data, ridge=False, evaluate_every=2, batch=4, refine_windows=6, window=3, **settings)
     return [x.to("cpu") for x in own.state_dict().values()], history.best
 
 for group in ("SE(2)", "SO(2)", "edges", "samples"):
@@ -83,7 +83,7 @@ data = systems.MagneticSprings(3).generate(6, 3, 3, points=8)
 
 def run(device):
     own = lieham.VectorPotentialLieConv("SO(2)xT(1)", 1, width=8)
-    history = lieham.fit(own, data, linear=False, steps=3, refine=0, batch=4, window=3, device=device)
+    history = lieham.fit(own, data, ridge=False, steps=3, refine=0, batch=4, window=3, device=device)
     rollout = lieham.forecast(own, data.test, 3)
     return history.best, rollout.trajectory.q.to("cpu"), lieham.conservation(rollout).as_dict()["charges"]
 

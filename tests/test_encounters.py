@@ -1,4 +1,4 @@
-"""What the linear stage learns where bodies meet: energies of windows that do not show their path."""
+"""What the ridge stage learns where bodies meet: energies of windows that do not show their path."""
 
 import pytest
 import torch

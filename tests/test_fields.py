@@ -176,4 +176,4 @@ def test_without_a_vector_potential_a_magnetic_field_is_not_learned():
     with_field = learned("magnetic", "SO(2)xT(1)")[1]
     data = LAWS["magnetic"].generate(10, 4, 0, points=30)
     plain = lieham.HLieConv("SO(2)xT(1)", data.n_features, width=16)
-    assert lieham.fit(plain, data, steps=80, refine=0, linear=False).best > 2 * with_field
+    assert lieham.fit(plain, data, steps=80, refine=0, ridge=False).best > 2 * with_field

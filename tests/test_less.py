@@ -174,7 +174,7 @@ def test_an_interrupted_stage_is_undone_and_repeats_itself():
     [
         ({"window": 2}, {}, "window must be at least 3"),
         ({}, {"block": "paper"}, "observed must be exact for this model"),
-        ({"linear": False}, {}, "observed must be exact where linear=False"),
+        ({"ridge": False}, {}, "observed must be exact where ridge=False"),
         ({"observed": "half"}, {}, "observed must be one of"),
     ],
 )

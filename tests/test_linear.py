@@ -1,4 +1,4 @@
-"""The linear stage: its equations, its choice of functions, and what it leaves to the other stages."""
+"""The ridge stage: its equations, its choice of functions, and what it leaves to the other stages."""
 
 from functools import cache
 from math import log
@@ -127,7 +127,7 @@ def test_basis_of_a_vector_potential_is_the_derivative_by_the_weights(at):
 
 @cache
 def magnetic():
-    """A model of four charges in a magnetic field after its linear stage, and what it was not shown."""
+    """A model of four charges in a magnetic field after its ridge stage, and what it was not shown."""
     data = few(MagneticSprings(4), 12)
     model = VectorPotentialLieConv("SO(2)xT(1)", 1)
     history = fit(model, Dataset(train=data.train), steps=1, refine=0)

@@ -56,7 +56,7 @@ def test_a_sum_over_pairs_is_the_network(name, drop):
     """V, its gradient, a product with its Hessian, and what the weights get through each of them."""
     model = make_model(name)
     kernel = model.potential.network.blocks[0].conv.kernel
-    if drop:  # every second function of the embedding and the whole hidden layer, as the linear stage leaves them
+    if drop:  # every second function of the embedding and the whole hidden layer, as the ridge stage leaves them
         with torch.no_grad():
             kernel.wide.weight[:, ::2] = 0.0
             kernel.mlp[-1].weight.zero_()
@@ -225,7 +225,7 @@ def test_training_and_forecast_with_a_compiled_force():
     weights, paths = [], []
     for compile in (False, True):
         model = lieham.HLieConv("SE(2)", 1, width=16)
-        lieham.fit(model, data, steps=10, refine=0, evaluate_every=10, linear=False, compile=compile)
+        lieham.fit(model, data, steps=10, refine=0, evaluate_every=10, ridge=False, compile=compile)
         weights.append(torch.cat([x.flatten() for x in model.parameters()]).detach())
         paths.append(lieham.forecast(model, data.test, 10, compile=compile).trajectory.q)
     for plain, fast in (weights, paths):

@@ -40,7 +40,7 @@ from systems import Springs
 from systems.baselines import free_flight
 
 LAW = Springs(3, 2)
-QUICK = TrainConfig(linear=False, steps=8, refine=12, evaluate_every=2, batch=6, refine_windows=8, window=3)
+QUICK = TrainConfig(ridge=False, steps=8, refine=12, evaluate_every=2, batch=6, refine_windows=8, window=3)
 """8 Adam steps with 4 validations, then two chunks of 6 L-BFGS iterations (see `short_chunks`)."""
 
 
@@ -96,7 +96,7 @@ def same_weights(a: torch.nn.Module, b: torch.nn.Module) -> bool:
 def test_fit_learns_springs(dtype, full_chunks):
     """From 20 windows to a loss 1,000 times below free flight's."""
     model = small_model(dtype, width=16)
-    history = fit(model, data(), linear=False, steps=60, refine=30, evaluate_every=20, batch=20)
+    history = fit(model, data(), ridge=False, steps=60, refine=30, evaluate_every=20, batch=20)
     trainer = trainer_of(model, data().train.to(dtype=dtype), data().val.to(dtype=dtype), TrainConfig())
     flight = free_flight(trainer.task.validation)
     loss, windows = trainer.task.loss, trainer.task.validation
@@ -568,7 +568,7 @@ def test_ctrl_c_leaves_a_resumable_run(tmp_path):
     """`lieham train` in a process of its own, interrupted after its first validation, at any step."""
     save(data(), tmp_path / "springs.h5")
     run = tmp_path / "run"
-    settings = {"steps": 100_000, "evaluate_every": 5, "batch": 6, "window": 3, "refine_windows": 8, "linear": False}
+    settings = {"steps": 100_000, "evaluate_every": 5, "batch": 6, "window": 3, "refine_windows": 8, "ridge": False}
     command = ["train", "--data", tmp_path / "springs.h5", "--run", run, "--model.width", "8"]
     command += [x for k, v in settings.items() for x in (f"--train.{k}", str(v))]
     process = python("import sys; from lieham.cli import main; sys.exit(main(sys.argv[1:]))", *command)

@@ -52,7 +52,7 @@ for name in CLOUD_MODELS | CLOUD_SAMPLED:
 data = systems.Springs(3).generate(6, 3, 3, points=8)
 model = lieham.HLieConv("SE(2)", 1, width=8)
 with tempfile.TemporaryDirectory() as folder:
-    lieham.fit(model, data, linear=False, steps=3, refine=2, window=3, run=folder + "/run")
+    lieham.fit(model, data, ridge=False, steps=3, refine=2, window=3, run=folder + "/run")
     model = lieham.load_model(folder + "/run")
 for integrator in INTEGRATORS:
     lieham.conservation(lieham.forecast(model, data.test, 3, method=integrator))

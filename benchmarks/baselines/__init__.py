@@ -41,8 +41,8 @@ class Baseline:
             return self.build(n_bodies, dim, features)
 
     def training(self, n_train: int) -> TrainConfig:
-        """Adam and L-BFGS, as many steps as lieham has where its linear stage is not enough."""
-        return TrainConfig(lr=self.lr, linear=False)
+        """Adam and L-BFGS, as many steps as lieham has where its ridge stage is not enough."""
+        return TrainConfig(lr=self.lr, ridge=False)
 
 
 def _paper(name: str) -> Build:

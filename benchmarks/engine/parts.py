@@ -76,9 +76,9 @@ FEW = {
 }
 PARTS = {
     "default": Part(),
-    "no linear stage": Part(training={"linear": False}),
-    "no linear stage, no L-BFGS": Part(training={"linear": False, "refine": 0}),
-    "no linear stage, no Adam": Part(training={"linear": False, "steps": 0}),
+    "no ridge stage": Part(training={"ridge": False}),
+    "no ridge stage, no L-BFGS": Part(training={"ridge": False, "refine": 0}),
+    "no ridge stage, no Adam": Part(training={"ridge": False, "steps": 0}),
     "no L-BFGS": Part(training={"refine": 0}),
     "no Adam": Part(training={"steps": 0}),
     "no corrections": Part(instead={"lieham.regression.ridge_stage.CORRECTIONS": 0}),

@@ -21,7 +21,7 @@ QUICK = tuple(name for name in PARTS if name != "2 blocks")
 SIZES = {
     "tiny": Size(
         (4,),
-        models=("default", "no linear stage", "4 scales"),
+        models=("default", "no ridge stage", "4 scales"),
         laws=LAWS[:1],
         share=0.004,
         n_test=6,

@@ -67,7 +67,7 @@ class Parser(ArgumentParser):
     """A parser for which an option of type bool is a flag: --json, and --no_json where a file says otherwise."""
 
     def add_argument(self, *names: str, **settings: Any) -> Any:
-        """Add an option; those of nested settings, such as --train.linear, keep their value true or false."""
+        """Add an option; those of nested settings, such as --train.ridge, keep their value true or false."""
         if settings.get("type") is bool:
             del settings["type"]
             settings["action"] = ActionYesNo

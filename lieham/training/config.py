@@ -31,7 +31,7 @@ class TrainConfig:
         evaluate_every: number of Adam steps between validations; a run folder is given a checkpoint at each.
         patience: number of validations without improvement after which a stage ends; 0 for never.
         seed: seed of the windows drawn.
-        linear: solve a ridge regression for the weights in which the energy is linear, before Adam.
+        ridge: solve a ridge regression for the weights in which the energy is linear, before Adam.
         tolerance: loss below which no further stage begins; a constant state has 2.
         compile: let torch.compile the force, which takes half a minute at first and less time for each step.
         products: precision of the matrix products of Adam's steps (torch.autocast): bfloat16 on a GPU that is faster
@@ -57,7 +57,7 @@ class TrainConfig:
     evaluate_every: int = 50
     patience: int = 0
     seed: int = 0
-    linear: bool = True
+    ridge: bool = True
     tolerance: float = 1e-6
     compile: bool = False
     products: str = ""

@@ -40,7 +40,7 @@ class TrajectoryTask(Task):
         self.units = self.loss.state_dict()
         judged = self.fixed if self.validation is None else self.validation
         self.judged = judged if self.free else split_resolved(judged, known(model, judged), self.loss.scale_q)[0]
-        self.richer = None if self.free or not config.linear else cast("Hamiltonian | None", model.richer())
+        self.richer = None if self.free or not config.ridge else cast("Hamiltonian | None", model.richer())
         model.calibrate(self.fixed)
         self._choice = LiftChoice(model, None)
 
@@ -66,16 +66,16 @@ class TrajectoryTask(Task):
         return self._choice.model
 
     def stages(self, model: Hamiltonian) -> list[Stage]:
-        if self.free and not self.config.linear:
+        if self.free and not self.config.ridge:
             raise InputError(
-                f"observed must be exact where linear=False, got {self.config.observed}: ridge regression learns from "
-                "noise and from positions alone, so say linear=True"
+                f"observed must be exact where ridge=False, got {self.config.observed}: ridge regression learns from "
+                "noise and from positions alone, so say ridge=True"
             )
         if self.free:
             return [StateEliminationStage(model, self.fixed, cast(FreeStatesLoss, self.loss), self._may_stop)]
         notes = {"lift": "edge"} if self._choice.model is self.richer else {}
         ridge = RidgeStage(model, self.fixed, self.loss, self._may_stop, notes, self._choice.posed)
-        first: list[Stage] = [ridge] if self.config.linear and ridge.total else []
+        first: list[Stage] = [ridge] if self.config.ridge and ridge.total else []
         return [*first, AdamStage(model, self.config), LBFGSStage(model, self.config.refine)]
 
     def __len__(self) -> int:
