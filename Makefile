@@ -6,7 +6,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 RUN := $(VENV)/bin
 OLDEST := .venv-oldest
-OLDEST_TESTS := tests/test_state.py tests/test_groups.py tests/test_data.py tests/test_gauss.py
+OLDEST_TESTS := tests/state tests/groups tests/data tests/integrate/test_gauss.py
 
 .PHONY: demo test test-all coverage oldest benchmark examples lint format types wheel clean
 
@@ -18,7 +18,7 @@ test: $(STAMP)
 	$(RUN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(COVERAGE)
 
 test-all: $(STAMP)
-	$(RUN)/python -m pytest -n 2
+	$(RUN)/python -m pytest -n 2 --dist loadfile
 
 # The fast suite, with the share of lines that it reaches; it fails below 90 %.
 coverage:

@@ -2,9 +2,10 @@
 
 `python -m benchmarks clouds_speed`. A training step (forward, backward, Adam) on 25 images of 784 points and on 100
 molecules in 29 places (QM9 where it is installed, else random ones), beside two straightforward ones
-(`tests/straightforward.py`), in which each cloud has its own neighbourhoods: a matrix for every pair, which fits a
-small batch alone, and the PointConv trick with neighbours gathered cloud by cloud. Seconds are those of the processor
-with one thread, of the clock with two. Then the memory of a step on 4 clouds, by the number of points (Linux alone).
+(`tests/helpers/straightforward.py`), in which each cloud has its own neighbourhoods: a matrix for every pair, which
+fits a small batch alone, and the PointConv trick with neighbours gathered cloud by cloud. Seconds are those of the
+processor with one thread, of the clock with two. Then the memory of a step on 4 clouds, by the number of points (Linux
+alone).
 """
 
 from __future__ import annotations
@@ -23,14 +24,12 @@ from lieham.models import CloudModel
 from lieham.nn import LieConv
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
-import straightforward
-
 from benchmarks.data.clouds import apart, atoms, images
 from benchmarks.engine.machine import machine, one_line
 from benchmarks.engine.memory import measured
 from benchmarks.engine.tables import markdown
 from benchmarks.engine.timing import fastest
+from tests.helpers import straightforward
 
 FEW = 10
 """Of so many clouds one is given to what forms a matrix for each pair."""

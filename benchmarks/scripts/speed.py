@@ -2,9 +2,9 @@
 
 Run it with `python -m benchmarks speed`. The paper's network is 384 wide, 4 blocks deep, T(2), in float32, on 200
 systems of 6 bodies (Finzi et al. 2020, arXiv 2002.12880): 895,000 parameters there, 891,328 here. Its training step is
-compared with two straightforward ones (`tests/straightforward.py`): the convolution as it is written, which forms the
-matrix of every pair and so fits a small batch alone, and the PointConv trick as published. Seconds are those of the
-processor (one thread), which other work on the machine disturbs least; --repeats takes the fastest of so many.
+compared with two straightforward ones (`tests/helpers/straightforward.py`): the convolution as it is written, which
+forms the matrix of every pair and so fits a small batch alone, and the PointConv trick as published. Seconds are those
+of the processor (one thread), which other work on the machine disturbs least; --repeats takes the fastest of so many.
 """
 
 from __future__ import annotations
@@ -27,10 +27,8 @@ from systems import Springs
 from systems.baselines import window_mse
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
-import straightforward
-
 from benchmarks.engine.timing import fastest, loss_of, stepped, unrolled, work_of
+from tests.helpers import straightforward
 
 PRODUCT = (1200, 96, 1536)
 """Rows, columns and inner size of the product that the paper's convolution makes for 200 systems of 6 bodies."""
