@@ -28,7 +28,7 @@ class Dictionary(ABC):
         self,
         state: PhaseState,
         bodies: Bodies,
-        chosen: Int[Tensor, " c"] | None = None,
+        chosen: Int[Tensor, " f"] | None = None,
         mixing: Float[Tensor, "k r"] | None = None,
     ) -> Float[Tensor, "*batch f r"]:
         """Evaluate Φ at states.

@@ -34,7 +34,7 @@ class KernelDictionary(Dictionary):
         self,
         state: PhaseState,
         bodies: Bodies,
-        chosen: Int[Tensor, " c"] | None = None,
+        chosen: Int[Tensor, " f"] | None = None,
         mixing: Float[Tensor, "k r"] | None = None,
     ) -> Float[Tensor, "*batch f r"]:
         return self._basis(state, bodies, chosen=chosen, mixing=mixing)

@@ -96,7 +96,7 @@ class HLieConv(SeparableHamiltonian):
         self,
         state: PhaseState,
         bodies: Bodies,
-        chosen: Int[Tensor, " c"] | None = None,
+        chosen: Int[Tensor, " f"] | None = None,
         mixing: Float[Tensor, "k r"] | None = None,
     ) -> Float[Tensor, "*batch f r"]:
         """Return ∂H/∂θ, where θ are the weights of the last kernel (see `LieResNet.basis`)."""

@@ -72,7 +72,7 @@ class LieConvPotential(nn.Module):
         self,
         q: Float[Tensor, "*batch n d"],
         bodies: Bodies,
-        chosen: Int[Tensor, " c"] | None = None,
+        chosen: Int[Tensor, " f"] | None = None,
         mixing: Float[Tensor, "k r"] | None = None,
     ) -> Float[Tensor, "*batch f r"]:
         """∂V/∂θ, θ the weights of the last kernel (see `LieResNet.basis`)."""

@@ -91,7 +91,7 @@ class VectorPotentialLieConv(Hamiltonian):
         self,
         state: PhaseState,
         bodies: Bodies,
-        chosen: Int[Tensor, " c"] | None = None,
+        chosen: Int[Tensor, " f"] | None = None,
         mixing: Float[Tensor, "k r"] | None = None,
     ) -> Float[Tensor, "*batch f r"]:
         """∂H/∂θ, θ the weights of the last kernel (see `LieResNet.basis`), which through |a|² depends on θ itself."""

@@ -161,7 +161,7 @@ class LieResNet(nn.Module):
         features: Float[Tensor, "*#batch n c"],
         mask: Bool[Tensor, "*#batch n"],
         mixing: Float[Tensor, "k r"] | None = None,
-        chosen: Int[Tensor, " c"] | None = None,
+        chosen: Int[Tensor, " f"] | None = None,
         read: Callable[[Pairs, Tensor], Tensor] | None = None,
     ) -> Float[Tensor, "*batch f r"]:
         """Return Φ_fk = ∂E/∂θ_fk, with the last kernel's weights θ (`Kernel.linear`) and E = `read` of the outputs.
