@@ -12,7 +12,7 @@ from lieham._support.compiling import Compiled, compiled_gradient, gradient
 from lieham.state import PhaseState
 from systems import Springs
 from tests.helpers.cases import cloud, make_model
-from tests.nn.helpers import padded
+from tests.helpers.networks import padded
 
 
 @pytest.mark.slow

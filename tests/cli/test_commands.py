@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from lieham import load_model
+from lieham.auditing import smoothness
 from lieham.data import load, read_forecast
 from lieham.models import HLieConv
 from lieham.training import History, RunFolder, fit

@@ -8,8 +8,8 @@ import torch
 import lieham
 from lieham.conservation.certificate import Drift, certify, growth_exponent, name_of_growth
 from lieham.conservation.charges import Conservation
-from tests.conservation.helpers import attractive, start
 from tests.helpers.cases import randomise
+from tests.helpers.conservation import attractive, start
 
 EPS = torch.finfo(torch.float64).eps
 TIMES = torch.linspace(0, 10, 2001, dtype=torch.float64).expand(20, -1)

@@ -12,7 +12,7 @@ import torch
 
 import lieham
 import systems
-from tests.conservation.helpers import attractive, start
+from tests.helpers.conservation import attractive, start
 
 # Σ|p_i| and Σ|q_i × p_i| are the units of drift. 1e-13 is the requirement; compensated sums were measured at 5e-15.
 ROUND_OFF = 1e-13

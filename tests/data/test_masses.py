@@ -8,7 +8,7 @@ import torch
 from lieham import infer_masses
 from lieham.errors import InputError
 from systems import Gravity, Springs
-from tests.regression.less_helpers import generator
+from tests.helpers.less import generator
 
 
 def motion(law, n=20, points=20, one_set=True):

@@ -11,7 +11,7 @@ from lieham.groups import make_group
 from lieham.integrate import integrate
 from lieham.state import PhaseState
 from systems import FallingSprings, MagneticSprings
-from tests.dynamics.helpers import BROKEN, KEPT, LAWS, ROUND_OFF, ZERO, drifts, laws
+from tests.helpers.dynamics import BROKEN, KEPT, LAWS, ROUND_OFF, ZERO, drifts, laws
 
 HIDDEN = {"falling": {"L_cm_x", "L_cm_y"}, "magnetic": {"K_z"}}
 """What the law keeps beyond the symmetry declared: uniform gravity turns nothing, and ż = p_z/m in a field along z."""

@@ -14,8 +14,8 @@ from lieham.dynamics.promise import PARTS, VERDICTS
 from lieham.errors import InputError
 from lieham.groups import make_group
 from lieham.integrate.base import Field
-from tests.conservation.helpers import start
 from tests.helpers.cases import randomise
+from tests.helpers.conservation import start
 
 ROUND_OFF, BROKEN = 1e-13, 1e-4
 

@@ -18,7 +18,7 @@ from lieham.training import TrainConfig
 from systems import Gravity, Springs
 from systems.baselines import free_flight, window_mse
 from tests.helpers.cases import trainer_of
-from tests.regression.less_helpers import generator, windows
+from tests.helpers.less import generator, windows
 
 
 def error(model, law, n=50):

@@ -18,7 +18,7 @@ from lieham.models import HLieConv
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.training import fit
 from tests.helpers.refusals import says
-from tests.training.helpers import LAW, small_model
+from tests.helpers.training import LAW, small_model
 
 pytestmark = pytest.mark.usefixtures("short_chunks")
 

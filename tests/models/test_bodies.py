@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lieham.state import Bodies, PhaseState
-from tests.models.helpers import MOVABLE, ZERO, close, dtypes, every_model, models, setting
+from tests.helpers.models import MOVABLE, ZERO, close, dtypes, every_model, models, setting
 
 
 @models

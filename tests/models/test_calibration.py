@@ -9,7 +9,7 @@ from lieham.models import HLieConv
 from lieham.state import Bodies
 from systems import Springs
 from tests.helpers.cases import randomise
-from tests.models.helpers import ZERO
+from tests.helpers.models import ZERO
 
 
 @pytest.mark.parametrize("group", ["SE(2)", "T(2)", "SO(2)"])

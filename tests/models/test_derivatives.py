@@ -8,7 +8,7 @@ import torch
 from lieham.dynamics.hamiltonian import GeneralHamiltonian
 from lieham.models import HLieConv
 from lieham.state import PhaseState
-from tests.models.helpers import ZERO, close, dtypes, every_model, models, setting
+from tests.helpers.models import ZERO, close, dtypes, every_model, models, setting
 
 # Bodies
 

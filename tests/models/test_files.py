@@ -11,7 +11,7 @@ from lieham.lift import CosetLift, PointLift
 from lieham.models import HLieConv, load_model, save_model
 from lieham.state import Bodies, PhaseState
 from tests.helpers.cases import cloud, randomise
-from tests.models.helpers import dtypes, every_model, setting
+from tests.helpers.models import dtypes, every_model, setting
 
 # Files
 

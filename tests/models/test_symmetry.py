@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.helpers.cases import cloud, outside
-from tests.models.helpers import MOVABLE, ZERO, close, dtypes, models, setting
+from tests.helpers.models import MOVABLE, ZERO, close, dtypes, models, setting
 
 
 def moved(g: torch.Tensor, q: torch.Tensor) -> torch.Tensor:

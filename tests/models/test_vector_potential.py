@@ -9,8 +9,8 @@ import lieham
 from lieham.errors import InputError
 from lieham.models import load_model, save_model
 from lieham.state import Bodies, PhaseState
-from tests.dynamics.helpers import ZERO
 from tests.helpers.cases import DTYPES, TOLERANCE, cloud, randomise
+from tests.helpers.dynamics import ZERO
 
 
 def coupled(group: str = "SO(2)xT(1)", dtype: torch.dtype = torch.float64):

@@ -16,7 +16,7 @@ from lieham.state import Bodies
 from systems import Springs
 from tests.helpers import straightforward
 from tests.helpers.cases import MODELS, SAMPLED, cloud, make_model, randomise
-from tests.nn.helpers import padded
+from tests.helpers.networks import padded
 
 SUMS = [name for name in MODELS | SAMPLED if is_pair_sum(make_model(name).potential.network)]
 """Models that are sums over pairs once their bodies are given."""

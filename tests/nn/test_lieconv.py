@@ -8,7 +8,7 @@ from lieham.groups import make_group
 from lieham.lift import make_lift
 from lieham.nn import LieConv
 from tests.helpers.cases import MODELS, cloud, randomise
-from tests.models.helpers import models
+from tests.helpers.models import models
 
 
 def invariants(lift, x, y):

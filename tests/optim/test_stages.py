@@ -15,7 +15,7 @@ from lieham.optim.lbfgs import LBFGSStage
 from lieham.training import fit
 from lieham.training.config import TrainConfig
 from tests.helpers.refusals import says
-from tests.training.helpers import QUICK, data
+from tests.helpers.training import QUICK, data
 
 pytestmark = pytest.mark.usefixtures("short_chunks")
 

@@ -8,7 +8,7 @@ import torch
 from lieham import Bodies, Trajectory
 from lieham._support.polynomials import derivative, polynomial
 from systems import Springs
-from tests.regression.less_helpers import generator, windows
+from tests.helpers.less import generator, windows
 
 
 def uneven(points=9):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lieham.training import fit
-from tests.training.helpers import QUICK, data, small_model
+from tests.helpers.training import QUICK, data, small_model
 
 
 @pytest.fixture(scope="module")

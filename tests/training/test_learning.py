@@ -18,7 +18,7 @@ from lieham.training.config import TrainConfig
 from systems.baselines import free_flight
 from tests.helpers.cases import trainer_of
 from tests.helpers.refusals import says
-from tests.training.helpers import LAW, QUICK, data, equal, new_trainer, same_weights, small_model
+from tests.helpers.training import LAW, QUICK, data, equal, new_trainer, same_weights, small_model
 
 pytestmark = pytest.mark.usefixtures("short_chunks")
 

@@ -15,7 +15,7 @@ from lieham.errors import FileError, InputError
 from lieham.models import HLieConv
 from lieham.training import fit
 from tests.helpers.refusals import says, snapshot
-from tests.training.helpers import LAW, QUICK, data, same_weights, small_model
+from tests.helpers.training import LAW, QUICK, data, same_weights, small_model
 
 pytestmark = pytest.mark.usefixtures("short_chunks")
 

@@ -21,7 +21,7 @@ from lieham.training import RunFolder, fit
 from lieham.training.config import TrainConfig
 from tests.helpers.cases import trainer_of
 from tests.helpers.places import ROOT
-from tests.training.helpers import QUICK, data, equal, new_trainer, same_weights, small_model
+from tests.helpers.training import QUICK, data, equal, new_trainer, same_weights, small_model
 
 pytestmark = pytest.mark.usefixtures("short_chunks")
 
@@ -148,7 +148,7 @@ KILLED = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[1])
 import lieham
-import tests.training.helpers as here
+import tests.helpers.training as here
 from lieham.optim import lbfgs
 
 lbfgs.REFINE_CHUNK = int(sys.argv[3])

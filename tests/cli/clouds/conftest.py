@@ -10,7 +10,7 @@ import torch
 from systems.images import digits as digits_module
 from tests.cli.clouds.helpers import COMMANDS, FOLDERS, rotmnist_files
 from tests.cli.helpers import lieham
-from tests.systems.molecules.helpers import drawn, rows_of, write
+from tests.helpers.molecules import drawn, rows_of, write
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 from systems.images.digits import ROTMNIST
 from tests.cli.clouds.helpers import SIZES, TINY
 from tests.cli.helpers import refused
-from tests.systems.molecules.helpers import drawn, rows_of, write
+from tests.helpers.molecules import drawn, rows_of, write
 
 ROT, QM9 = ["train", "digits", "--folder", "rot", *SIZES, *TINY], ["train", "qm9", "--folder", "qm9", *SIZES, *TINY]
 NEW = ["--run", "new"]

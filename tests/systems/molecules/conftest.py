@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.systems.molecules.helpers import drawn, rows_of, write
+from tests.helpers.molecules import drawn, rows_of, write
 
 
 @pytest.fixture

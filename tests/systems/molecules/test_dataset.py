@@ -10,7 +10,7 @@ from lieham.errors import InputError
 from systems.molecules.qm9 import featurised, random_rotations, split
 from systems.molecules.qm9_table import read_table
 from systems.molecules.qm9_targets import ELEMENTS, HARTREE, TARGETS, count_elements
-from tests.systems.molecules.helpers import K, drawn, small
+from tests.helpers.molecules import K, drawn, small
 
 REFERRED = ("cv", "g", "h", "u", "u0")
 

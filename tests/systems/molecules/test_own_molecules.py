@@ -13,7 +13,7 @@ from lieham.errors import InputError
 from systems.molecules.baselines import linear_on_counts, mean_predictor
 from systems.molecules.qm9 import clouds_of, random_rotations, split
 from systems.molecules.qm9_targets import ELEMENTS, HARTREE, TARGETS
-from tests.systems.molecules.helpers import K, drawn, small
+from tests.helpers.molecules import K, drawn, small
 
 
 def distances(x: PointClouds) -> torch.Tensor:

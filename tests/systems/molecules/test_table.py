@@ -14,7 +14,7 @@ from lieham.errors import FileError, InputError
 from systems.molecules import qm9_table
 from systems.molecules.qm9_table import COLUMNS, PARTS, read_table
 from systems.molecules.qm9_targets import HARTREE, TARGETS
-from tests.systems.molecules.helpers import K, drawn, rows_of, small, write
+from tests.helpers.molecules import K, drawn, rows_of, small, write
 
 
 def cached(places: dict) -> Path:
