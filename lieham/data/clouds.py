@@ -16,7 +16,7 @@ from lieham.typing import Bool, Float, Int, Tensor
 
 @dataclass(frozen=True)
 class PointClouds:
-    """k clouds of n points in d dimensions, with c features for each point and one target for each cloud.
+    """A batch of k clouds of n points in d dimensions, with c features for each point and one target for each cloud.
 
     Build it with `PointClouds.of`, which validates.
 

@@ -22,6 +22,9 @@ class LieConvClassifier(CloudModel):
         classes: number of classes, at least 2.
         settings: `config` and single settings, as of `CloudModel`.
 
+    Raises:
+        InputError: on fewer than 2 classes, and as `CloudModel`.
+
     Example:
         >>> import torch, lieham
         >>> clouds = lieham.PointClouds.of(torch.rand(4, 9, 2), torch.rand(4, 9, 1), torch.tensor([0, 1, 2, 1]))

@@ -48,6 +48,9 @@ def load_model(
         group: the group, where it is one of one's own, which a file cannot hold.
         lift: the lift, where its class is one's own, which a file cannot hold.
 
+    Returns:
+        The model, on `device`.
+
     Raises:
         FileError: when the file is missing, truncated or of another kind.
         InputError: when its weights do not fit its settings, or `group` or `lift` are needed and not the model's.

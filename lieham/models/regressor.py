@@ -25,6 +25,9 @@ class LieConvRegressor(CloudModel):
         features: channels of a point.
         settings: `config` and single settings, as of `CloudModel`.
 
+    Raises:
+        InputError: as `CloudModel`.
+
     Example:
         >>> import torch, lieham
         >>> clouds = lieham.PointClouds.of(torch.rand(4, 9, 3), torch.rand(4, 9, 1), torch.rand(4))

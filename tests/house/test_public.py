@@ -154,6 +154,17 @@ def test_every_public_method_is_documented():
     assert [name for name, x in methods.items() if not inspect.getdoc(x)] == []
 
 
+@pytest.mark.parametrize("name", [name for name in LIEHAM if not name.startswith("__")])
+def test_a_public_name_has_words_for_a_stranger(name):
+    """A whole sentence first, its arguments where it takes any, and an example that runs (see the next test)."""
+    thing = getattr(lieham, name)
+    words = inspect.getdoc(thing) or ""
+    first = words.split("\n\n")[0]
+    assert first[:1].isupper() and first.endswith((".", ":"))
+    assert "Args:" in words or name == "Hamiltonian", "a subclass of it gives `energy`"
+    assert ">>> " in words and "doctest: +SKIP" not in words
+
+
 def test_the_examples_in_docstrings_run():
     tried = 0
     for module in modules().values():
