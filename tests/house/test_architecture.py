@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.places import ROOT
+from tests.house.measures import House
 
 FILES = sorted(path for name in ("lieham", "systems") for path in (ROOT / name).rglob("*.py"))
 """What is installed."""
@@ -151,11 +152,42 @@ def test_nobody_sets_global_state_but_the_command_line(path):
         assert call not in text or path.parent.name == "cli", call
 
 
+HOUSE = House(ROOT)
+
+
+def test_the_kernel_of_a_network_is_reached_by_models_and_nn_alone():
+    assert HOUSE.kernel_reaches() == []
+
+
+def test_few_places_ask_for_the_kind_of_an_object():
+    """A contract says what a thing can do; names are told from objects at the border, and little else."""
+    assert len(HOUSE.asked_kinds()) <= 6, HOUSE.asked_kinds()
+
+
+def test_few_functions_have_many_parameters():
+    assert len(HOUSE.many_parameters()) <= 5, HOUSE.many_parameters()
+
+
+def test_docstrings_name_arguments():
+    named, all_of_them = HOUSE.named_arguments()
+    assert 2 * named >= all_of_them
+
+
 def test_public_names_are_defined_once():
     """A name of a function or class has one home; names that start with an underscore are a file's own."""
-    homes: dict[str, list[str]] = {}
-    for path in FILES:
-        for node in ast.parse(path.read_text()).body:
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
-                homes.setdefault(node.name, []).append(module_of(path))
-    assert {name: found for name, found in homes.items() if len(found) > 1} == {}
+    assert HOUSE.twice() == []
+
+
+def test_the_figures_of_the_house_are_counted(tmp_path):
+    """The counts themselves, on a house that has one fault of each kind."""
+    (tmp_path / "lieham").mkdir()
+    text = """class A: ...
+def f(a, b, c, d, e, g, h):
+    \"\"\"No arguments are named.\"\"\"
+    return isinstance(a, A) and a.network.blocks
+"""
+    (tmp_path / "lieham" / "a.py").write_text(text)
+    (tmp_path / "lieham" / "b.py").write_text('def f(a, b, c):\n    """Args: a, b, c."""\n')
+    house = House(tmp_path)
+    assert len(house.kernel_reaches()) == len(house.asked_kinds()) == len(house.many_parameters()) == 1
+    assert house.twice() == ["f"] and house.named_arguments() == (1, 2)
