@@ -6,7 +6,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 RUN := $(VENV)/bin
 OLDEST := .venv-oldest
-OLDEST_TESTS := tests/state tests/groups tests/data tests/integrate/test_gauss.py
+OLDEST_TESTS := tests/state tests/groups tests/data tests/lift tests/dynamics tests/forecasting tests/integrate/test_gauss.py
 
 .PHONY: demo test test-all coverage oldest benchmark examples lint format types wheel clean
 
