@@ -66,6 +66,12 @@ def test_data_that_do_not_fit_are_named(model, dataset, parts, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("other", [data().train, [1.0, 2.0]], ids=["a trajectory", "a list"])
+def test_data_of_no_kind_are_named(other):
+    message = "data must be a dataset of trajectories or clouds, got a"
+    says(InputError, lambda: fit(small_model(), other), message, type(other).__name__)
+
+
 def test_resuming_needs_a_run(tmp_path):
     says(
         InputError,

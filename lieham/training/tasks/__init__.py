@@ -23,7 +23,7 @@ def task_for(model: nn.Module, data: Any) -> type[Task]:
     for task in TASKS:
         if task.accepts(model, data):
             return task
-    raise expected("data", f"of {' or '.join(task.kind for task in TASKS)}", data.kind)
+    raise expected("data", f"a dataset of {' or '.join(task.kind for task in TASKS)}", f"a {type(data).__name__}")
 
 
 __all__ = ["TASKS", "CloudTask", "Task", "TrajectoryTask", "task_for"]

@@ -45,7 +45,7 @@ class Task(ABC):
     @classmethod
     def accepts(cls, model: nn.Module, data: Any) -> bool:
         """Return whether the data are of this kind. InputError where they are and the model cannot learn from them."""
-        if data.kind != cls.kind:
+        if getattr(data, "kind", None) != cls.kind:
             return False
         if data.train is None:
             raise InputError("data must have a train split, got none")
