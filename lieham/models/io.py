@@ -16,7 +16,7 @@ from lieham.lift import LIFTS, Lift
 from lieham.models.registry import MODELS, LieConvModel, settings_of
 from lieham.typing import Tensor
 
-FORMAT = "lieham.model/6"
+FORMAT = "lieham.model/7"
 
 
 def save_model(model: LieConvModel, path: str | Path) -> None:
