@@ -1,4 +1,4 @@
-"""Exceptions for the person who typed the input: each names the argument, what was expected and what came."""
+"""These exceptions address the person who typed the input: they name the argument, what was expected and what came."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class LiehamError(Exception):
-    """Base of every error that lieham raises on purpose; the command line prints it and exits with code 2."""
+    """Every error that lieham raises on purpose has this base; the command line prints it and exits with code 2."""
 
 
 class InputError(LiehamError, ValueError):
@@ -32,7 +32,7 @@ class Interrupted(LiehamError, KeyboardInterrupt):
 
 
 def expected(name: str, wanted: object, got: object) -> InputError:
-    """The error `NAME must be WANTED, got GOT`, to be raised by the caller.
+    """Return the error `NAME must be WANTED, got GOT`, to be raised by the caller.
 
     Args:
         name: the argument, as the person typed it.
@@ -49,13 +49,25 @@ def expected(name: str, wanted: object, got: object) -> InputError:
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
-    """Return `value` if it is one of `choices`; raise InputError listing them otherwise."""
+    """Return `value` if it is one of `choices`; raise InputError listing them otherwise.
+
+    Args:
+        name: the argument, as the person typed it.
+        value: its value.
+        choices: the values that are allowed.
+    """
     if value not in choices:
         raise expected(name, f"one of {', '.join(choices)}", repr(value))
     return value
 
 
 def check_count(name: str, value: object, least: int = 1) -> None:
-    """Raise InputError unless `value` is an integer, and no bool, of at least `least`."""
+    """Raise InputError unless `value` is an integer, and no bool, of at least `least`.
+
+    Args:
+        name: the argument, as the person typed it.
+        value: its value.
+        least: the least value that is allowed.
+    """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise expected(name, f"an integer of at least {least}", repr(value))

@@ -1,4 +1,7 @@
-"""How good a classifier or a regressor of clouds is: share of wrong classes and confusion, or MAE in physical units."""
+"""An evaluation scores a classifier or a regressor of clouds.
+
+The score is the share of wrong classes, with their confusion, or the mean absolute error in physical units.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,12 @@ from lieham.models import CloudModel
 from lieham.typing import Float, Int, Tensor
 
 BATCH = 200
-"""Clouds that are predicted together."""
+"""This many clouds are predicted together."""
 
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a module into eval mode, without gradients, for the block; afterwards it has its old mode again."""
+    """Put a module into eval mode, without gradients, for the block; afterwards restore its old mode."""
     before = model.training
     model.eval()
     try:
@@ -37,7 +40,7 @@ def predict(model: CloudModel, clouds: PointClouds, batch: int = BATCH) -> Tenso
 
     Args:
         model: a classifier or a regressor; its mode is left as it is.
-        clouds: k of them.
+        clouds: the k clouds to predict.
         batch: clouds that are predicted together, which does not change the predictions.
 
     Returns:
@@ -62,7 +65,7 @@ def scores(model: CloudModel, clouds: PointClouds, batch: int = BATCH) -> dict[s
 
     Args:
         model: a classifier or a regressor; its mode is left as it is.
-        clouds: k of them, with targets.
+        clouds: k clouds with targets.
         batch: clouds that are predicted together, which does not change the scores.
 
     Returns:
@@ -88,7 +91,7 @@ def scores(model: CloudModel, clouds: PointClouds, batch: int = BATCH) -> dict[s
 
 @dataclass(frozen=True)
 class Evaluation(Report):
-    """Predictions of clouds beside their targets, with a score and its standard error.
+    """An evaluation holds predictions of clouds beside their targets, with a score and its standard error.
 
     Args:
         metric: "error" for the share of wrong classes, "mae" for the mean absolute error, as `CloudModel.metric` says.
@@ -104,19 +107,19 @@ class Evaluation(Report):
 
     @property
     def deviation(self) -> Float[Tensor, " k"]:
-        """How far off every prediction is: 1 for a wrong class and 0 for a right one, or the absolute error."""
+        """The deviation of a prediction is 1 for a wrong class and 0 for a right one, or the absolute error."""
         if self.metric == "error":
             return (self.predicted != self.targets).double()
         return (self.predicted - self.targets).abs().double()
 
     @property
     def score(self) -> float:
-        """The mean deviation."""
+        """The score is the mean deviation."""
         return self.deviation.mean().item()
 
     @property
     def standard_error(self) -> float:
-        """The standard error of the score; of a share it is the binomial one, √(e(1 − e)/k)."""
+        """The standard error is that of the score; of a share it is the binomial one, √(e(1 − e)/k)."""
         return self.deviation.std(correction=0).item() / len(self.targets) ** 0.5
 
     def as_dict(self) -> dict:
@@ -144,7 +147,7 @@ def evaluation(model: CloudModel, clouds: PointClouds, unit: str = "") -> Evalua
 
     Args:
         model: a classifier or a regressor; its mode is left as it is.
-        clouds: k of them, with targets.
+        clouds: k clouds with targets.
         unit: the unit of the targets.
 
     Returns:
@@ -178,7 +181,7 @@ def confusion(true: Int[Tensor, " k"], said: Int[Tensor, " k"], classes: int) ->
 
 
 def _parts(model: CloudModel, clouds: PointClouds, batch: int) -> Iterator[PointClouds]:
-    """The clouds, `batch` at a time, while the model is in eval mode; InputError for none."""
+    """Yield the clouds, `batch` at a time, while the model is in eval mode; raise InputError if there are none."""
     if not len(clouds):
         raise InputError("clouds must not be empty, got none to predict of")
     model.check(clouds)

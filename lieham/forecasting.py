@@ -1,4 +1,4 @@
-"""Forecasts: the motion of a learned Hamiltonian from initial states, in batches, written to disk while it runs."""
+"""Forecasts follow a learned Hamiltonian from initial states, in batches, and are written to disk while they run."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from lieham.state import PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 
 CHUNK = 100
-"""Number of output times that are held in memory before they are written to the file."""
+"""This number of output times is held in memory before they are written to the file."""
 
 Write = Callable[[int, PhaseState], None]
-"""Called as `write(first, states)` with the index of the first of the output times that are written."""
+"""`write(first, states)` is called with the index of the first of the output times that are written."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """A rollout and what it came from; made by `lieham.forecast`, or put together from a path of one's own.
+    """A forecast is a rollout and what it came from; `lieham.forecast` makes it, or a user from a path of their own.
 
     Args:
         trajectory: states at the output times, (batch, steps + 1, n, d), and the bodies.
@@ -56,11 +56,11 @@ class Forecast:
 
     @property
     def group(self) -> Group:
-        """The symmetry that the model declares, the trivial one where it declares none."""
+        """The group is the symmetry that the model declares, or the trivial one if it declares none."""
         return self.model.group or Trivial(self.trajectory.dim)
 
     def errors(self, truth: Trajectory | PhaseState) -> Float[Tensor, "batch time"]:
-        """Mean squared error over all bodies and all components of q and p, at each time.
+        """Return the mean squared error over all bodies and all components of q and p, at each time.
 
         Args:
             truth: states (batch, time, n, d) at the forecast's own times.
@@ -139,14 +139,14 @@ def forecast(
 
 @dataclass(frozen=True)
 class _Flow:
-    """The motion of one batch after the other: a model, a method, and whether the force is compiled."""
+    """A flow integrates one batch after the other; it holds a model, a method, and whether the force is compiled."""
 
     model: Hamiltonian
     integrator: Integrator
     compile: bool
 
     def __call__(self, start: Trajectory, times: Tensor) -> Iterator[PhaseState]:
-        """The states (batch, n, d) at one time after the other."""
+        """Return the states (batch, n, d) at one time after the other."""
         field = self.model.field(start.bodies)
         return self.integrator.stream(field.compiled() if self.compile else field, start.state(0), times)
 
@@ -154,7 +154,7 @@ class _Flow:
 def _in_batches(
     flow: _Flow, start: Trajectory, times: Tensor, batch: int, sink: TrajectoryWriter | None, shown: Progress
 ) -> PhaseState:
-    """The states of all systems, `batch` of them integrated at a time, (systems, time, n, d)."""
+    """Return the states of all systems, `batch` of them integrated at a time, (systems, time, n, d)."""
     parts, steps = [], times.shape[-1] - 1
     for first in range(0, len(start), batch):
         rows = slice(first, first + batch)
@@ -171,7 +171,7 @@ def _check_positive(**counts: int) -> None:
 
 
 def _integrator(model: Hamiltonian, method: str | Integrator, settings: dict) -> Integrator:
-    """The method with its settings, by default the one that suits the model; one that is named is made accurate."""
+    """Return the method with its settings, by default one that suits the model; a named one is made accurate."""
     if method == "auto":
         method = "yoshida4" if model.separable else "gauss4"
     if isinstance(method, str):
@@ -182,7 +182,7 @@ def _integrator(model: Hamiltonian, method: str | Integrator, settings: dict) ->
 
 
 def _as_batch(initial: Trajectory) -> Trajectory:
-    """With a batch axis; InputError for none and for more than one."""
+    """Return the trajectories with a batch axis; raise InputError for none and for more than one such axis."""
     if initial.q.ndim == 4:
         if len(initial) == 0:
             raise InputError("initial must hold at least one trajectory, got none")
@@ -194,7 +194,7 @@ def _as_batch(initial: Trajectory) -> Trajectory:
 
 
 def _times(initial: Trajectory, steps: int, dt: float | None) -> Float[Tensor, "batch time"]:
-    """The output times t_0 + k dt of each system, in float64 on the CPU."""
+    """Return the output times t_0 + k dt of each system, in float64 on the CPU."""
     times = initial.times.to("cpu", torch.float64)
     if dt is None:
         if initial.n_steps == 0:
@@ -210,7 +210,7 @@ def _times(initial: Trajectory, steps: int, dt: float | None) -> Float[Tensor, "
 def _collect(
     states: Iterator[PhaseState], steps: int, write: Write | None, report: Callable[[int], None]
 ) -> PhaseState:
-    """The states of one batch, (batch, steps + 1, n, d); every CHUNK of them are written to the file as they come."""
+    """Return the states of one batch, (batch, steps + 1, n, d); write every CHUNK of them to the file as they come."""
     path: list[PhaseState] = []
     for k, state in enumerate(states):
         path.append(state)
@@ -222,7 +222,7 @@ def _collect(
 
 
 def _offset(progress: Progress, before: int, total: int) -> Callable[[int], None]:
-    """Progress of one batch, as part of that of all batches."""
+    """Return a function that reports the progress of one batch as part of that of all batches."""
 
     def report(k: int) -> None:
         if k:

@@ -1,4 +1,4 @@
-"""Distances between paths in phase space."""
+"""Metrics measure distances between paths in phase space."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from lieham.typing import Float, Tensor
 
 
 def state_mse(a: PhaseState, b: PhaseState, mask: Tensor) -> Float[Tensor, "*batch time"]:
-    """Mean squared difference of two paths, over real bodies and over the 2d components of (q, p).
+    """Compute the mean squared difference of two paths, over real bodies and over the 2d components of (q, p).
 
     Args:
         a: one path, q and p (*batch, time, n, d).

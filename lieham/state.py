@@ -1,4 +1,4 @@
-"""The things that move: phase-space states, the bodies they belong to, and trajectories of both.
+"""Phase-space states move; they belong to bodies, and trajectories hold both along time.
 
 symbol → variable: q → `q`, p → `p`, m → `mass`; a padded body has `mask` False.
 """
@@ -17,7 +17,7 @@ from lieham.typing import Bool, Float, Tensor
 
 
 class PhaseState(NamedTuple):
-    """A point (q, p) of phase space, or a tangent vector (dq, dp) to it.
+    """A PhaseState is a point (q, p) of phase space, or a tangent vector (dq, dp) to it.
 
     It is a NamedTuple, so that torch.func, torch.compile and torchdiffeq see through it.
 
@@ -46,7 +46,7 @@ class PhaseState(NamedTuple):
 
 @dataclass(frozen=True)
 class Bodies:
-    """The bodies of a system, apart from where they are. Build it with `Bodies.of`, which validates.
+    """Bodies are what a system consists of, apart from where they are. Build them with `Bodies.of`, which validates.
 
     Args:
         mass: masses (*batch, n), positive.
@@ -114,7 +114,7 @@ class Bodies:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """States of some bodies along time.
+    """A trajectory holds the states of some bodies along time.
 
     Build it with `Trajectory.of`, `Trajectory.from_velocities` or `Trajectory.from_positions`, which validate.
 
@@ -193,24 +193,24 @@ class Trajectory:
 
     @property
     def n_steps(self) -> int:
-        """The number of intervals between stored times."""
+        """The number of steps is that of the intervals between stored times."""
         return self.times.shape[-1] - 1
 
     @property
     def dim(self) -> int:
-        """The dimension d of space."""
+        """The dimension is that of space, d."""
         return self.q.shape[-1]
 
     def state(self, index: int = 0) -> PhaseState:
-        """The state (*batch, n, d) at one time index."""
+        """Return the state (*batch, n, d) at one time index."""
         return PhaseState(self.q[..., index, :, :], self.p[..., index, :, :])
 
     def states(self) -> PhaseState:
-        """All states (*batch, time, n, d)."""
+        """Return all states (*batch, time, n, d)."""
         return PhaseState(self.q, self.p)
 
     def window(self, start: int, length: int) -> Trajectory:
-        """The piece of `length` points that begins at time index `start`; InputError where it does not fit."""
+        """Return the piece of `length` points that begins at index `start`; raise InputError where it does not fit."""
         if length < 1 or not 0 <= start <= self.times.shape[-1] - length:
             points = self.times.shape[-1]
             raise InputError(f"window must lie in the {points} stored points, got start={start}, length={length}")
@@ -221,7 +221,7 @@ class Trajectory:
         return self.q.shape[0]
 
     def __getitem__(self, index: Any) -> Trajectory:
-        """Select along the first batch axis, as a tensor is indexed; InputError for a single trajectory."""
+        """Select along the first batch axis, as a tensor is indexed; raise InputError for a single trajectory."""
         if self.q.ndim < 4:
             raise InputError("a single trajectory has no batch axis to index: q must be (*batch, time, n, d)")
         bodies = self.bodies.map(lambda x: x[index])

@@ -1,4 +1,4 @@
-"""Shape aliases: `Float[Tensor, "*batch n d"]` in signatures, checked at run time by the tests only.
+"""Shape aliases such as `Float[Tensor, "*batch n d"]` stand in signatures; only the tests check them at run time.
 
 jaxtyping is a development dependency. A static type checker, and a run where jaxtyping is absent, read the aliases as
 the bare tensor type.

@@ -1,4 +1,6 @@
-"""Audits: does a Hamiltonian, a potential or a force, of lieham or of anybody, have the symmetry that it declares?
+"""Audits examine whether a Hamiltonian, a potential or a force has the symmetry that it declares.
+
+The function may come from lieham or from anybody.
 
 An audit draws configurations and motions, ordinary and nasty ones, and searches for the worst. `Check` is one row of
 its report. A new check is a function that gives `report.judged(...)`, called in `auditing/audit.py`.

@@ -1,4 +1,4 @@
-"""`audit`: every check that a conservation law rests on, of a model or of any function."""
+"""`audit` checks everything that a conservation law rests on, of a model or of any function."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lieham.groups import Group
 from lieham.typing import Tensor
 
 UNITS_OF_ROUND_OFF = 4500
-"""Errors of up to so many units of round-off, 1e-12 in float64, are those of sums of hundreds of terms."""
+"""An error counts as round-off up to this many units of it (1e-12 in float64), which sums of hundreds of terms lose."""
 
 
 def audit(
@@ -33,12 +33,13 @@ def audit(
     config: AuditConfig | None = None,
     **settings: Any,
 ) -> Audit:
-    """Check everything that a conservation law rests on, on configurations that are drawn at random and then searched.
+    """Check everything that a conservation law rests on, on random configurations and by a search for worse ones.
 
-    The tolerance is 4,500 units of round-off, 1e-12 in float64, of f's spread and size and of |∇f||x|: what sums of
-    hundreds of terms lose, and positions that were rounded far from the origin. The target's own modes and draws are
-    left as they are; a module is copied first. Of a separable H whose group changes lengths, the invariance of V is
-    what is declared, and {H, J} says that K = Σ|p|²/2m does not share it.
+    The tolerance is 4,500 units of round-off, 1e-12 in float64, times the spread and size of f plus |∇f||x|. Sums of
+    hundreds of terms lose so much, and so do positions that were rounded far from the origin. The target keeps its mode
+    and its random draws; a module is copied first. Where H = K(p) + V(q) is separable and its group changes lengths,
+    the declaration concerns V alone: the audit tests the invariance of V, and {H, J} shows that K = Σ|p|²/2m does not
+    share it.
 
     Args:
         target: a Hamiltonian, or a callable V(q, ...) → (b,), H(q, p, ...) → (b,) or F(q, ...) → (b, n, d) of q and p
@@ -101,7 +102,7 @@ def assert_sound(target: Model | Callable[..., Tensor], group: str | Group | Non
 
 
 def _declared(target: object, group: str | Group | None) -> Symmetry:
-    """The symmetry that was given, else the target's own; InputError if it has none."""
+    """Return the symmetry that was given, else the target's own; raise InputError if it has none."""
     group = group or getattr(target, "group", None)
     if group is None:
         raise InputError(f"group must be given, since {type(target).__name__} declares none")
@@ -110,7 +111,7 @@ def _declared(target: object, group: str | Group | None) -> Symmetry:
 
 @dataclass(frozen=True)
 class _Examination:
-    """One audit on its way: what is examined, what it declares, and the reasons why a check was skipped."""
+    """An examination holds the state of one audit: its subject, what is declared, and why a check was skipped."""
 
     subject: Subject
     declared: Symmetry
@@ -120,7 +121,7 @@ class _Examination:
     skipped: dict[str, str] = field(default_factory=dict)
 
     def checks(self) -> Iterator[Check]:
-        """All checks in order, each as soon as it is made."""
+        """Yield all checks in order, each as soon as it is made."""
         subject, generator = self.subject, self.generator
         yield function.repeats(subject, generator)
         scale, tolerance = Scale.of(subject, generator), UNITS_OF_ROUND_OFF * torch.finfo(subject.dtype).eps
@@ -136,7 +137,7 @@ class _Examination:
         yield from self._of_derivatives(scale, tolerance)
 
     def _of_a_function(self, scale: Scale, tolerance: float) -> Iterator[Check]:
-        """Whether it is a function of its input alone, and a smooth one."""
+        """Yield the checks that the subject is a function of its input alone, and a smooth one."""
         subject, generator = self.subject, self.generator
         yield function.batch_mates(subject, scale, tolerance, generator)
         if subject.redraw is None:
@@ -151,7 +152,7 @@ class _Examination:
         yield from smoothness.continuity(subject, scale, generator)
 
     def _of_derivatives(self, scale: Scale, tolerance: float) -> Iterator[Check]:
-        """Whether the charges are kept, and whether forces and fields are the gradients that they should be."""
+        """Yield the checks that charges are kept, and that forces and fields are the gradients that they should be."""
         subject, generator = self.subject, self.generator
         if any(how != "scalar" for how in subject.moves.values()):
             self.skipped["charges"] = "side inputs move with the bodies, and hold a part of every charge"
@@ -165,13 +166,13 @@ class _Examination:
             yield gradient.force_of_energy(subject, self.force, tolerance, generator)
 
     def _invariant(self, scale: Scale) -> tuple[Subject, Scale]:
-        """What the declared group leaves unchanged, and its scale: V alone where the group changes lengths."""
+        """Return the function that the group leaves unchanged, and its scale: V alone if the group changes lengths."""
         if self.subject.potential is None or bool(self.subject.shares(self.declared.group).all()):
             return self.subject, scale
         return self.subject.potential, Scale.of(self.subject.potential, self.generator)
 
     def _differentiable(self) -> bool:
-        """Whether torch can differentiate it."""
+        """Return whether torch can differentiate the subject."""
         q, p = states(self.subject, 2, self.generator)
         try:
             with torch.enable_grad():

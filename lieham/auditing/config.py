@@ -1,4 +1,4 @@
-"""The settings of an audit: what a callable is, which configurations are tried, and how many."""
+"""The settings of an audit say what a callable returns, which configurations are tried, and how many."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from lieham._support.settings import at_least
 from lieham.errors import check_choice
 
 KINDS = ("H", "V", "force")
-"""What a callable gives: the energy H(q, p), the potential V(q), or the force F(q)."""
+"""A callable returns one of these: the energy H(q, p), the potential V(q), or the force F(q)."""
 MOVES = ("scalar", "vector", "covector", "point")
-"""How a side input follows x → A x + b: not at all, by A, by A⁻ᵀ, by A and b."""
+"""A side input follows x → A x + b in one of these ways: not at all, by A, by A⁻ᵀ, or by A and b."""
 
 
 @dataclass(frozen=True)
 class AuditConfig:
-    """Settings of `audit`, each of which can be given to it by name.
+    """An AuditConfig holds the settings of `audit`, each of which can also be given to `audit` by name.
 
     Args:
-        kind: what a callable gives: "V" or "H", (b,), or "force", (b, n, d).
+        kind: what a callable returns: "V" or "H" of shape (b,), or "force" of shape (b, n, d).
         moves: how each side input follows a motion x → A x + b: "scalar" (not at all, the default), "vector" (A),
             "covector" (A⁻ᵀ) or "point" (A and b). Inputs whose last axis is d must be named here.
         n_bodies: bodies in a configuration.
         count: random moves of the check of invariance; the search for the worst one tries 1,280 more.
         length: size of the configurations of a callable, in its unit of length; a trained model knows its own.
-        dtype: of the configurations of a callable.
+        dtype: precision of the configurations that a callable is given.
         batched: whether a callable takes batches (b, n, d); False for one that takes a single system (n, d).
-        seed: of everything random.
+        seed: seed of everything that is drawn at random.
 
     Raises:
         InputError: if a setting is out of range.

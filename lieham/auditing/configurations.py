@@ -1,4 +1,4 @@
-"""Configurations and motions to try, ordinary and nasty ones, and the size that errors are measured by."""
+"""Audits draw configurations and motions here, ordinary and extreme ones, and measure errors by a scale."""
 
 from __future__ import annotations
 
@@ -14,14 +14,22 @@ from lieham.typing import Float, Tensor
 
 @dataclass(frozen=True)
 class Symmetry:
-    """A declared symmetry: a Lie group, and whether mirror images are in it (O(d) and E(d))."""
+    """A declared symmetry is a Lie group, and says whether mirror images belong to it, as in O(d) and E(d)."""
 
     group: Group
     mirror: bool = False
 
     @classmethod
     def of(cls, name: str | Group, dim: int | None = None) -> Symmetry:
-        """The symmetry of a group, of its name, or of "O(d)" and "E(d)"; InputError for another name or dimension."""
+        """Return the symmetry that a group or a name stands for; "O(d)" and "E(d)" hold mirror images too.
+
+        Args:
+            name: a group, the name of one, or "O(d)" or "E(d)".
+            dim: the dimension of space that the group must act on; None where any will do.
+
+        Raises:
+            InputError: if the name is unknown, or the group acts on another dimension.
+        """
         if isinstance(name, str) and name[:2] in ("O(", "E("):
             return cls(make_group(("SO" if name[0] == "O" else "SE") + name[1:]), mirror=True)
         group = make_group(name)
@@ -34,9 +42,9 @@ class Symmetry:
 
 
 def states(subject: Subject, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
-    """Draw configurations, of which every fourth is special: bodies on a line, nearly met, symmetric, spread out.
+    """Draw configurations; every fourth one is special: bodies on a line, nearly met, symmetric, or spread out.
 
-    They never meet exactly, where pair laws may be infinite.
+    No two bodies meet exactly, since pair laws may be infinite there.
 
     Args:
         subject: says how many bodies there are, in which space, and of which size.
@@ -58,31 +66,31 @@ def states(subject: Subject, count: int, generator: torch.Generator) -> tuple[Te
 
 
 def inside(subject: Subject, q: Tensor) -> Tensor:
-    """The configurations, reflected into the positive quadrant for a group that is meant for it."""
+    """Return the configurations, reflected into the positive quadrant if the group is meant for it alone."""
     return q.abs() + 0.05 if subject.positive else q
 
 
 @dataclass(frozen=True)
 class Motions:
-    """One motion x → A x + b for each system of a batch."""
+    """A Motions object holds one motion x → A x + b for each system of a batch."""
 
     A: Float[Tensor, "b d d"]
     b: Float[Tensor, "b d"]
 
     @classmethod
     def of(cls, g: Float[Tensor, "b d1 d1"]) -> Motions:
-        """The motions of group elements."""
+        """Return the motions that the group elements `g` stand for."""
         return cls(g[:, :-1, :-1], g[:, :-1, -1])
 
     def __call__(self, q: Tensor) -> Tensor:
         return q @ self.A.mT + self.b[:, None]
 
     def momenta(self, p: Tensor | None) -> Tensor | None:
-        """The momenta after the motion, A⁻ᵀp: its cotangent lift."""
+        """Return the momenta after the motion, A⁻ᵀp, which is its cotangent lift."""
         return None if p is None else p @ torch.linalg.inv(self.A)
 
     def covectors(self, force: Tensor) -> Tensor:
-        """A force after the motion, A⁻ᵀF."""
+        """Return a force after the motion, A⁻ᵀF."""
         return force @ torch.linalg.inv(self.A)
 
     def __getitem__(self, rows: Tensor) -> Motions:
@@ -90,7 +98,9 @@ class Motions:
 
 
 def algebra(symmetry: Symmetry, subject: Subject, count: int, generator: torch.Generator) -> Float[Tensor, "b k"]:
-    """Draw algebra vectors of small, middling and large motions: turns up to π and beyond, shifts up to 1,000 lengths.
+    """Draw algebra vectors of small, medium and large motions.
+
+    Rotations reach π and beyond, and translations reach 1,000 lengths.
 
     Args:
         symmetry: the symmetry declared.
@@ -99,7 +109,7 @@ def algebra(symmetry: Symmetry, subject: Subject, count: int, generator: torch.G
         generator: draws them.
 
     Returns:
-        (count, k), k the dimension of the group. Where the symmetry has mirror images, one more entry is negative for
+        (count, k), k the dimension of the group. If the symmetry has mirror images, one more entry is negative for
         those.
     """
     group = symmetry.group
@@ -117,7 +127,10 @@ def algebra(symmetry: Symmetry, subject: Subject, count: int, generator: torch.G
 
 
 def motions(symmetry: Symmetry, a: Float[Tensor, "b k"], dtype: torch.dtype) -> Motions:
-    """The motions exp(a) of the vectors that `algebra` gives, after a mirror image where their last entry says so."""
+    """Return the motions exp(a) of the vectors that `algebra` draws.
+
+    If the symmetry has mirror images, a vector with a negative last entry gets one before its motion.
+    """
     g = symmetry.group.exp(a[:, : symmetry.group.lie_dim])
     if symmetry.mirror:
         flip = torch.ones(len(a), symmetry.group.space_dim, dtype=g.dtype)
@@ -129,11 +142,11 @@ def motions(symmetry: Symmetry, a: Float[Tensor, "b k"], dtype: torch.dtype) -> 
 
 @dataclass(frozen=True)
 class Scale:
-    """The size of a subject's values, which errors are measured by.
+    """A scale measures the size of a subject's values; errors are relative to it.
 
     Args:
         middle: their median over states.
-        spread: their median distance from it; where that is 0, |middle|, and at least 1.
+        spread: their median distance from `middle`; if that is 0, |middle|, and at least 1.
     """
 
     middle: float
@@ -141,7 +154,7 @@ class Scale:
 
     @classmethod
     def of(cls, subject: Subject, generator: torch.Generator) -> Scale:
-        """Measure it over 64 states; InputError if the subject is finite on none of them."""
+        """Measure the scale over 64 states; raise InputError if the subject is finite on none of them."""
         q, p = states(subject, 64, generator)
         with torch.no_grad():
             value = subject(q, p).double()
@@ -153,7 +166,7 @@ class Scale:
         return cls(middle.item(), spread if spread > 0 else max(abs(middle.item()), 1.0))
 
     def condition(self, subject: Subject, q: Tensor, p: Tensor | None, far: Tensor) -> Float[Tensor, " b"]:
-        """Compute what enlarges round-off in values and positions: spread + |f| + Σ_i |∂_i f| |x_i|.
+        """Compute the factor that enlarges round-off in values and positions: spread + |f| + Σ_i |∂_i f| |x_i|.
 
         Args:
             subject: f.
@@ -175,7 +188,7 @@ class Scale:
 
 
 def _slope(subject: Subject, q: Tensor, p: Tensor | None) -> Tensor:
-    """The largest |∂_i F·u| over three vectors u of signs, about the norm of a force's Jacobian for each body."""
+    """Return the largest |∂_i F·u| over three random sign vectors u, an estimate of each body's Jacobian norm of F."""
     signs = torch.randn(3, *q.shape[1:], generator=torch.Generator().manual_seed(0), dtype=torch.float64).sign().to(q)
     slopes = [torch.zeros_like(q[..., 0])]
     with torch.enable_grad():
@@ -188,5 +201,11 @@ def _slope(subject: Subject, q: Tensor, p: Tensor | None) -> Tensor:
 
 
 def moved(subject: Subject, move: Motions, q: Tensor, p: Tensor | None) -> tuple[Tensor, Tensor | None, dict]:
-    """Positions, momenta and side inputs after a motion of all of them."""
+    """Return positions, momenta and side inputs after one motion has moved all of them.
+
+    Args:
+        subject: says how the side inputs move.
+        move: one motion for each system.
+        q, p: states, (b, n, d); `p` is None where the subject takes none.
+    """
     return move(q), move.momenta(p), move_inputs(subject, subject.expanded(len(q)), move.A, move.b)

@@ -1,4 +1,8 @@
-"""Checks that it is a function of its input alone: repeated calls, batch mates, order of bodies, padding, precision."""
+"""These checks test that the subject is a function of its input alone.
+
+They call it again, with other systems in the batch, with the bodies in another order, with padding, and in other
+precisions.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +17,11 @@ from lieham.auditing.subject import Subject, permute_inputs
 from lieham.typing import Tensor
 
 MATES = 8
-"""Systems in the batch that each of them must not notice."""
+"""The check of batch mates puts this many systems into one batch; none of them may notice the others."""
 
 
 def repeats(subject: Subject, generator: torch.Generator) -> Check:
-    """Check that it gives the same bits when it is called again, in the mode that it is in.
+    """Check that the subject gives the same bits when it is called again, in the mode that it is in.
 
     Args:
         subject: what is audited.
@@ -31,12 +35,12 @@ def repeats(subject: Subject, generator: torch.Generator) -> Check:
 
 
 def batch_mates(subject: Subject, scale: Scale, tolerance: float, generator: torch.Generator) -> Check:
-    """Check that it gives a system the same value alone as among others, and among quite different ones.
+    """Check that a system has the same value alone as in a batch, and in a batch of very different systems.
 
     Args:
         subject: what is audited.
         scale: the size of its values.
-        tolerance: largest error, over the condition of f.
+        tolerance: largest error, relative to the condition of f.
         generator: draws 8 states.
     """
     q, p = states(subject, MATES, generator)
@@ -50,12 +54,12 @@ def batch_mates(subject: Subject, scale: Scale, tolerance: float, generator: tor
 
 
 def order(subject: Subject, scale: Scale, tolerance: float, generator: torch.Generator) -> Check:
-    """Check that it gives the same value for bodies in another order, and a force in that order.
+    """Check that the value does not depend on the order of the bodies, and that a force follows that order.
 
     Args:
         subject: what is audited.
         scale: the size of its values.
-        tolerance: largest error, over the condition of f.
+        tolerance: largest error, relative to the condition of f.
         generator: draws 32 states and 4 orders.
     """
     q, p = states(subject, 32, generator)
@@ -75,12 +79,12 @@ def order(subject: Subject, scale: Scale, tolerance: float, generator: torch.Gen
 
 
 def padding(subject: Subject, scale: Scale, tolerance: float, generator: torch.Generator) -> Check:
-    """Check that it gives the same value with two bodies more, near and far, that the padding mask declares absent.
+    """Check that two more bodies, near or far, change nothing where the padding mask declares them absent.
 
     Args:
         subject: what is audited.
         scale: the size of its values.
-        tolerance: largest error, over the condition of f.
+        tolerance: largest error, relative to the condition of f.
         generator: draws 16 states.
     """
     q, p = states(subject, 16, generator)
@@ -104,7 +108,7 @@ def precision(subject: Subject, scale: Scale, tolerance: float, generator: torch
     Args:
         subject: what is audited.
         scale: the size of its values.
-        tolerance: largest error, over the condition of f.
+        tolerance: largest error, relative to the condition of f.
         generator: draws 16 states and lines through them.
     """
     q, p = states(subject, 16, generator)
@@ -125,7 +129,7 @@ def precision(subject: Subject, scale: Scale, tolerance: float, generator: torch
 
 
 def _in_float32(subject: Subject, q: Tensor, p: Tensor | None, size: Tensor) -> Check:
-    """Compare values in float32 with those in float64; nobody declares that."""
+    """Compare values in float32 with those in float64, as a check that never makes a target unsound."""
     name, limit = "float32", 1e4 * torch.finfo(torch.float32).eps
     detail = "|f in float32 - f in float64| over its scale"
     with torch.no_grad():
@@ -138,12 +142,12 @@ def _in_float32(subject: Subject, q: Tensor, p: Tensor | None, size: Tensor) -> 
 
 
 def _beside(x: Tensor, far: float) -> Tensor:
-    """Two bodies more, so many times as far away as the first two."""
+    """Append two more bodies to `x`: copies of the first two, `far` times as far away."""
     return torch.cat([x, x[:, :2].flip(1) * far], 1)
 
 
 def _pad(x: Tensor, axes: int) -> Tensor:
-    """Two rows more along each axis that runs over bodies."""
+    """Append two more rows along each axis that runs over bodies."""
     for axis in range(1, axes + 1):
         x = torch.cat([x, x.narrow(axis, 0, 2) + 1], axis)
     return x

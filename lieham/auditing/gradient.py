@@ -1,4 +1,7 @@
-"""Checks of gradients: the force has a symmetric Jacobian and does no work on closed loops, and the field is J∇H."""
+"""These checks compare forces and fields with gradients.
+
+A force must have a symmetric Jacobian and do no work on closed loops, and the field of a Hamiltonian must be J∇H.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,15 @@ from lieham.auditing.subject import Subject
 from lieham.typing import Tensor
 
 QUADRATURE = 64
-"""Points of the trapezoidal rule around a closed loop."""
+"""The trapezoidal rule takes this many points around a closed loop."""
 
 
 def force_is_gradient(subject: Subject, tolerance: float, generator: torch.Generator) -> Iterator[Check]:
-    """Check that a force, of which no potential is known, has one: ∂F_i/∂x_j = ∂F_j/∂x_i, and ∮F·dx = 0.
+    """Check that a force without a known potential has one: ∂F_i/∂x_j = ∂F_j/∂x_i, and ∮F·dx = 0.
 
     Args:
         subject: the force.
-        tolerance: largest asymmetry, over the largest ∂F.
+        tolerance: largest asymmetry, relative to the largest ∂F.
         generator: draws 8 states.
     """
     q, _ = states(subject, 8, generator)
@@ -33,7 +36,7 @@ def force_is_gradient(subject: Subject, tolerance: float, generator: torch.Gener
 
 
 def _jacobian(subject: Subject, q: Tensor) -> Tensor:
-    """∂F_i/∂x_j, (b, n d, n d), row by row."""
+    """Compute the Jacobian ∂F_i/∂x_j, (b, n d, n d), row by row."""
     rows = []
     with torch.enable_grad():
         x = q.detach().requires_grad_()
@@ -45,7 +48,9 @@ def _jacobian(subject: Subject, q: Tensor) -> Tensor:
 
 
 def closed_loop(subject: Subject, tolerance: float, generator: torch.Generator) -> Check:
-    """Check that a force does no work around ellipses, by the trapezoidal rule, which converges exponentially there.
+    """Check that a force does no work around ellipses.
+
+    The trapezoidal rule computes the work, since it converges exponentially on closed curves.
 
     Args:
         subject: the force.
@@ -77,7 +82,7 @@ def field_is_gradient(
     Args:
         subject: H.
         field: (q̇, ṗ) of q, p and the side inputs.
-        tolerance: largest difference, over the largest component of the gradient.
+        tolerance: largest difference, relative to the largest component of the gradient.
         generator: draws 32 states.
     """
     q, p = states(subject, 32, generator)
@@ -94,7 +99,7 @@ def force_of_energy(subject: Subject, force: Subject, tolerance: float, generato
     Args:
         subject: V or H.
         force: the force.
-        tolerance: largest difference, over the largest component of ∇V.
+        tolerance: largest difference, relative to the largest component of ∇V.
         generator: draws 32 states.
     """
     q, p = states(subject, 32, generator)

@@ -1,4 +1,4 @@
-"""The check of finite motions: the largest change that a motion of the group makes, at random and by search."""
+"""This check looks for the largest change that a motion of the group makes, at random and by search."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from lieham.auditing.subject import Subject
 from lieham.typing import Float, Tensor
 
 DRAWS = 64
-"""Number of random draws over whose mean an error must vanish, where the target draws at random."""
+"""A target that draws at random is evaluated this many times; the mean of its error over the draws must vanish."""
 CLIMBERS, CHILDREN, ROUNDS = 8, 8, 20
-"""The search keeps this many of the worst inputs, tries this many changes of each, and does so this many times."""
+"""The search keeps CLIMBERS of the worst inputs and tries CHILDREN changes of each, for ROUNDS rounds."""
 
 
 class Found(NamedTuple):
-    """Inputs and the errors that they make, the worst first."""
+    """A Found object holds inputs and the errors that they make, the worst first."""
 
     ratio: Float[Tensor, " k"]
     q: Float[Tensor, "k n d"]
@@ -29,13 +29,19 @@ class Found(NamedTuple):
 
     @classmethod
     def worst(cls, ratio: Tensor, q: Tensor, p: Tensor | None, a: Tensor) -> Found:
-        """The worst `CLIMBERS` of these."""
+        """Return the worst `CLIMBERS` of the given inputs.
+
+        Args:
+            ratio: the relative errors, (b,).
+            q, p: the configurations that make them, (b, n, d); `p` is None where there are no momenta.
+            a: the algebra vectors of the motions, (b, k).
+        """
         order = ratio.argsort(descending=True)[:CLIMBERS]
         return cls(ratio[order], q[order], None if p is None else p[order], a[order])
 
     @classmethod
     def worst_of(cls, found: list[Found]) -> Found:
-        """The worst `CLIMBERS` of all."""
+        """Return the worst `CLIMBERS` of all inputs found so far."""
         p = [x.p for x in found if x.p is not None]
         ratio, q, a = (torch.cat(x) for x in ([x.ratio for x in found], [x.q for x in found], [x.a for x in found]))
         return cls.worst(ratio, q, torch.cat(p) if p else None, a)
@@ -44,13 +50,13 @@ class Found(NamedTuple):
 def invariance(
     subject: Subject, symmetry: Symmetry, scale: Scale, tolerance: float, moves: int, generator: torch.Generator
 ) -> Check:
-    """Look for the largest |f(g·x) − f(x)|, for a force |F(g·x) − g·F(x)|, at random and by search.
+    """Look for the largest |f(g·x) − f(x)|, or |F(g·x) − g·F(x)| of a force, at random and by search.
 
     Args:
         subject: what is audited.
         symmetry: the symmetry declared.
         scale: the size of its values.
-        tolerance: largest error, over the condition of f.
+        tolerance: largest error, relative to the condition of f.
         moves: configurations and motions that are drawn at random; the search from the worst of them tries 1,280 more.
         generator: draws them.
     """
@@ -76,7 +82,7 @@ def invariance(
 
 
 def _difference(subject: Subject, symmetry: Symmetry, q: Tensor, p: Tensor | None, a: Tensor) -> Tensor:
-    """f(g·x) − f(x), of a force F(g·x) − g·F(x)."""
+    """Compute f(g·x) − f(x), or F(g·x) − g·F(x) for a force."""
     move = motions(symmetry, a, subject.dtype)
     before = subject(q, p)
     before = move.covectors(before) if subject.kind == "force" else before
@@ -84,7 +90,7 @@ def _difference(subject: Subject, symmetry: Symmetry, q: Tensor, p: Tensor | Non
 
 
 def _errors(subject: Subject, symmetry: Symmetry, scale: Scale, inputs: tuple[Tensor, Tensor | None, Tensor]) -> Found:
-    """The worst of a batch of configurations q, p and algebra vectors a, by their relative errors."""
+    """Return the worst of a batch of configurations q, p and algebra vectors a, by their relative errors."""
     q, p, a = inputs
     with torch.no_grad():
         error = _difference(subject, symmetry, q, p, a).abs()
@@ -95,19 +101,19 @@ def _errors(subject: Subject, symmetry: Symmetry, scale: Scale, inputs: tuple[Te
 
 
 def _stretch(move: Motions, q: Tensor) -> Tensor:
-    """How far out a configuration is after the linear part of a motion."""
+    """Return how far out each configuration reaches after the linear part of a motion."""
     return (q @ move.A.mT).norm(dim=-1).amax(1)
 
 
 def finite(ratio: Tensor) -> Tensor:
-    """The errors, with 0 for configurations where the function is not finite, which are no evidence."""
+    """Return the errors, with 0 for configurations where the function is not finite, which are no evidence."""
     return torch.where(torch.isfinite(ratio), ratio, torch.zeros_like(ratio))
 
 
 def _children(
     subject: Subject, best: Found, size: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor | None, Tensor]:
-    """Inputs near the worst ones: q, p and a with normal noise of `size` times their own units."""
+    """Return inputs near the worst ones: q, p and a with normal noise of `size` times their own units."""
 
     def near(x: Tensor, unit: float) -> Tensor:
         x = x.repeat_interleave(CHILDREN, 0)
@@ -119,7 +125,17 @@ def _children(
 
 
 def averaged(made: Check, subject: Subject, error: Callable[[], Tensor], generator: torch.Generator) -> Check:
-    """The check, called "in distribution" where it is broken but its mean over draws is 0 within 5 standard errors."""
+    """Return the check, with the verdict "in distribution" if its error vanishes on average over random draws.
+
+    A broken check of a target that draws at random is repeated over 64 draws; the mean must be 0 within 5 standard
+    errors. All other checks come back as they are.
+
+    Args:
+        made: the check.
+        subject: what is audited, which says how it draws anew.
+        error: computes the error under the present draws.
+        generator: the source of the draws.
+    """
     if made.verdict != BROKEN or subject.redraw is None:
         return made
     samples = []

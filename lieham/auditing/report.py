@@ -1,4 +1,4 @@
-"""What an audit found: one row a check, as a table, as plain data, and as a picture."""
+"""The report of an audit has one row a check, and is shown as a table, as plain data, or as a picture."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from lieham._support.report import Report
 from lieham.typing import Tensor
 
 EXACT, ROUND_OFF, ON_AVERAGE, BROKEN = VERDICTS = ("exact", "to round-off", "in distribution", "broken")
-"""There is no difference at all; it is within the tolerance; it vanishes as a mean over random draws; none of these."""
+"""The verdicts mean: no difference at all; within the tolerance; zero as a mean over random draws; none of these."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One check of an audit.
+    """A check records one test of an audit and its verdict.
 
     Args:
         name: of the check.
@@ -36,7 +36,7 @@ class Check:
     input: dict[str, list] = field(default_factory=dict)
 
     def as_dict(self) -> dict:
-        """The check as plain data that JSON can hold."""
+        """Return the check as plain data that JSON can hold."""
         own = {"name": self.name, "verdict": self.verdict, "worst": self.worst, "tolerance": self.tolerance}
         return own | {"detail": self.detail, "declared": self.declared, "input": self.input}
 
@@ -59,7 +59,7 @@ def judged(name: str, worst: float, tolerance: float, detail: str, **where: Tens
 
 @dataclass(frozen=True)
 class Audit(Report):
-    """The report of `lieham.audit`.
+    """An audit is the report that `lieham.audit` returns.
 
     Args:
         subject: what was audited, and under which symmetry.
@@ -78,7 +78,7 @@ class Audit(Report):
     skipped: dict[str, str]
 
     def __getitem__(self, name: str) -> Check:
-        """The check of that name; KeyError if there is none."""
+        """Return the check of that name; raise KeyError if there is none."""
         for check in self.checks:
             if check.name == name:
                 return check
@@ -86,21 +86,21 @@ class Audit(Report):
 
     @property
     def names(self) -> list[str]:
-        """The names of all checks that were made."""
+        """The names of all checks that were made, in order, are a list."""
         return [check.name for check in self.checks]
 
     @property
     def broken(self) -> list[str]:
-        """The declared properties that do not hold."""
+        """The declared properties that do not hold are listed by the names of their checks."""
         return [check.name for check in self.checks if check.verdict == BROKEN and check.declared]
 
     @property
     def sound(self) -> bool:
-        """Whether nothing that is declared is broken."""
+        """The target is sound if nothing that it declares is broken."""
         return not self.broken
 
     def as_dict(self) -> dict:
-        """Everything as plain data: {"checks": [{"name", "verdict", "worst", "tolerance", ...}], ...}."""
+        """Return everything as plain data: {"checks": [{"name", "verdict", "worst", "tolerance", ...}], ...}."""
         checks = [check.as_dict() for check in self.checks]
         return {"subject": self.subject, "sound": self.sound, "checks": checks, "skipped": self.skipped}
 

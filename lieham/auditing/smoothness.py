@@ -1,4 +1,4 @@
-"""Checks of smoothness: jumps of f and of its derivatives, found along lines in configuration space by bisection."""
+"""These checks find jumps of f and of its derivatives along lines in configuration space, by bisection."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from lieham.auditing.subject import Subject
 from lieham.typing import Float, Tensor
 
 LINES, POINTS, SUSPECTS = 8, 129, 2
-"""Number of lines, of points on each, and of intervals of each that are looked into by each of two measures."""
+"""LINES lines are drawn with POINTS points each; two measures each pick SUSPECTS intervals of a line to zoom into."""
 ZOOM, ROUNDS = 17, 15
-"""An interval is cut by this many points and a quarter of it is kept, this many times: to 1e-10 of a line."""
+"""An interval is cut by ZOOM points and a quarter of it is kept, ROUNDS times, which reaches 1e-10 of a line."""
 SHARE = 0.75
-"""A jump has at least this share of the variation of the last 16 steps in one; a slope has 1/16, a square root 1/5."""
+"""A jump makes at least this share of the variation over 16 steps; a slope makes 1/16, a square root 1/5."""
 ORDER = 6
-"""Differences of this order vanish for a function that the points resolve, and show even a small jump."""
+"""Differences of this order vanish for a function that the points resolve, and reveal even a small jump."""
 
 Line = Callable[[Float[Tensor, "k b"]], Tensor]
-"""A function along b lines, of k points s ∈ [0, 1] on each."""
+"""A Line is a function along b lines; its argument holds k points s ∈ [0, 1] on each."""
 
 
 def continuity(subject: Subject, scale: Scale, generator: torch.Generator) -> Iterator[Check]:
     """Look for jumps of f, of its first and of its second derivative along random lines.
 
-    Along them bodies cross any cutoff, swap their ranks and pass each other. The worst of "continuity" is the largest
-    jump of f over its scale. "Smoothness order" counts the continuous derivatives, up to 2, of which an energy must
-    have one; a force need only be continuous.
+    Along these lines bodies cross any cutoff, swap their ranks and pass each other. The worst error of "continuity" is
+    the largest jump of f relative to its scale. "Smoothness order" counts the continuous derivatives, up to 2. An
+    energy must have one of them; a force need only be continuous.
 
     Args:
         subject: what is audited.
@@ -68,7 +68,10 @@ def continuity(subject: Subject, scale: Scale, generator: torch.Generator) -> It
 
 
 def _lines(subject: Subject, generator: torch.Generator) -> tuple[tuple, tuple]:
-    """Both ends (q, p) of lines between random configurations; on every other one a single body crosses the cloud."""
+    """Return both ends (q, p) of lines between random configurations.
+
+    On every other line a single body crosses the cloud of the others.
+    """
     start, end = states(subject, LINES, generator), states(subject, LINES, generator)
     q = end[0].clone()
     q[::2, 1:] = start[0][::2, 1:]
@@ -77,7 +80,7 @@ def _lines(subject: Subject, generator: torch.Generator) -> tuple[tuple, tuple]:
 
 
 def _derivative(function: Line) -> Line:
-    """df/ds along every line, 0 where f does not depend on s."""
+    """Return df/ds along every line, which is 0 where f does not depend on s."""
 
     def slope(s: Tensor) -> Tensor:
         with torch.enable_grad():
@@ -94,10 +97,10 @@ def largest_jump(function: Line, lines: int, dtype: torch.dtype, spread: float) 
     """Find the largest jump along each line.
 
     Args:
-        function: along the lines.
-        lines: their number, b.
-        dtype: of s.
-        spread: what a jump is measured by.
+        function: the function along the lines.
+        lines: the number b of lines.
+        dtype: precision of s.
+        spread: the size that a jump is relative to.
 
     Returns:
         The jumps in units of `spread`, 0 where there is none, and their places s, (b,) each.
@@ -119,7 +122,10 @@ def largest_jump(function: Line, lines: int, dtype: torch.dtype, spread: float) 
 
 
 def _zoom(function: Line, low: Tensor, high: Tensor, spread: float) -> tuple[Tensor, Tensor]:
-    """Zoom in where the differences of order 6 are largest; the jump left there over `spread`, and its place."""
+    """Zoom in where the differences of order 6 are largest.
+
+    Return the jump that is left there, in units of `spread`, and its place.
+    """
     steps = torch.linspace(0, 1, ZOOM, dtype=low.dtype)[:, None]
     columns = torch.arange(len(low))
     for _ in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""Subject: what is audited, as a function of configurations with its side inputs and how they move."""
+"""A subject is what an audit examines: a function of configurations, with side inputs and the way they move."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ Function = Callable[..., Tensor]
 
 @dataclass(frozen=True)
 class Subject:
-    """A function of configurations (b, n, d), on a copy of its own of the module that it may hold.
+    """A subject is a function of configurations (b, n, d); it holds its own copy of any module.
 
     Args:
         name: how the report calls it.
         function: takes q, or q and p where `kind` is "H", and side inputs by name; gives (b,), or a force (b, n, d).
         kind: "H", "V" or "force".
-        dim: of space, d.
-        n: bodies in a configuration.
+        dim: the dimension d of space.
+        n: number of bodies in a configuration.
         inputs: side inputs of one system: (n, ...) for each body, (n, n, ...) for each pair, else for the whole.
         moves: how each follows a motion; one of `config.MOVES`.
         takes_mask: whether the function takes a padding mask (b, n), and so can be given padded bodies.
         batched: whether it takes batches; False for single systems (n, d).
-        separable: whether the force hangs on q alone.
-        dtype: of the configurations.
-        length: their size.
+        separable: whether the force depends on q alone.
+        dtype: precision of the configurations.
+        length: size of the configurations.
         momentum: size of the momenta.
         positive: whether coordinates are to be positive, as squeezes need it.
-        shares: for each generator of a symmetry that is declared, whether H has it: not where it is that of V, and the
+        shares: for each generator of a declared symmetry, whether H has it; it has not if only V has it, because the
             motion changes K.
-        low: gives the same in float32, weights too; None where side inputs of its own cannot be cast.
-        redraw: draws anew what it draws at random; None where it draws nothing.
+        low: returns the subject in float32, weights too; None where its own side inputs cannot be cast.
+        redraw: draws the subject's random parts anew; None where it draws nothing.
         field: the field that is integrated, of the arguments of `function`; None where it has none.
         potential: V alone, where H = K(p) + V(q).
     """
@@ -69,7 +69,7 @@ class Subject:
         inputs: dict[str, Tensor] | None = None,
         mask: Bool[Tensor, "b n"] | None = None,
     ) -> Tensor:
-        """The function on a batch.
+        """Evaluate the function on a batch.
 
         Args:
             q: positions.
@@ -99,17 +99,32 @@ class Subject:
         return torch.stack(values)
 
     def expanded(self, batch: int) -> dict[str, Tensor]:
-        """The side inputs of `batch` systems."""
+        """Return the side inputs of `batch` systems."""
         return {name: x.to(self.dtype).expand(batch, *x.shape) for name, x in self.inputs.items()}
 
     def force(self, q: Tensor, p: Tensor | None = None, inputs: dict | None = None) -> Float[Tensor, "b n d"]:
-        """F, or −∂H/∂q by reverse mode; 0 where H does not depend on q. RuntimeError where torch cannot."""
+        """Return F, or −∂H/∂q by reverse mode, which is 0 where H does not depend on q.
+
+        Args:
+            q: positions, (b, n, d).
+            p: momenta, where `kind` is "H".
+            inputs: side inputs (b, ...), by default those of the subject.
+
+        Raises:
+            RuntimeError: if torch cannot differentiate the function.
+        """
         if self.kind == "force":
             return self(q, p, inputs)
         return -self.gradients(q, p, inputs)[0]
 
     def gradients(self, q: Tensor, p: Tensor | None = None, inputs: dict | None = None) -> tuple[Tensor, Tensor]:
-        """∂H/∂q and ∂H/∂p, (b, n, d) each; the latter is 0 for V."""
+        """Return ∂H/∂q and ∂H/∂p, (b, n, d) each; the latter is 0 for V.
+
+        Args:
+            q: positions, (b, n, d).
+            p: momenta, where `kind` is "H".
+            inputs: side inputs (b, ...), by default those of the subject.
+        """
         with torch.enable_grad():
             variables = [x.detach().requires_grad_() for x in (q, p) if x is not None]
             value = self(variables[0], variables[1] if p is not None else None, inputs).sum()
@@ -118,19 +133,19 @@ class Subject:
         return slopes[0], slopes[1] if p is not None else torch.zeros_like(q)
 
     def per_body(self, name: str) -> int:
-        """How many of the leading axes of a side input run over bodies: 0, 1, or 2 for pairs."""
+        """Return the number of leading axes of a side input that run over bodies: 0, 1, or 2 for pairs."""
         shape = self.inputs[name].shape
         return 2 if shape[:2] == (self.n, self.n) else 1 if shape[:1] == (self.n,) else 0
 
     def in_float32(self) -> Subject:
-        """The same in float32, weights too."""
+        """Return the same subject in float32, weights too."""
         return replace(self, dtype=torch.float32) if self.low is None else self.low()
 
 
 def move_inputs(
     subject: Subject, inputs: dict[str, Tensor], A: Float[Tensor, "b d d"], b: Float[Tensor, "b d"]
 ) -> dict[str, Tensor]:
-    """The side inputs of each system after its motion x → A x + b.
+    """Return the side inputs of each system after its motion x → A x + b.
 
     Args:
         subject: says how each input moves.
@@ -151,7 +166,13 @@ def move_inputs(
 
 
 def permute_inputs(subject: Subject, inputs: dict[str, Tensor], order: Tensor) -> dict[str, Tensor]:
-    """The side inputs (b, ...) after the bodies were put in the order of the permutation `order`."""
+    """Return the side inputs (b, ...) after the bodies were put in the order of the permutation `order`.
+
+    Args:
+        subject: says which axes of an input run over bodies.
+        inputs: one row a system, (b, ...).
+        order: the permutation, (n,).
+    """
     for axis in (1, 2):
         inputs = {k: x.index_select(axis, order) if subject.per_body(k) >= axis else x for k, x in inputs.items()}
     return inputs

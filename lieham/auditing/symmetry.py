@@ -1,4 +1,4 @@
-"""Checks of infinitesimal motions: Lie derivatives, net force and torque, brackets of H with every charge."""
+"""These checks of infinitesimal motions take Lie derivatives, net force and torque, and the brackets of H."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from lieham.typing import Tensor
 def lie_derivative(
     subject: Subject, symmetry: Symmetry, scale: Scale, tolerance: float, generator: torch.Generator
 ) -> Check:
-    """Differentiate along every generator ξ by forward mode: d/dε f(exp(ε ξ)·x) at 0, for a force d/dε (g⁻¹·F(g·x)).
+    """Differentiate f along every generator ξ by forward mode, which must give 0.
+
+    The derivative is d/dε f(exp(ε ξ)·x) at ε = 0, or d/dε (g⁻¹·F(g·x)) for a force.
 
     Args:
         subject: what is audited.
         symmetry: the symmetry declared.
         scale: the size of its values.
-        tolerance: largest derivative, over the condition of f.
+        tolerance: largest derivative, relative to the condition of f.
         generator: draws 64 states.
     """
     q, p = states(subject, 64, generator)
@@ -38,7 +40,7 @@ def lie_derivative(
 
 
 def _derivative(subject: Subject, q: Tensor, p: Tensor | None, A: Tensor, b: Tensor) -> Tensor:
-    """The derivative along one generator, side inputs moved with the rest."""
+    """Return the derivative along one generator, with side inputs moved like everything else."""
     inputs = subject.expanded(len(q))
     along = {"scalar": lambda x: torch.zeros_like(x), "vector": lambda x: x @ A.mT, "covector": lambda x: -x @ A}
     along["point"] = lambda x: x @ A.mT + b
@@ -61,14 +63,14 @@ def _derivative(subject: Subject, q: Tensor, p: Tensor | None, A: Tensor, b: Ten
 def charges(subject: Subject, symmetry: Symmetry, tolerance: float, generator: torch.Generator) -> Iterator[Check]:
     """Check that forces do no net work along a symmetry, and that the bracket of H with every charge vanishes.
 
-    Σ_i F_i = 0 and Σ_i F_i·(A q_i) = 0 for the generators that keep lengths, and for every generator
-    {H, J} = ∂H/∂q · (A q + b) − ∂H/∂p · Aᵀp = 0, J = Σ p·(A q + b), relative to the sum of the sizes of its terms; of a
-    V or a force, H = Σ|p|²/2m + V. A charge whose motion changes K is looked at, and not declared.
+    For the generators that keep lengths, Σ_i F_i = 0 and Σ_i F_i·(A q_i) = 0. For every generator, {H, J} = ∂H/∂q · (A
+    q + b) − ∂H/∂p · Aᵀp = 0 with J = Σ p·(A q + b). Each sum is relative to the sum of the sizes of its terms. For a V
+    or a force, H = Σ|p|²/2m + V. A charge whose motion changes K is examined, but does not count as declared.
 
     Args:
         subject: what is audited; its side inputs must not move.
         symmetry: the symmetry declared.
-        tolerance: largest sum, over the sizes of its terms.
+        tolerance: largest sum, relative to the sizes of its terms.
         generator: draws 64 states.
     """
     group = symmetry.group
@@ -90,7 +92,7 @@ def charges(subject: Subject, symmetry: Symmetry, tolerance: float, generator: t
 
 
 def _work(subject: Subject, q: Tensor, p: Tensor, A: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Σ_i F_i · (A_k q_i + b_k) and the sum of the sizes of its terms, (b, k)."""
+    """Return Σ_i F_i · (A_k q_i + b_k) and the sum of the sizes of its terms, (b, k) each."""
     force = subject.force(q, p if subject.kind == "H" else None)
     motion = torch.einsum("kij,bnj->bkni", A, q) + b[:, None]
     terms = (force[:, None] * motion).sum(-1)
@@ -98,7 +100,7 @@ def _work(subject: Subject, q: Tensor, p: Tensor, A: Tensor, b: Tensor) -> tuple
 
 
 def _bracket(subject: Subject, q: Tensor, p: Tensor, A: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """{H, J_k} and the sum of the sizes of its terms, (b, k)."""
+    """Return {H, J_k} and the sum of the sizes of its terms, (b, k) each."""
     if subject.kind == "H":
         dq, dp = subject.gradients(q, p)
     else:
@@ -112,12 +114,12 @@ def _bracket(subject: Subject, q: Tensor, p: Tensor, A: Tensor, b: Tensor) -> tu
 
 
 Terms = Callable[[Subject, Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""(subject, q, p, A, b) → a sum for each generator, (b, k), and the sum of the sizes of its terms."""
+"""Terms maps (subject, q, p, A, b) to a sum for each generator, (b, k), and to the sum of the sizes of its terms."""
 
 
 @dataclass(frozen=True)
 class _Place:
-    """The states and generators at which sums must vanish."""
+    """A place holds the states and the generators at which sums must vanish."""
 
     subject: Subject
     group: Group

@@ -1,4 +1,4 @@
-"""From what somebody hands over, a model of motion or any callable, to the subject of an audit."""
+"""These functions turn what somebody hands over, a model of motion or any callable, into the subject of an audit."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ from lieham.typing import Tensor
 
 @runtime_checkable
 class Model(Protocol):
-    """What says itself how it is audited, as every Hamiltonian of lieham does; anything else counts as a function."""
+    """A Model says itself how it is audited, as lieham's Hamiltonians do; anything else counts as a function."""
 
     group: Group | None
     features: int | None
 
     def functions(self) -> Functions:
-        """H, its field and, where it is separable, V, as functions of tensors."""
+        """Return H, its field and, where H is separable, V, as functions of tensors."""
 
     def parameters(self) -> Iterator[nn.Parameter]:
-        """The weights, in whose dtype it is audited."""
+        """Return the weights, whose dtype is that of the audit."""
 
     def to(self, *args: Any) -> Any:
-        """The model on another device, or in another dtype."""
+        """Return the model on another device, or in another dtype."""
 
 
 def of_model(
     model: Model, group: Group, inputs: dict[str, Tensor], config: AuditConfig, generator: torch.Generator
 ) -> Subject:
-    """The subject of a model, on a copy of it.
+    """Make the subject of a model, on a copy of it.
 
     Args:
         model: gives its functions and units.
         group: the symmetry that is audited, for a model that declares none.
         inputs: `mass` (n,) and `features` (n, c); by default random ones in the units of the model.
         config: settings of the audit.
-        generator: draws them.
+        generator: draws the inputs that are not given.
 
     Raises:
-        InputError: if the group acts on another dimension than the model's, and on other inputs.
+        InputError: if the group acts on another dimension than the model's, or if other inputs are given.
     """
     own = model.group or group
     if own.space_dim != group.space_dim:
@@ -72,7 +72,7 @@ def of_model(
 
 
 def _of_functions(model: Model, settings: dict[str, Any]) -> Subject:
-    """The subject of H, with V beside it where the model is separable."""
+    """Make the subject of H, which holds that of V where the model is separable."""
     functions, name = model.functions(), type(model).__name__
     own = {"separable": functions.potential is not None, "redraw": functions.redraw, "shares": functions.shares}
     settings = settings | own
@@ -90,7 +90,7 @@ def _model_in_float32(model: Model, settings: dict[str, Any]) -> Subject:
 def of_callable(
     function: Callable[..., Tensor], group: Group, inputs: dict[str, Tensor], config: AuditConfig
 ) -> Subject:
-    """The subject of anybody's callable; a module is copied first.
+    """Make the subject of anybody's callable; a module is copied first.
 
     Args:
         function: of q (b, n, d), of p where the config's `kind` is "H", and of side inputs by name.
@@ -120,7 +120,7 @@ def _module_in_float32(subject: Subject, module: nn.Module) -> Subject:
 
 
 def _parameters(function: Callable[..., Tensor]) -> dict[str, Parameter]:
-    """What a callable takes, by name; InputError for one that does not say."""
+    """Return the parameters of a callable by name; raise InputError for one that does not list them."""
     try:
         return dict(signature(function.forward if isinstance(function, nn.Module) else function).parameters)
     except ValueError as error:
@@ -137,7 +137,7 @@ def _check_inputs(name: str, takes: dict[str, Parameter], inputs: dict[str, Tens
 
 
 def _check_moves(inputs: dict[str, Tensor], config: AuditConfig, dim: int) -> None:
-    """Raise InputError if an input may move and nobody says how, and if moves are said of what is no input."""
+    """Raise InputError if an input may move and nobody says how, or if moves are given for what is no input."""
     for name, x in inputs.items():
         if name not in config.moves and x.shape[-1:] == (dim,) and x.shape != (config.n_bodies,):
             raise InputError(

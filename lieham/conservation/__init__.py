@@ -1,4 +1,7 @@
-"""What a forecast conserves: momentum maps from the generators of a group, their drift, and a certificate for each."""
+"""Reports of conservation follow the charges of a forecast.
+
+Momentum maps come from the generators of a group; a report measures their drift and certifies each of them.
+"""
 
 from lieham.conservation.certificate import Certificate, certify
 from lieham.conservation.charges import Charge, Conservation

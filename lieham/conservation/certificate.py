@@ -1,4 +1,4 @@
-"""The certificate of a charge: how its drift grows, and whether model, integrator or precision is to blame."""
+"""The certificate of a charge says how its drift grows, and whether model, integrator or precision is to blame."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from lieham.dynamics.promise import YES
 from lieham.typing import Float, Tensor
 
 STEADY = 100.0
-"""A drift of at most so many units of round-off counts as none: a sum of ten rounded terms leaves a few of them."""
+"""A drift of at most this many units of round-off counts as none, since a sum of ten rounded terms leaves a few."""
 WALK = 1000.0
-"""Round-off explains a drift of so many units of it times √steps; beyond that, a promised symmetry is broken."""
+"""Round-off explains a drift of this many units of it times √steps; beyond that, a promised symmetry is broken."""
 
 
 @dataclass(frozen=True)
 class Drift:
-    """How far a charge moved along a batch of forecasts, and how much of that round-off explains.
+    """A drift says how far a charge moved along a batch of forecasts, and how much of that round-off explains.
 
     Args:
         values: |J(t) − J(0)| in units of the charge's scale, (batch, time).
-        times: (batch, time).
+        times: the times of the forecast, (batch, time).
         round_off: machine epsilon of the forecast's precision.
         condition: size of the numbers that cancel in the charge, in units of its scale; far from the origin their
             round-off is larger than that of the charge.
@@ -37,33 +37,33 @@ class Drift:
 
     @property
     def largest(self) -> float:
-        """The largest drift of all systems and times."""
+        """The largest drift is taken over all systems and times."""
         return self.values.max().item()
 
     @cached_property
     def exponent(self) -> float | None:
-        """The power of t that the drift grows like; see `growth_exponent`."""
+        """The drift grows like this power of t; see `growth_exponent`."""
         return growth_exponent(self.values, self.times)
 
     @property
     def growth(self) -> str:
-        """The name of that power, and "none" where the drift is round-off alone."""
+        """The growth is the name of that power, or "none" where the drift is round-off alone."""
         return "none" if self.largest <= STEADY * self.round_off else name_of_growth(self.exponent)
 
     @property
     def beyond_round_off(self) -> bool:
-        """Whether the drift is larger than sums of rounded terms can explain."""
+        """This is True if the drift is larger than sums of rounded terms can explain."""
         return self.largest > WALK * self.condition * self.round_off * sqrt(self.values.shape[-1])
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What holds a charge in place, and how well it is held.
+    """A certificate says what holds a charge in place, and how well it is held.
 
     Args:
         model: the verdict of the model's promise: "yes", "no", "no: changes K", where only V has the symmetry, or
             "on average", where the model draws at random.
-        integrator: "keeps linear", "keeps quadratic", "keeps none", or "bounds H", which symplectic methods do.
+        integrator: "keeps linear", "keeps quadratic", "keeps none", or "bounds H", as symplectic methods do.
         growth: "none" (to round-off), "constant", "√t", "t", another power of t, or "?" if the forecast is too short.
         exponent: the fitted power of t; None if the forecast is too short.
         blame: "model", "integrator" or "precision", whichever explains the drift; "" where nothing drifts.
@@ -101,7 +101,7 @@ def certify(model: str, kept: bool, integrator: str, drift: Drift) -> Certificat
 
 
 def growth_exponent(drift: Float[Tensor, "batch time"], times: Float[Tensor, "batch time"]) -> float | None:
-    """The slope of log rms(drift) against log t over the last 1.5 decades, by least squares.
+    """Fit the slope of log rms(drift) against log t over the last 1.5 decades, by least squares.
 
     The mean square is taken over systems and over six bins of equal width in log t, so that an oscillation counts as
     its amplitude.
@@ -132,7 +132,10 @@ def growth_exponent(drift: Float[Tensor, "batch time"], times: Float[Tensor, "ba
 
 
 def name_of_growth(exponent: float | None) -> str:
-    """The growth law of an exponent: "constant", "√t" or "t" within 0.25, else the power; "?" where there is none."""
+    """Name the growth law of an exponent.
+
+    The name is "constant", "√t" or "t" within 0.25, else the power; it is "?" where there is no exponent.
+    """
     if exponent is None:
         return "?"
     for name, power in (("constant", 0.0), ("√t", 0.5), ("t", 1.0)):

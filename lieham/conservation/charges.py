@@ -1,4 +1,4 @@
-"""The charges of a forecast along time, and the report of all of them."""
+"""This module holds the charges of a forecast along time, and the report of all of them."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from lieham.integrate import Integrator
 from lieham.typing import Float, Tensor
 
 ROUND_OFF = {torch.float32: torch.finfo(torch.float32).eps, torch.float64: torch.finfo(torch.float64).eps}
-"""Machine epsilon of each precision."""
+"""Each precision has this machine epsilon."""
 
 
 @dataclass(frozen=True)
 class Charge:
-    """One conserved quantity along a batch of forecasts.
+    """A charge is one conserved quantity, followed along a batch of forecasts.
 
     Args:
         promise: its name, whether theory keeps it for this model, and why.
         values: J(t), (batch, time).
-        scale: the mean over time of its size if nothing cancelled, (batch,).
+        scale: the mean over time of the size that it would have if nothing cancelled, (batch,).
         kept: whether the integrator keeps what theory keeps.
-        kind: which invariants it is one of: "linear", "quadratic" or "energy".
+        kind: the kind of invariant that it is: "linear", "quadratic" or "energy".
         condition: size of the terms that the charge is computed from, in units of its scale.
     """
 
@@ -41,23 +41,26 @@ class Charge:
 
     @property
     def name(self) -> str:
-        """The name of the charge, such as P_x or L_cm."""
+        """The name of the charge is one such as P_x or L_cm."""
         return self.promise.charge
 
     @property
     def promised(self) -> bool:
-        """Whether theory keeps it for this model, to round-off and not on average alone."""
+        """This is True if theory keeps the charge for this model, to round-off and not on average alone."""
         return self.promise.kept
 
     @property
     def drift(self) -> Float[Tensor, "batch time"]:
-        """|J(t) − J(0)| / scale; 0 where nothing moved."""
+        """The drift is |J(t) − J(0)| / scale, and 0 where nothing moved."""
         change = (self.values - self.values[:, :1]).abs()
         scale = self.scale[:, None].expand_as(change)
         return torch.where(change == 0, torch.zeros_like(change), change / scale)
 
     def as_dict(self) -> dict:
-        """The largest drift of all, medians over systems of their largest and final drift, and what was promised."""
+        """Return the drift of the charge and the promise of the model as plain data.
+
+        The drift is given as the largest of all, and as medians over systems of their largest and of their final drift.
+        """
         largest = self.drift.amax(1)
         return {
             "name": self.name,
@@ -72,11 +75,11 @@ class Charge:
 
 @dataclass(frozen=True)
 class Conservation(Report):
-    """What a forecast conserves; made by `lieham.conservation`.
+    """A report of conservation says what a forecast conserves; `lieham.conservation` makes it.
 
     Args:
         times: the times of the forecast, (batch, time).
-        charges: P, L about the origin and about the centre of mass, K of the boosts, and H, as far as they were asked.
+        charges: P, L about the origin and about the centre of mass, K of the boosts, and H, as far as asked for.
         attributes: settings of the forecast.
         integrator: the method that made the forecast.
 
@@ -96,11 +99,11 @@ class Conservation(Report):
     integrator: Integrator
 
     def __getitem__(self, name: str) -> Charge:
-        """The charge of that name; InputError if there is none."""
+        """Return the charge of that name; raise InputError if there is none."""
         return self._of(lambda own: own == name, name)[0]
 
     def largest(self, prefix: str) -> float:
-        """The largest drift of all charges whose name starts with `prefix`; InputError if there is none."""
+        """Return the largest drift of all charges whose name starts with `prefix`; raise InputError if none does."""
         return max(c.drift.max().item() for c in self._of(lambda own: own.startswith(prefix), prefix))
 
     def _of(self, wanted: Callable[[str], bool], asked: str) -> list[Charge]:
@@ -110,10 +113,10 @@ class Conservation(Report):
         return found
 
     def certificate(self, name: str) -> Certificate:
-        """What holds a charge in place, the growth law of its drift, and what is to blame for it.
+        """Certify a charge: say what holds it in place, how its drift grows, and what is to blame for it.
 
         Args:
-            name: of the charge.
+            name: the name of the charge.
 
         Raises:
             InputError: if there is no charge of that name.
@@ -128,7 +131,7 @@ class Conservation(Report):
         return f"keeps {charge.kind}" if charge.kept else "keeps none"
 
     def as_dict(self) -> dict:
-        """The settings of the forecast and one row a charge, its certificate with it, as JSON can hold them."""
+        """Return the settings of the forecast, and a row for each charge with its certificate, as plain data."""
         rows = [charge.as_dict() | asdict(self.certificate(charge.name)) for charge in self.charges]
         return {**self.attributes, "charges": rows}
 
@@ -147,7 +150,7 @@ class Conservation(Report):
 
     @property
     def round_off(self) -> float:
-        """Machine epsilon of the forecast's precision."""
+        """The machine epsilon is that of the forecast's precision."""
         return ROUND_OFF[self.times.dtype]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Conservation of a forecast: every charge along time, how far it drifts, and whether the model promised to keep it."""
+"""`conservation` follows every charge along a forecast, and compares its drift with the model's promise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lieham.state import PhaseState
 from lieham.typing import Tensor
 
 CHUNK = 64
-"""Times whose energies are evaluated together."""
+"""The energies of this many times are evaluated together."""
 
 
 @torch.no_grad()
@@ -67,7 +67,7 @@ def conservation(forecast: Forecast, group: str | Group | None = None) -> Conser
 
 
 def _momenta(forecast: Forecast, group: Group, promises: tuple[Promise, ...]) -> Iterator[Charge]:
-    """The charges of the generators, and their parts about the centre of mass."""
+    """Yield the charges of the generators, and their parts about the centre of mass."""
     states, bodies = forecast.trajectory.states(), forecast.trajectory.bodies.over_time()
     A, _ = group.generators()
     turning = (A.abs().sum((1, 2)) > 0).tolist()
@@ -85,7 +85,7 @@ def _momenta(forecast: Forecast, group: Group, promises: tuple[Promise, ...]) ->
 
 
 def _boosts(forecast: Forecast, promises: tuple[Promise, ...]) -> Iterator[Charge]:
-    """K along each axis that it was asked for."""
+    """Yield K along each axis that it was asked for."""
     x = forecast.trajectory
     t, bodies = x.times - x.times[:, :1], x.bodies.over_time()
     values, scale = boost(x.states(), bodies, t), boost_scale(x.states(), bodies, t).mean(-1)
@@ -94,7 +94,7 @@ def _boosts(forecast: Forecast, promises: tuple[Promise, ...]) -> Iterator[Charg
 
 
 def _declared_beyond(forecast: Forecast, others: Group) -> tuple[Charge, ...]:
-    """The charges that the model declares and whose generators are none of `others`, about the origin."""
+    """Return the charges about the origin that the model declares and whose generators are none of `others`."""
     group = forecast.group
     A, b = group.generators()
     there = torch.cat([x.flatten(1) for x in others.generators()], 1)
@@ -108,7 +108,7 @@ def _of(part: str, promises: tuple[Promise, ...]) -> list[Promise]:
 
 
 def _energy(forecast: Forecast, promises: tuple[Promise, ...]) -> Charge:
-    """H along the forecast; every Hamiltonian promises it last."""
+    """Return H along the forecast; every Hamiltonian promises it last."""
     points = forecast.trajectory.times.shape[-1]
     pieces = (_energies(forecast, first) for first in range(0, points, CHUNK))
     energy, kinetic = zip(*pieces, strict=True)
@@ -117,7 +117,7 @@ def _energy(forecast: Forecast, promises: tuple[Promise, ...]) -> Charge:
 
 
 def _energies(forecast: Forecast, start: int) -> tuple[Tensor, Tensor]:
-    """H and Σ|p|²/2m at the times from index `start` on, (batch, time) each."""
+    """Return H and Σ|p|²/2m at the times from index `start` on, (batch, time) each."""
     trajectory = forecast.trajectory
     piece = trajectory.window(start, min(CHUNK, trajectory.times.shape[-1] - start))
     bodies, states = piece.bodies.over_time(), PhaseState(piece.q, piece.p)

@@ -1,4 +1,4 @@
-"""Momentum maps: the charges that Noether's theorem attaches to a group, from its generators alone."""
+"""Momentum maps compute the charges that Noether's theorem attaches to a group, from its generators alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ABOUT = ("origin", "centre_of_mass")
 
 
 def centre_of_mass(state: PhaseState, bodies: Bodies) -> PhaseState:
-    """Position of the centre of mass, q_cm = Σ m_i q_i / M, and total momentum, P = Σ p_i, over the real bodies.
+    """Compute the centre of mass, q_cm = Σ m_i q_i / M, and the total momentum, P = Σ p_i, over the real bodies.
 
     Args:
         state: q and p, (*batch, n, d).
@@ -28,7 +28,7 @@ def centre_of_mass(state: PhaseState, bodies: Bodies) -> PhaseState:
 
 
 def centre_of_mass_frame(state: PhaseState, bodies: Bodies) -> PhaseState:
-    """The state as seen from the centre of mass, (q_i − q_cm, p_i − (m_i/M) P)."""
+    """Return the state as seen from the centre of mass, (q_i − q_cm, p_i − (m_i/M) P)."""
     q, p = centre_of_mass(state, bodies)
     mass = (bodies.mass * bodies.mask)[..., None]
     return PhaseState(state.q - q, state.p - mass / mass.sum(-2, keepdim=True) * p)
@@ -73,7 +73,7 @@ def momentum_map(group: Group, state: PhaseState, bodies: Bodies, about: str = "
 
 
 def charge_scale(group: Group, state: PhaseState, bodies: Bodies, about: str = "origin") -> Float[Tensor, "*batch k"]:
-    """The size of each charge if nothing cancelled: Σ|p_i| for P, Σ|q_i × p_i| for L.
+    """Compute the size of each charge if nothing cancelled: Σ|p_i| for P, Σ|q_i × p_i| for L.
 
     In general it is Σ_i |p_i · A_k q_i| + |p_i| |b_k|.
 
@@ -117,6 +117,12 @@ def boost(state: PhaseState, bodies: Bodies, t: Float[Tensor, "*#batch"]) -> Flo
 
 
 def boost_scale(state: PhaseState, bodies: Bodies, t: Float[Tensor, "*#batch"]) -> Float[Tensor, "*batch"]:
-    """The size of K if nothing cancelled, Σ_i m_i |q_i| + |t| Σ_i |p_i|; arguments as in `boost`."""
+    """Compute the size of K if nothing cancelled, Σ_i m_i |q_i| + |t| Σ_i |p_i|.
+
+    Args:
+        state: q and p, (*batch, n, d).
+        bodies: their masses and padding mask.
+        t: time since the start.
+    """
     real = bodies.mask.to(state.q.dtype)
     return (bodies.mass * real * state.q.norm(dim=-1)).sum(-1) + t.abs() * (state.p.norm(dim=-1) * real).sum(-1)

@@ -1,4 +1,4 @@
-"""Models of motion: a field for given bodies, the Hamiltonians that it follows from, and what they promise to conserve.
+"""Models of motion give a field for bodies; Hamiltonians, from which it follows, promise what they conserve.
 
 `Dynamics` is the contract. A `Hamiltonian` gives H(q, p), whose field J∇H follows; a `SeparableHamiltonian` is
 K(p) + V(q), with a `Kinetic` energy that says itself which motions it is invariant under.

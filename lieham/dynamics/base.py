@@ -1,4 +1,4 @@
-"""The contract of a model of motion: a vector field for given bodies, and what it promises to conserve."""
+"""A model of motion obeys this contract: it gives a vector field for bodies, and promises what it conserves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lieham.typing import Bool, Float, Tensor
 
 @dataclass(frozen=True)
 class Units:
-    """The sizes of the data that a model was calibrated on.
+    """The units are the sizes of the data that a model was calibrated on.
 
     Args:
         length: typical distance of two bodies; None where the model has no size of its own.
@@ -35,13 +35,13 @@ class Units:
 
 
 def every_generator(group: Group) -> Bool[Tensor, " k"]:
-    """True for each generator of a group."""
+    """Return True for each generator of a group."""
     return torch.ones(group.lie_dim, dtype=torch.bool)
 
 
 @dataclass(frozen=True)
 class Functions:
-    """A model as plain functions of tensors, for whoever examines it from outside (see `lieham.auditing`).
+    """Functions show a model as plain functions of tensors, for an examination from outside (see `lieham.auditing`).
 
     Args:
         energy: H(q, p, mass, features, mask) → (*batch,).
@@ -62,35 +62,35 @@ class Functions:
 
 
 class Dynamics(nn.Module, ABC):
-    """A model of motion: it gives the vector field of any bodies, and says itself what it needs and what it keeps.
+    """A model of motion gives the vector field of any bodies, and says itself what it needs and what it keeps.
 
     Nobody has to look inside: integrators take `field`, training and forecasts ask `separable` and `check`, reports of
     conservation ask `promises`.
     """
 
     group: Group | None = None
-    """The symmetry that the model declares, if any."""
+    """The model declares this symmetry, if any."""
     features: int | None = None
-    """How many features a body must have beside its mass; None where the model does not say."""
+    """A body must have this many features beside its mass; None means that the model does not say."""
     learns_from: ClassVar[str] = "trajectories"
-    """The `kind` of the datasets that `fit` takes for it."""
+    """`fit` takes datasets of this `kind` for the model."""
     separable: ClassVar[bool] = False
-    """Velocity hangs on p alone and force on q alone, so that splitting methods can integrate it (see `Field`)."""
+    """If True, velocity depends on p alone and force on q alone, so that splitting methods can integrate the model."""
 
     @abstractmethod
     def field(self, bodies: Bodies) -> Field:
-        """The vector field (q̇, ṗ) of these bodies."""
+        """Return the vector field (q̇, ṗ) of these bodies."""
 
     @property
     def exact(self) -> bool:
-        """Whether the symmetry declared holds to round-off, and not only on average over random draws."""
+        """This is True if the symmetry declared holds to round-off, and not only on average over random draws."""
         return True
 
     def promises(self, group: str | Group) -> tuple[Promise, ...]:
-        """What the model says of every charge of `group`, in the order of a report of conservation.
+        """Return what the model says of every charge of `group`, in the order of a report of conservation.
 
-        One promise for each generator. A Hamiltonian adds those of L about the centre of mass, of the boosts and of H;
-        a field that no Hamiltonian is known of promises nothing.
+        There is one promise for each generator. A Hamiltonian adds those of L about the centre of mass, of the boosts
+        and of H. A field that is not known to follow from a Hamiltonian promises nothing.
 
         Args:
             group: the group asked for, which need not be the one that the model declares.
@@ -102,7 +102,7 @@ class Dynamics(nn.Module, ABC):
         return tuple(Promise(name, NO, why, index=k) for k, name in enumerate(self._asked(group).charges))
 
     def _asked(self, group: str | Group) -> Group:
-        """The group of that name; InputError if it acts on a space of another dimension than the model's."""
+        """Return the group of that name; raise InputError if its space has another dimension than the model's."""
         group = make_group(group)
         if self.group is not None and self.group.space_dim != group.space_dim:
             raise InputError(f"group must act on {self.group.space_dim} dimensions like the model's, got {group}")
@@ -126,7 +126,8 @@ class Dynamics(nn.Module, ABC):
     def richer(self) -> Dynamics | None:
         """Return a fresh model of the same settings whose lift sees more, such as angles.
 
-        None where the lift was asked for, where units were measured on data already, and where there is no such lift.
+        The result is None if the caller asked for a lift, if units were already measured on data, or if there is no
+        such lift.
         """
         return None
 

@@ -1,4 +1,4 @@
-"""The contract of a model whose energy is linear in some of its coefficients."""
+"""A model whose energy is linear in some of its coefficients obeys this contract."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from lieham.typing import Float, Int, Tensor
 
 
 class Dictionary(ABC):
-    """H(q, p) = H₀(q, p) + Σ_fk θ_fk Φ_fk(q, p): the functions Φ of a model, and their coefficients θ.
+    """A dictionary holds the functions Φ of a model and their coefficients θ: H = H₀ + Σ_fk θ_fk Φ_fk, all of (q, p).
 
     The index f counts the functions of a pair of bodies, k the outputs that weigh the pairs by what the bodies are. A
     model of which H is not linear in θ gives Φ = ∂H/∂θ at its present θ: then the equation holds to first order.
     """
 
     functions: int
-    """The number of functions f."""
+    """The dictionary has this number of functions f."""
 
     @property
     @abstractmethod
     def rank(self) -> Float[Tensor, " f"]:
-        """The order in which cross-validation adds the functions: those of the least rank come first."""
+        """The rank is the order in which cross-validation adds the functions: those of the least rank come first."""
 
     @abstractmethod
     def evaluate(

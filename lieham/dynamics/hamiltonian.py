@@ -1,4 +1,4 @@
-"""Hamiltonians and the one vector field that follows from them: q̇ = ∂H/∂p, ṗ = −∂H/∂q."""
+"""One vector field follows from a Hamiltonian: q̇ = ∂H/∂p, ṗ = −∂H/∂q."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from lieham.typing import Float, Tensor
 
 
 class Answer(NamedTuple):
-    """A verdict of `promise.VERDICTS`, and why."""
+    """An answer is a verdict of `promise.VERDICTS` and the reason for it."""
 
     verdict: str
     why: str
 
 
 class Hamiltonian(Dynamics):
-    """A scalar H(q, p) of a phase-space state and its bodies, and the field q̇ = ∂H/∂p, ṗ = −∂H/∂q.
+    """A Hamiltonian is a scalar H(q, p) of a state and its bodies; it gives the field q̇ = ∂H/∂p, ṗ = −∂H/∂q.
 
     A subclass gives `energy`; the field follows by automatic differentiation. Where it sets `group`, it declares that
     H(A q + b, A⁻ᵀp) = H(q, p) for every motion of that group, and promises the charges of Noether's theorem
@@ -45,21 +45,28 @@ class Hamiltonian(Dynamics):
 
     @abstractmethod
     def energy(self, state: PhaseState, bodies: Bodies) -> Float[Tensor, "*batch"]:
-        """H, one number for each state of the batch."""
+        """Return H, one number for each state of the batch."""
 
     def of(self, state: PhaseState, mass: Tensor, features: Tensor, mask: Tensor) -> Float[Tensor, "*batch"]:
-        """`energy`, of tensors alone."""
+        """Compute `energy` from tensors alone, for torch.func and torch.compile.
+
+        Args:
+            state: q and p, (*batch, n, d).
+            mass: masses, (*batch, n).
+            features: features of the bodies, (*batch, n, c).
+            mask: padding mask, (*batch, n), True for real bodies.
+        """
         return self.energy(state, Bodies(mass, features, mask))
 
     def field(self, bodies: Bodies) -> Field:
-        """J∇H for these bodies."""
+        """Return the field J∇H for these bodies."""
         return HamiltonianField(self, bodies)
 
     def forward(self, state: PhaseState, bodies: Bodies) -> Tensor:
         return self.energy(state, bodies)
 
     def promises(self, group: str | Group) -> tuple[Promise, ...]:
-        """What theory says of every charge of `group` along the exact flow of H, for any weights.
+        """Return what theory says of every charge of `group` along the exact flow of H, for any weights.
 
         They are, in this order: J = Σ p·(A q + b) for each generator; for each generator with A ≠ 0 its part about the
         centre of mass, such as L_cm; the charge M q_cm − t P of the boosts along each axis that the group moves along;
@@ -88,17 +95,17 @@ class Hamiltonian(Dynamics):
         )
 
     def _of_momenta(self, group: Group) -> list[Answer]:
-        """For each generator: whether it is declared, and so kept, since H is invariant under its cotangent lift."""
+        """Return for each generator whether it is declared; if so, its charge is kept, since H is invariant."""
         inside = contains(self.group or Trivial(group.space_dim), group).tolist()
         return [self._kept() if x else self._not_declared() for x in inside]
 
     def _of_spins(self, group: Group) -> list[Answer]:
-        """For each generator: whether its charge about the centre of mass is kept by itself."""
+        """Return for each generator whether its charge about the centre of mass is kept by itself."""
         why = "The velocity ∂H/∂p is not known to be p/m, so q_cm × P need not be constant, and L − q_cm × P neither."
         return [Answer(NO, why)] * group.lie_dim
 
     def _of_boosts(self, axes: Group) -> list[Answer]:
-        """For each axis: whether the centre of mass moves uniformly along it."""
+        """Return for each axis whether the centre of mass moves uniformly along it."""
         why = "The velocity ∂H/∂p is not known to be p/m, so the centre of mass need not move with P/M."
         return [Answer(NO, why)] * axes.lie_dim
 
@@ -115,7 +122,7 @@ class Hamiltonian(Dynamics):
         return Answer(NO, f"The model declares {self.group}, which does not hold this motion.")
 
     def functions(self) -> Functions:
-        """H and its field as plain functions of tensors, which is how `lieham.audit` looks at a Hamiltonian."""
+        """Return H and its field as plain functions of tensors, which is how `lieham.audit` looks at a Hamiltonian."""
 
         def energy(q: Tensor, p: Tensor, mass: Tensor, features: Tensor, mask: Tensor) -> Tensor:
             return self.energy(PhaseState(q, p), Bodies(mass, features, mask))
@@ -128,7 +135,7 @@ class Hamiltonian(Dynamics):
 
 
 class HamiltonianField(Field):
-    """J∇H by reverse-mode differentiation."""
+    """This field computes J∇H by reverse-mode differentiation."""
 
     def __init__(self, hamiltonian: Hamiltonian, bodies: Bodies):
         self.hamiltonian, self._inputs = hamiltonian, (bodies.mass, bodies.features, bodies.mask)
@@ -148,7 +155,7 @@ class HamiltonianField(Field):
 
 
 class GeneralHamiltonian(Hamiltonian):
-    """Any differentiable H(q, p), not necessarily K(p) + V(q), with the field q̇ = ∂H/∂p, ṗ = −∂H/∂q.
+    """A general Hamiltonian takes any differentiable H(q, p), which need not be K(p) + V(q).
 
     Args:
         function: H(state, bodies) → (*batch,) of q and p (*batch, n, d); a module's parameters are learned with it.

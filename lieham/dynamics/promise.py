@@ -1,19 +1,19 @@
-"""Promise: what a model says of one conserved quantity, and why."""
+"""A promise is what a model says of one conserved quantity, and why."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 YES, NO, CHANGES_K, ON_AVERAGE = VERDICTS = ("yes", "no", "no: changes K", "on average")
-"""The charge is constant along the exact flow; it is not; only V has the symmetry; only the mean over draws has it."""
+"""The verdicts mean: the flow keeps the charge; it does not; only V has the symmetry; only the mean over draws does."""
 
 MOMENTUM, SPIN, BOOST, ENERGY = PARTS = ("momentum", "spin", "boost", "energy")
-"""J = Σ p·(A q + b) of a generator; its part about the centre of mass; M q_cm − t P along an axis; H."""
+"""Parts are J = Σ p·(A q + b) of a generator, that about the centre of mass, M q_cm − t P along an axis, and H."""
 
 
 @dataclass(frozen=True)
 class Promise:
-    """What theory says of one charge along the exact flow of a model, whatever its weights are.
+    """A promise says what theory says of one charge along the exact flow of a model, whatever its weights are.
 
     Args:
         charge: the name that reports give it, such as P_x, L, L_cm, K_x or H.
@@ -31,11 +31,11 @@ class Promise:
 
     @property
     def kept(self) -> bool:
-        """Whether theory keeps the charge for this model, to round-off and not on average alone."""
+        """This is True if theory keeps the charge for this model, to round-off and not on average alone."""
         return self.verdict == YES
 
 
 def spin_name(charge: str) -> str:
-    """The name of a charge's part about the centre of mass: L_cm for L, L_cm_z for L_z."""
+    """Return the name of a charge's part about the centre of mass: L_cm for L, L_cm_z for L_z."""
     head, *axis = charge.split("_")
     return "_".join([head, "cm", *axis])

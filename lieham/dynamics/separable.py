@@ -1,4 +1,4 @@
-"""H = K(p) + V(q): velocity and force apart, as splitting methods need them."""
+"""H = K(p) + V(q) keeps velocity and force apart, as splitting methods need them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from lieham.typing import Tensor
 
 
 class SeparableHamiltonian(Hamiltonian):
-    """H(q, p) = K(p) + V(q), with velocity ∂K/∂p and force −∂V/∂q.
+    """A separable Hamiltonian is H(q, p) = K(p) + V(q), with velocity ∂K/∂p and force −∂V/∂q.
 
-    Where a subclass sets `group`, it declares the symmetry of V; which of its motions K shares, K says itself.
+    A subclass that sets `group` declares the symmetry of V. The kinetic energy says itself which of its motions leave K
+    unchanged.
 
     Args:
         potential: V(q, bodies) → (*batch,) of positions (*batch, n, d); a module's parameters are learned with it.
@@ -47,14 +48,14 @@ class SeparableHamiltonian(Hamiltonian):
         return self.kinetic(state.p, bodies) + self.potential(state.q, bodies)
 
     def at(self, bodies: Bodies) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
-        """V of these bodies, as a function of q and of tensors: what hangs on the bodies alone is computed once."""
+        """Return V of these bodies as a function of q and of tensors; terms of the bodies alone are computed once."""
         return self._potential, (bodies.mass, bodies.features, bodies.mask)
 
     def _potential(self, q: Tensor, mass: Tensor, features: Tensor, mask: Tensor) -> Tensor:
         return self.potential(q, Bodies(mass, features, mask))
 
     def field(self, bodies: Bodies) -> SeparableField:
-        """The same J∇H, with velocity and force apart, as splitting methods need it."""
+        """Return the same field J∇H, with velocity and force apart, as splitting methods need it."""
         return SeparableHamiltonianField(self, bodies)
 
     def functions(self) -> Functions:
@@ -86,7 +87,7 @@ class SeparableHamiltonian(Hamiltonian):
 
     @staticmethod
     def _spin(whole: Answer, alone: bool) -> Answer:
-        """What is said of L_cm, given what is said of L, and whether P is kept across its axis."""
+        """Return the answer for L_cm, given that for L, and whether P is kept across its axis."""
         if not alone:
             return Answer(NO, "P is not kept in the plane of this motion, so neither are q_cm × P and L − q_cm × P.")
         if whole.verdict != YES:
@@ -95,14 +96,14 @@ class SeparableHamiltonian(Hamiltonian):
 
     @staticmethod
     def _boost(momentum: Answer) -> Answer:
-        """What is said of a boost, given what is said of P along its axis."""
+        """Return the answer for a boost, given that for P along its axis."""
         if momentum.verdict != YES:
             return momentum
         return Answer(YES, "P is kept along this axis and velocities are p/m, so the centre of mass moves uniformly.")
 
 
 class SeparableHamiltonianField(SeparableField):
-    """q̇ = ∂K/∂p, ṗ = −∂V/∂q."""
+    """This field computes q̇ = ∂K/∂p and ṗ = −∂V/∂q apart from each other."""
 
     def __init__(self, hamiltonian: SeparableHamiltonian, bodies: Bodies):
         self.hamiltonian, self.bodies = hamiltonian, bodies

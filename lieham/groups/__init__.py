@@ -1,4 +1,4 @@
-"""Lie groups: the contract, the groups, and `make_group`, which finds one by its name."""
+"""Lie groups obey one contract, and `make_group` finds a group by its name."""
 
 from lieham.groups.base import Group
 from lieham.groups.custom import CustomGroup

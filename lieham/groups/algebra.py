@@ -1,4 +1,4 @@
-"""Comparisons of Lie algebras: whether the generators of one group lie in the span of another's."""
+"""Lie algebras are compared here: do the generators of one group lie in the span of another's?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of a Lie group that moves points: g·x = A x + b, given by exp, log and its generators."""
+"""A Lie group that moves points by g·x = A x + b obeys this contract: it gives exp, log and its generators."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ AXES = "xyz"
 
 
 class Group(ABC):
-    """A Lie group of affine motions of R^d.
+    """A group is a Lie group that acts on R^d by affine motions.
 
     Elements are homogeneous matrices [[A, b], [0, 1]] of shape (*, d+1, d+1), algebra vectors have shape
     (*, lie_dim), with exp(a) = matrix_exp(Σ_k a_k [[A_k, b_k], [0, 0]]) for the generators (A_k, b_k). All methods
@@ -35,15 +35,15 @@ class Group(ABC):
     space_dim: int
     lie_dim: int
     charges: tuple[str, ...]
-    """The names of the Noether charges, one for each generator."""
+    """The Noether charges have these names, one for each generator."""
     acts_freely: bool = False
-    """Whether the identity alone fixes a generic point, so that one element lifts each point (PointLift)."""
+    """If True, the identity alone fixes a generic point, so that one element lifts each point (PointLift)."""
     symmetric_pairs: bool = False
-    """Whether the pair coordinates of (x, y) are those of (y, x)."""
+    """If True, the pair coordinates of (x, y) are those of (y, x)."""
     singular_at_origin: bool = False
-    """Whether no invariant is continuous where both points are at the origin (scalings)."""
+    """If True, no invariant is continuous where both points are at the origin, as for scalings."""
     positive: bool = False
-    """Whether the group is meant for points with positive coordinates, where it acts freely (squeezes)."""
+    """If True, the group is meant for points with positive coordinates, where it acts freely, as squeezes do."""
 
     @abstractmethod
     def generators(
@@ -73,7 +73,7 @@ class Group(ABC):
 
     @property
     def isometries(self) -> Tensor:
-        """Whether each generator keeps lengths, A + Aᵀ = 0, and with them K = Σ|p|²/2m; (lie_dim,), bool."""
+        """Return for each generator whether it keeps lengths, A + Aᵀ = 0, and so K = Σ|p|²/2m; (lie_dim,), bool."""
         A, _ = self.generators()
         return (A + A.mT).abs().sum((1, 2)) == 0
 
@@ -144,7 +144,7 @@ class Group(ABC):
 
     @property
     def beside_lengths(self) -> tuple[int, ...]:
-        """The places of the pair coordinates that do not follow from `pair_lengths`."""
+        """The places of the pair coordinates that do not follow from `pair_lengths` are these indices."""
         origin = torch.zeros(self.space_dim)
         return tuple(range(self.pair_coordinates(origin, origin).shape[-1]))
 
@@ -164,7 +164,13 @@ class Group(ABC):
         return torch.einsum("...ij,...j->...i", g[..., :d, :d], x) + g[..., :d, d]
 
     def identity(self, *shape: int, dtype: torch.dtype = torch.float64, device: torch.device | None = None) -> Tensor:
-        """Return the neutral element, (*shape, d+1, d+1)."""
+        """Return the neutral element, (*shape, d+1, d+1).
+
+        Args:
+            shape: the leading axes.
+            dtype: precision of the matrices.
+            device: the device of the matrices.
+        """
         one = torch.eye(self.space_dim + 1, dtype=dtype, device=device)
         return one.expand(*shape, -1, -1).clone()
 
@@ -173,7 +179,13 @@ class Group(ABC):
         return torch.linalg.inv(g)
 
     def sample(self, *shape: int, generator: torch.Generator, dtype: torch.dtype = torch.float64) -> Tensor:
-        """Draw elements exp(a), a ~ N(0, 1), of shape (*shape, d+1, d+1), on the generator's device."""
+        """Draw elements exp(a), a ~ N(0, 1), of shape (*shape, d+1, d+1), on the generator's device.
+
+        Args:
+            shape: how many are drawn.
+            generator: the source of the draws.
+            dtype: precision of the elements.
+        """
         a = torch.randn(*shape, self.lie_dim, generator=generator, dtype=dtype, device=generator.device)
         return self.exp(a)
 
@@ -198,7 +210,13 @@ def inverse_isometry(g: Tensor) -> Tensor:
 
 
 def check_dim(name: str, dim: int, allowed: tuple[int, ...]) -> int:
-    """Return `dim` if the group exists there; raise InputError otherwise."""
+    """Return `dim` if the group exists there; raise InputError otherwise.
+
+    Args:
+        name: the family of the group, for the message of the error.
+        dim: the dimension asked for.
+        allowed: the dimensions in which the group exists.
+    """
     if dim not in allowed:
         raise expected(f"dimension of {name}", f"one of {allowed}", dim)
     return dim

@@ -1,4 +1,4 @@
-"""CustomGroup: a group that the user declares by its generators."""
+"""A CustomGroup is a group that the user declares by its generators."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PairCoordinates = Callable[[Tensor, Tensor], Tensor]
 
 
 class CustomGroup(Group):
-    """A group that is not shipped, declared by its infinitesimal motions x ↦ A_k x + b_k alone.
+    """A CustomGroup is not shipped; its infinitesimal motions x ↦ A_k x + b_k alone declare it.
 
     Args:
         name: the name that reports print.

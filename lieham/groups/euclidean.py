@@ -1,4 +1,4 @@
-"""The rigid motions SE(2) and SE(3), each holding the rotations it is built on."""
+"""The rigid motions SE(2) and SE(3) each hold the rotations that they are built on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lieham.typing import Tensor
 
 
 class _Euclidean(Group):
-    """The part that SE(2) and SE(3) share: a = (u, w), translation part first; exp(a) = [[R(w), V(w) u], [0, 1]]."""
+    """SE(2) and SE(3) share this part: a = (u, w), translation part first; exp(a) = [[R(w), V(w) u], [0, 1]]."""
 
     symmetric_pairs: bool = True
     beside_lengths = ()
@@ -46,9 +46,9 @@ class _Euclidean(Group):
 
 
 class SE2(_Euclidean):
-    """The rigid motions of the plane: a = (u_x, u_y, θ), with the charges P_x, P_y and L about the origin.
+    """SE(2) is the group of rigid motions of the plane: a = (u_x, u_y, θ), with the charges P_x, P_y and L.
 
-    V(θ) = (sin θ/θ) 1 + ((1 − cos θ)/θ) [[0, −1], [1, 0]].
+    The charge L is taken about the origin. V(θ) = (sin θ/θ) 1 + ((1 − cos θ)/θ) [[0, −1], [1, 0]].
     """
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class SE2(_Euclidean):
 
 
 class SE3(_Euclidean):
-    """The rigid motions of space: a = (u, w), with the charges P and L about the origin.
+    """SE(3) is the group of rigid motions of space: a = (u, w), with the charges P and L about the origin.
 
     V(w) = 1 + ((1 − cos θ)/θ²) W + ((θ − sin θ)/θ³) W², V⁻¹(w) = 1 − W/2 + ((1 − (θ/2) cot(θ/2))/θ²) W².
     """
@@ -97,5 +97,5 @@ EUCLIDEAN = {2: SE2, 3: SE3}
 
 
 def rigid_motions(dim: int) -> Group:
-    """Return SE(dim); InputError unless `dim` is 2 or 3."""
+    """Return SE(dim); raise InputError unless `dim` is 2 or 3."""
     return EUCLIDEAN[check_dim("SE", dim, (2, 3))]()

@@ -1,4 +1,4 @@
-"""Screws about the z axis."""
+"""Screws about the z axis form a group of one dimension."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lieham.typing import Tensor
 
 
 class Helical(Group):
-    """The screws about z, a turn by θ with a shift by c θ along z: the symmetry of a helix of pitch 2πc.
+    """A screw about z turns by θ and shifts by c θ along z, which is the symmetry of a helix of pitch 2πc.
 
     Neither L_z nor P_z is conserved, but J = L_z + c P_z is.
 

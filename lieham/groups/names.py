@@ -1,4 +1,4 @@
-"""Groups by their names, as configs, files and the command line write them."""
+"""Configs, files and the command line write groups by their names, which this module reads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GROUPS: dict[str, Callable[[int], Group]] = {
     "Sq": squeezes,
     "R*Sq": squeeze_scalings,
 }
-"""The constructor of each family of groups, which takes the dimension of space."""
+"""Each family of groups has this constructor, which takes the dimension of space."""
 
 
 def make_group(name: str | Group) -> Group:

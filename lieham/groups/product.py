@@ -1,4 +1,4 @@
-"""Direct products of groups on orthogonal subspaces: SO(2)xT(1) turns about z and moves along z."""
+"""Direct products join groups on orthogonal subspaces: SO(2)xT(1) turns about z and moves along z."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lieham.typing import Tensor
 
 
 class DirectProduct(Group):
-    """The group G₁ × G₂ × ... on R^d₁ ⊕ R^d₂ ⊕ ..., each factor on its own coordinates; a = (a₁, a₂, ...).
+    """A product G₁ × G₂ × ... acts on R^d₁ ⊕ R^d₂ ⊕ ..., each factor on its own coordinates; a = (a₁, a₂, ...).
 
     A product declares symmetries that an external field along z leaves: SE(2)xTrivial(1) for uniform gravity (P_x,
     P_y, L_z), SO(2)xT(1) for a magnetic field (L_z, P_z), Trivial(2)xT(1) for translations along z alone.

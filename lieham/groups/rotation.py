@@ -1,4 +1,4 @@
-"""Rotations about the origin: SO(2) and SO(3)."""
+"""Rotations about the origin form the groups SO(2) and SO(3)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def cross_matrix(w: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
 
 
 class SO2(Group):
-    """The turns of the plane about the origin: a = (θ), with the charge L = Σ x p_y − y p_x.
+    """SO(2) turns the plane about the origin: a = (θ), with the charge L = Σ x p_y − y p_x.
 
     exp(θ) = [[cos θ, −sin θ], [sin θ, cos θ]], and log is atan2.
     """
@@ -67,7 +67,7 @@ class SO2(Group):
 
 
 class SO3(Group):
-    """The turns of space about the origin: a = w, the rotation vector, with the charges L = Σ q_i × p_i.
+    """SO(3) turns space about the origin: a = w, the rotation vector, with the charges L = Σ q_i × p_i.
 
     exp is Rodrigues' formula R = 1 + (sin θ/θ) W + ((1 − cos θ)/θ²) W². log goes through the unit quaternion, of which
     the largest component is computed first, so that it is smooth up to angle π.
@@ -155,5 +155,5 @@ ROTATIONS = {2: SO2, 3: SO3}
 
 
 def rotation_group(dim: int) -> Group:
-    """Return SO(dim); InputError unless `dim` is 2 or 3."""
+    """Return SO(dim); raise InputError unless `dim` is 2 or 3."""
     return ROTATIONS[check_dim("SO", dim, (2, 3))]()

@@ -1,5 +1,7 @@
-"""Groups that change lengths: scalings, rotations with scalings, and squeezes. No charge of theirs is kept by
-K = Σ|p|²/2m; they are symmetries of potentials and of images."""
+"""These groups change lengths: scalings, rotations with scalings, and squeezes.
+
+K = Σ|p|²/2m keeps none of their charges; they are symmetries of potentials and of images.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +25,12 @@ def log_ratio(x: Float[Tensor, "*#batch d"], y: Float[Tensor, "*#batch d"]) -> F
 
 
 class _Linear(Group):
-    """The part that these groups share: they are linear maps that act freely, and they are singular at the origin."""
+    """These groups share this part: they are linear maps that act freely, and they are singular at the origin."""
 
     acts_freely: bool = True
     singular_at_origin: bool = True
     matrices: Tensor
-    """The generators, (lie_dim, d, d)."""
+    """The generators are these matrices, (lie_dim, d, d)."""
 
     def generators(
         self, dtype: torch.dtype = torch.float64, device: torch.device | None = None
@@ -38,7 +40,7 @@ class _Linear(Group):
 
 
 class Scaling(_Linear):
-    """The scalings R* of R^d, x ↦ eˢ x; the momentum map is the virial D = Σ q·p."""
+    """The scalings R* act on R^d by x ↦ eˢ x; their momentum map is the virial D = Σ q·p."""
 
     lie_dim = 1
     charges = ("D",)
@@ -65,7 +67,7 @@ class Scaling(_Linear):
 
 
 class RotationScaling(_Linear):
-    """The group R* × SO(2) of the plane: a = (s, θ), x ↦ eˢ R(θ) x, with the charges D = Σ q·p and L."""
+    """The group R* × SO(2) acts on the plane by a = (s, θ), x ↦ eˢ R(θ) x, with the charges D = Σ q·p and L."""
 
     space_dim, lie_dim = 2, 2
     name = "R*SO(2)"
@@ -94,7 +96,7 @@ class RotationScaling(_Linear):
 
 
 class Squeeze(_Linear):
-    """The squeezes x ↦ (eᵃ x₁, e⁻ᵃ x₂) of the plane, which act freely on the positive quadrant; charge q₁p₁ − q₂p₂."""
+    """The squeezes x ↦ (eᵃ x₁, e⁻ᵃ x₂) act freely on the positive quadrant; their charge is q₁p₁ − q₂p₂."""
 
     singular_at_origin: bool = False
     positive: bool = True
@@ -125,7 +127,7 @@ class Squeeze(_Linear):
 
 
 class SqueezeScaling(_Linear):
-    """The squeezes with scalings, a = (s, r), x ↦ (eˢ⁺ʳ x₁, eˢ⁻ʳ x₂): all positive diagonal maps of the plane."""
+    """Squeezes with scalings, a = (s, r), x ↦ (eˢ⁺ʳ x₁, eˢ⁻ʳ x₂), are all positive diagonal maps of the plane."""
 
     positive: bool = True
     space_dim, lie_dim = 2, 2
@@ -155,18 +157,18 @@ class SqueezeScaling(_Linear):
 
 
 def rotation_scalings(dim: int) -> Group:
-    """Return R* × SO(2); InputError unless `dim` is 2."""
+    """Return R* × SO(2); raise InputError unless `dim` is 2."""
     check_dim("R*SO", dim, (2,))
     return RotationScaling()
 
 
 def squeezes(dim: int) -> Group:
-    """Return the squeezes of the plane; InputError unless `dim` is 2."""
+    """Return the squeezes of the plane; raise InputError unless `dim` is 2."""
     check_dim("Sq", dim, (2,))
     return Squeeze()
 
 
 def squeeze_scalings(dim: int) -> Group:
-    """Return the squeezes of the plane with scalings; InputError unless `dim` is 2."""
+    """Return the squeezes of the plane with scalings; raise InputError unless `dim` is 2."""
     check_dim("R*Sq", dim, (2,))
     return SqueezeScaling()

@@ -1,4 +1,4 @@
-"""The trivial group and the translations T(d)."""
+"""The trivial group moves nothing, and the translations T(d) shift all points alike."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _check_positive(name: str, dim: int) -> int:
 
 
 class Trivial(Group):
-    """The group {1} on R^d, of which every function is an invariant and which conserves nothing.
+    """The trivial group {1} acts on R^d; every function is its invariant, and it conserves nothing.
 
     Args:
         dim: the dimension d of space.
@@ -50,7 +50,7 @@ class Trivial(Group):
 
 
 class Translation(Group):
-    """The translations T(d), g·x = x + b, whose exp and log are b itself; the charges are those of P = Σ p_i.
+    """The translations T(d) act by g·x = x + b, and their exp and log are b itself; their charges are P = Σ p_i.
 
     Args:
         dim: the dimension d of space.

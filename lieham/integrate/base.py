@@ -1,4 +1,4 @@
-"""The contracts of integration: a field gives the rate of a state, and an integrator moves it along a time grid."""
+"""Integration has two contracts: a field gives the rate of a state, and an integrator moves it along a time grid."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lieham.typing import Float, Tensor
 
 
 class Field(ABC):
-    """The vector field f of ż = f(t, z) on phase space, where z = (q, p).
+    """A field is the right-hand side f of ż = f(t, z) on phase space, where z = (q, p).
 
     `separable` says that the field is a `SeparableField`. `linear_velocity` says that q̇ is linear in p and has no t, as
     Nyström methods need it.
@@ -36,7 +36,7 @@ class Field(ABC):
 
 
 class SeparableField(Field):
-    """The field of H = K(p) + V(q, t): q̇ = v(t, p) and ṗ = F(t, q)."""
+    """A separable field is that of H = K(p) + V(q, t): q̇ = v(t, p) and ṗ = F(t, q)."""
 
     separable: ClassVar[bool] = True
 
@@ -97,6 +97,11 @@ class Integrator(ABC):
         """Yield the states of `integrate`, each of shape (*batch, n, d), one output time after the other.
 
         A fixed-step method yields each state when it reaches it, so that a forecast can be written while it runs.
+
+        Args:
+            field: vector field that moves the state.
+            state: initial state, q and p of shape (*batch, n, d), at the first time.
+            times: output times, as in `integrate`.
         """
         path = self.integrate(field, state, times)
         for q, p in zip(path.q.unbind(-3), path.p.unbind(-3), strict=True):

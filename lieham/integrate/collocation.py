@@ -1,4 +1,4 @@
-"""Implicit steps: one batch solves the equations of all stages of all trajectories, and differentiates the solution.
+"""Implicit steps solve the equations of all stages of all trajectories in one batch, and differentiate the solution.
 
 symbol → variable: k_i, the rate at stage i → `rates`, (stage, *batch, n, d); Φ → `phi`.
 """
@@ -16,11 +16,11 @@ from lieham.typing import Float, Tensor
 
 MAX_ITERATIONS = 100
 DEPTH = 6
-"""Number of past differences of iterates that the acceleration uses: two for each stage of an oscillator."""
+"""The acceleration uses this number of past differences of iterates: two for each stage of an oscillator."""
 SLOW = 0.3
 """The acceleration starts when an iteration leaves more than this share of the change; else it costs too much."""
 WILD = 100.0
-"""It does not start when the change grows by more than this factor, since such a step leaves the finite numbers."""
+"""The acceleration does not start when the change grows by more than this factor; such a step overflows."""
 FLOOR = 1e3
 """A change that shrinks no further counts as round-off if it is below this many units of round-off."""
 PATIENCE = 3
@@ -30,7 +30,7 @@ Map = Callable[[Tensor], Tensor]
 
 
 class Stages(NamedTuple):
-    """What the stage equations take from an implicit method.
+    """The stage equations take these properties from an implicit method.
 
     `A`, of shape (stage, stage), and `c`, of shape (stage,), are Butcher's. The message of an error has the `name`.
     `kinds` is the number of equal parts of unlike units, such as q and p, into which the last axis of a state falls.
@@ -91,6 +91,12 @@ def anderson(phi: Map, guess: Tensor, weight: Map, complaint: Callable[[], str])
 
     The iteration builds no graph. Gradients follow from the implicit function theorem: with x = Φ(x, θ) and g = ∂l/∂x,
     dl/dθ = vᵀ ∂Φ/∂θ, where the same iteration solves v = g + (∂Φ/∂x)ᵀ v. Second derivatives raise InputError.
+
+    Args:
+        phi: the map Φ.
+        guess: first guess of x.
+        weight: returns the factor from a change of x to a relative change of the state.
+        complaint: returns the message of the error where the iteration does not converge.
     """
     with torch.no_grad():
         x = fixed_point(phi, guess, weight, complaint)
@@ -101,7 +107,7 @@ def anderson(phi: Map, guess: Tensor, weight: Map, complaint: Callable[[], str])
 
 
 class _Implicit(torch.autograd.Function):
-    """The identity, whose gradient at Φ(x) with x fixed is that of the solution of x = Φ(x)."""
+    """This function is the identity; its gradient at Φ(x) with x fixed is that of the solution of x = Φ(x)."""
 
     @staticmethod
     def forward(x: Tensor, phi: Map, scale: Tensor, complaint: Callable[[], str]) -> Tensor:
@@ -132,7 +138,7 @@ class _Implicit(torch.autograd.Function):
 
 
 class _Once(torch.autograd.Function):
-    """The identity of the first argument, which refuses to be differentiated again."""
+    """This function is the identity of its first argument and refuses to be differentiated again."""
 
     @staticmethod
     def forward(v: Tensor, g: Tensor, x: Tensor) -> Tensor:
@@ -155,6 +161,12 @@ def fixed_point(phi: Map, x: Tensor, weight: Map, complaint: Callable[[], str]) 
 
     The iteration is plain while it shrinks the change weight(x) |Φ(x) − x| fast, and accelerated by Anderson's method
     otherwise.
+
+    Args:
+        phi: the map Φ.
+        x: first guess.
+        weight: returns the factor from a change of x to a relative change of the state.
+        complaint: returns the message of the error where the iteration does not converge.
 
     Raises:
         IntegrationError: the iteration does not converge; the message is that of `complaint`.
@@ -189,7 +201,7 @@ def fixed_point(phi: Map, x: Tensor, weight: Map, complaint: Callable[[], str]) 
 
 
 class Anderson:
-    """Anderson's acceleration of x = Φ(x), for each trajectory on its own.
+    """Anderson's method accelerates the iteration of x = Φ(x), for each trajectory on its own.
 
     x ← Φ(x) − Σ_j γ_j ΔΦ_j, where γ minimises |r − Σ_j γ_j Δr_j| and r = Φ(x) − x (Anderson 1965; type II of Fang and
     Saad, Numer. Linear Algebra Appl. 16 (2009), 197).

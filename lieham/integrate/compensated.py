@@ -1,4 +1,4 @@
-"""Compensated summation: a state that carries the rounding errors of its additions."""
+"""Compensated summation carries the rounding errors of additions along with the state."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lieham.typing import Float, Tensor
 
 
 class CompensatedState(NamedTuple):
-    """A PhaseState whose true value is (q + q_low, p + p_low); all four have shape (*batch, n, d).
+    """A CompensatedState stands for the true value (q + q_low, p + p_low); all four have shape (*batch, n, d).
 
     Steps move states by `shift` alone, so they sum with compensation when they are given this state. Over N steps the
     rounding error of a component stays at the size of one unit in the last place, where plain summation lets it grow as
@@ -46,6 +46,11 @@ def compensated_add(
 
     The residual is exact where |x| ≥ |y|. Elsewhere, as when a body passes the origin, it is wrong by at most a unit in
     the last place of y. The increment dx is no more accurate than that, so Knuth's exact two-sum would only cost more.
+
+    Args:
+        x: the sum so far.
+        low: the residual of `x`.
+        dx: the increment.
     """
     y = dx + low
     total = x + y

@@ -1,4 +1,4 @@
-"""Fixed-step methods: one loop over the grid serves them all, and each method gives its `step`."""
+"""Fixed-step methods share one loop over the grid, and each method gives its `step`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from lieham.typing import Float, Tensor
 State = TypeVar("State", PhaseState, CompensatedState)
 
 CHECK_EVERY = 64
-"""Number of output times between two checks that the state is finite; each check makes a GPU wait."""
+"""The state is checked to be finite once in this many output times, since each check makes a GPU wait."""
 
 
 @dataclass(frozen=True)
 class FixedStep(Integrator):
-    """A one-step method z_{k+1} = Φ_h(t_k, z_k) on the grid of output times.
+    """A fixed-step method advances the state by z_{k+1} = Φ_h(t_k, z_k) on the grid of output times.
 
     Args:
         substeps: number of steps of equal width between two output times.

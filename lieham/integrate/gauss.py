@@ -1,4 +1,4 @@
-"""Gauss-Legendre collocation: symplectic methods for any H(q, p), separable or not.
+"""Gauss-Legendre collocation gives symplectic methods for any H(q, p), separable or not.
 
 symbol → variable: c, A, b of the Butcher tableau; k_i, the rate at stage i → `rates`, the stage as leading axis.
 """
@@ -21,12 +21,12 @@ from lieham.state import PhaseState
 from lieham.typing import Float, Tensor
 
 RECENT = 2
-"""Number of past steps whose rates are extrapolated to the first guess of the next step's rates."""
+"""The rates of this many past steps are extrapolated to the first guess of the next step's rates."""
 
 
 @dataclass(frozen=True)
 class Gauss(FixedStep):
-    """k_i = f(t + c_i h, z + h Σ_j a_ij k_j), z ← z + h Σ_i b_i k_i.
+    """A Gauss method solves k_i = f(t + c_i h, z + h Σ_j a_ij k_j) and sets z ← z + h Σ_i b_i k_i.
 
     The method is implicit. All stages of all trajectories are one batch of the field, which is iterated to a fixed
     point until round-off lets the change shrink no further. Anderson's method accelerates slow iterations, and an
@@ -64,7 +64,7 @@ def tableau(method: type[Gauss], dtype: torch.dtype, device: torch.device) -> tu
 
 
 class _Recent(Field):
-    """A field that remembers the rates of its last steps, newest first."""
+    """A recent field remembers the rates of its last steps, newest first."""
 
     def __init__(self, field: Field) -> None:
         self.field = field
@@ -112,7 +112,7 @@ def _extrapolation(c: tuple[float, ...], steps: int, dtype: torch.dtype, device:
 
 
 class Gauss2(Gauss):
-    """Order 2, one stage: the implicit midpoint rule."""
+    """Gauss2 is the implicit midpoint rule; it has order 2 and one stage."""
 
     name = "gauss2"
     order = 2
@@ -123,7 +123,7 @@ _R3 = sqrt(3) / 6
 
 
 class Gauss4(Gauss):
-    """Order 4, two stages (Hammer and Hollingsworth 1955)."""
+    """Gauss4 has order 4 and two stages (Hammer and Hollingsworth 1955)."""
 
     name = "gauss4"
     order = 4
@@ -136,7 +136,7 @@ _R15 = sqrt(15)
 
 
 class Gauss6(Gauss):
-    """Order 6, three stages (Kuntzmann, Butcher)."""
+    """Gauss6 has order 6 and three stages (Kuntzmann, Butcher)."""
 
     name = "gauss6"
     order = 6

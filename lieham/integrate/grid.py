@@ -1,4 +1,4 @@
-"""The grid of output times, which is validated once and is the same for every integrator."""
+"""The grid of output times is validated once and is the same for every integrator."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lieham.typing import Bool, Float, Tensor
 
 @dataclass(frozen=True)
 class TimeGrid:
-    """Output times of a batch of trajectories; build it with `TimeGrid.of`, which validates.
+    """A TimeGrid holds the output times of a batch of trajectories; build it with `TimeGrid.of`, which validates.
 
     `times` is float64 on the CPU, of shape (time,) when all trajectories share one grid and (*batch, time) when they do
     not. Steps are differences of times, which would lose digits late in a long run in float32. `start` is the initial
@@ -48,7 +48,7 @@ class TimeGrid:
         return self.times.ndim == 1
 
     def __len__(self) -> int:
-        """Number of intervals."""
+        """Return the number of intervals."""
         return self.times.shape[-1] - 1
 
     def intervals(self, parts: int = 1) -> Iterator[tuple[Tensor, float | Tensor]]:

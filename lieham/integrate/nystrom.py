@@ -1,4 +1,4 @@
-"""The Runge-Kutta-Nyström method for forces that do not depend on the velocity."""
+"""The Runge-Kutta-Nyström method integrates forces that do not depend on the velocity."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lieham.typing import Float, Tensor
 
 @dataclass(frozen=True)
 class RKN4(FixedStep):
-    """Order 4 with three force evaluations a step, for H = pᵀM⁻¹p/2 + V(q, t).
+    """RKN4 has order 4 with three force evaluations a step, for H = pᵀM⁻¹p/2 + V(q, t).
 
         F₁ = F(t, q),  F₂ = F(t + h/2, q + h/2 v(p + h/4 F₁)),  F₃ = F(t + h, q + h v(p + h/2 F₂))
         q ← q + h v(p + h/6 (F₁ + 2F₂)),  p ← p + h/6 (F₁ + 4F₂ + F₃)

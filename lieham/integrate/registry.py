@@ -1,4 +1,4 @@
-"""The table of all methods by their names."""
+"""The table of all methods finds each of them by its name."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _METHODS = (
 )
 
 INTEGRATORS: dict[str, Callable[..., Integrator]] = {method.name: method for method in _METHODS}
-"""The class of each name; the settings of a method are the arguments of its class."""
+"""Each name leads to a class; the settings of a method are the arguments of its class."""
 
 _REMEDIES = {
     "rtol": "its step is the grid's: raise substeps, or take an adaptive method such as dopri5",

@@ -15,7 +15,7 @@ from lieham.typing import Float, Tensor
 
 
 class SplittingStage(NamedTuple):
-    """A drift and the kick after it: the lengths of both and the times at which both begin, in units of the step."""
+    """A stage is a drift and the kick after it; it holds their lengths and the times at which both begin, in steps."""
 
     drift: float
     drift_clock: float
@@ -40,7 +40,7 @@ def composition(*weights: float) -> tuple[SplittingStage, ...]:
 
 @dataclass(frozen=True)
 class Splitting(FixedStep):
-    """A step of drifts and kicks in turn, q ← q + a h v(p) and p ← p + b h F(q), which begins and ends with a drift.
+    """A splitting method drifts and kicks in turn, q ← q + a h v(p) and p ← p + b h F(q), from drift to drift.
 
     A splitting needs a separable field and one force evaluation a stage, and shares none of them between steps. It
     keeps linear first integrals and the bilinear ones pᵀAq, angular momentum among them, to round-off (Hairer, Lubich,
@@ -61,7 +61,7 @@ class Splitting(FixedStep):
 
 
 class Leapfrog(Splitting):
-    """Order 2, one force evaluation a step: half a drift, a kick, half a drift (Störmer, Verlet 1967)."""
+    """Leapfrog has order 2 and takes one force a step: half a drift, a kick, half a drift (Störmer, Verlet 1967)."""
 
     name = "leapfrog"
     order = 2
@@ -72,7 +72,7 @@ _OUTER = 1 / (2 - 2 ** (1 / 3))
 
 
 class Yoshida4(Splitting):
-    """Order 4, three force evaluations a step: γ_1 = γ_3 = 1/(2 − ∛2), γ_2 = 1 − 2γ_1.
+    """Yoshida4 has order 4 and three force evaluations a step: γ_1 = γ_3 = 1/(2 − ∛2), γ_2 = 1 − 2γ_1.
 
     H. Yoshida, Construction of higher order symplectic integrators, Phys. Lett. A 150 (1990) 262; the triple
     jump of Hairer, Lubich, Wanner, Geometric Numerical Integration, example II.4.2.
@@ -87,9 +87,9 @@ _W = (0.78451361047755726382, 0.23557321335935813368, -1.17767998417887100695)
 
 
 class Yoshida6(Splitting):
-    """Order 6, seven force evaluations a step: solution A of Yoshida (1990), table 1.
+    """Yoshida6 has order 6 and seven force evaluations a step; it is solution A of Yoshida (1990), table 1.
 
-    Twenty digits: Hairer, Lubich, Wanner, Geometric Numerical Integration, eq. V.3.11.
+    Hairer, Lubich, Wanner, Geometric Numerical Integration, eq. V.3.11, gives twenty digits of its coefficients.
     """
 
     name = "yoshida6"

@@ -23,7 +23,7 @@ from lieham.typing import Float, Tensor
 
 
 class _Motion:
-    """A field as torchdiffeq calls it, f(t, (q, p)) = (q̇, ṗ), which reports how far the solver has come."""
+    """A motion is a field as torchdiffeq calls it, f(t, (q, p)) = (q̇, ṗ), and reports how far the solver has come."""
 
     def __init__(self, field: Field, grid: TimeGrid, progress: Progress | None) -> None:
         self.field, self.grid, self.progress = field, grid, progress
@@ -50,7 +50,7 @@ class _Motion:
 
 
 class _IntervalMotion:
-    """The same motion over one interval in s ∈ [0, 1], where t = t_0 + s h and dz/ds = h f(t_0 + s h, z)."""
+    """This motion covers one interval in s ∈ [0, 1], where t = t_0 + s h and dz/ds = h f(t_0 + s h, z)."""
 
     def __init__(self, motion: _Motion, t: Tensor, h: float | Tensor) -> None:
         self.motion, self.t, self.h = motion, t, h
@@ -65,7 +65,7 @@ class _IntervalMotion:
 
 @dataclass(frozen=True)
 class TorchDiffEq(Integrator):
-    """A solver of torchdiffeq (Chen et al., arXiv 1806.07366), under its name there.
+    """A solver of torchdiffeq (Chen et al., arXiv 1806.07366) is offered under its name there.
 
     On a shared grid the solver runs once over all times. Where trajectories have grids of their own it runs interval by
     interval, each scaled to s ∈ [0, 1]. Gradients come by torch.autograd, since torch.func does not see through
@@ -140,7 +140,7 @@ class TorchDiffEq(Integrator):
 
 @dataclass(frozen=True)
 class FixedGrid(TorchDiffEq):
-    """A method that goes from each output time to the next in steps of fixed width.
+    """A fixed-grid method goes from each output time to the next in steps of fixed width.
 
     Args:
         substeps: number of steps of equal width between two output times.
@@ -165,35 +165,35 @@ def refined(times: Float[Tensor, " points"], parts: int) -> Float[Tensor, " fine
 
 
 class Euler(FixedGrid):
-    """Explicit Euler, order 1: the negative control of every conservation claim."""
+    """Explicit Euler has order 1; it is the negative control of every conservation claim."""
 
     name = "euler"
     order = 1
 
 
 class Midpoint(FixedGrid):
-    """Explicit midpoint rule, order 2."""
+    """The explicit midpoint rule has order 2."""
 
     name = "midpoint"
     order = 2
 
 
 class Heun2(FixedGrid):
-    """Explicit trapezoidal rule, order 2."""
+    """The explicit trapezoidal rule has order 2."""
 
     name = "heun2"
     order = 2
 
 
 class Heun3(FixedGrid):
-    """Heun's third-order method."""
+    """Heun's third-order method has three stages."""
 
     name = "heun3"
     order = 3
 
 
 class RK4(FixedGrid):
-    """Kutta's 3/8 rule, order 4; not the classical rule with halves."""
+    """Kutta's 3/8 rule has order 4; it is not the classical rule with halves."""
 
     name = "rk4"
     order = 4
@@ -201,7 +201,7 @@ class RK4(FixedGrid):
 
 @dataclass(frozen=True)
 class Adaptive(TorchDiffEq):
-    """A method that chooses its steps so that an estimate of the local error stays below atol + rtol |z|.
+    """An adaptive method chooses its steps so that an estimate of the local error stays below atol + rtol |z|.
 
     The estimate is a root mean square over the whole batch, so all trajectories take the same steps, and one hard
     trajectory shortens them for all.
@@ -226,14 +226,14 @@ class Adaptive(TorchDiffEq):
 
 
 class AdaptiveHeun(Adaptive):
-    """Heun's method of order 2 with an error estimate of order 1."""
+    """Heun's method of order 2 has an error estimate of order 1."""
 
     name = "adaptive_heun"
     order = 2
 
 
 class Bosh3(Adaptive):
-    """Bogacki and Shampine's pair of orders 3 and 2; it ends a step at each output time (see `Dopri8`)."""
+    """Bogacki and Shampine's pair has orders 3 and 2; it ends a step at each output time (see `Dopri8`)."""
 
     name = "bosh3"
     order = 3
@@ -241,14 +241,14 @@ class Bosh3(Adaptive):
 
 
 class Dopri5(Adaptive):
-    """Dormand and Prince's pair of orders 5 and 4; output times are interpolated to order 4."""
+    """Dormand and Prince's pair has orders 5 and 4; output times are interpolated to order 4."""
 
     name = "dopri5"
     order = 5
 
 
 class Dopri8(Adaptive):
-    """Dormand and Prince's pair of orders 8 and 7.
+    """Dormand and Prince's high-order pair has orders 8 and 7.
 
     It ends a step at each output time. torchdiffeq would interpolate there to order 4, which costs three
     digits: 1.8e-7 for a tolerance of 1e-10 on a pendulum.

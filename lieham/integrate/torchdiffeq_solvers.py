@@ -1,4 +1,4 @@
-"""Gauss-Legendre methods for torchdiffeq, which `odeint(func, y0, t, method="gauss4")` finds after `register`."""
+"""torchdiffeq offers Gauss-Legendre methods, as in `odeint(func, y0, t, method="gauss4")`, after `register`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lieham.typing import Tensor
 
 
 class _GaussSolver(FixedGridODESolver):
-    """A Gauss method on torchdiffeq's grid, with its options step_size, grid_constructor and interp.
+    """A Gauss solver steps on torchdiffeq's grid, with its options step_size, grid_constructor and interp.
 
     torchdiffeq passes a function of one time and one state whose axes have no meaning, so the stages are evaluated one
     by one, and the state counts as one trajectory. Gradients of odeint follow from the implicit function theorem.
