@@ -45,7 +45,7 @@ def read_forecast(path: str | Path) -> tuple[Trajectory, dict]:
 
 
 class TrajectoryWriter:
-    """A writer that stores a forecast block by block: `with TrajectoryWriter(...) as sink: sink.write(rows, first, states)`.
+    """A writer that stores blocks of states: `with TrajectoryWriter(...) as sink: sink.write(rows, first, states)`.
 
     The file grows as `PATH.part`, which is flushed after every block and which `read_forecast` reads even after the
     process was killed. It takes its own name when the `with` block ends without an error.
