@@ -13,30 +13,30 @@ from systems.laws.base import System
 
 
 def constant_state(x: Trajectory) -> PhaseState:
-    """The prediction that every system stays where it is."""
+    """Return the prediction that every system stays where it is."""
     return PhaseState(*(z[..., :1, :, :].expand_as(z) for z in (x.q, x.p)))
 
 
 def free_flight(x: Trajectory) -> PhaseState:
-    """The prediction q₀ + t p₀/m, p₀ that no force acts."""
+    """Return the prediction q₀ + t p₀/m, p₀, which says that no force acts."""
     t = (x.times - x.times[..., :1])[..., None, None]
     p = x.p[..., :1, :, :].expand_as(x.p)
     return PhaseState(x.q[..., :1, :, :] + t * p / x.bodies.mass[..., None, :, None], p)
 
 
 def exact(x: Trajectory, system: System) -> PhaseState:
-    """The law's own reference solution from the first state."""
+    """Return the law's own reference solution from the first state."""
     return system.solve(x.state(0), x.bodies, x.times)
 
 
 def mean_features(x: Trajectory, system: System) -> PhaseState:
-    """The law's own solution, but every body has the mean feature (springs: the same k)."""
+    """Return the law's own solution, but every body has the mean feature (springs: the same k)."""
     mean = x.bodies.features[x.bodies.mask].mean(0).expand_as(x.bodies.features)
     return system.solve(x.state(0), replace(x.bodies, features=mean), x.times)
 
 
 def baselines(x: Trajectory, system: System) -> dict[str, Float[Tensor, "*batch"]]:
-    """The mean squared error of every baseline on every window.
+    """Return the mean squared error of every baseline on every window.
 
     Args:
         x: windows of the law, with q and p of shape (k, time, n, d); the first point is given.
@@ -53,6 +53,6 @@ def baselines(x: Trajectory, system: System) -> dict[str, Float[Tensor, "*batch"
 
 
 def window_mse(path: PhaseState, truth: Trajectory) -> Float[Tensor, "*batch"]:
-    """The mean squared error of each window, which for 5 points is the published 5-step score."""
+    """Return the mean squared error of each window, which for 5 points is the published 5-step score."""
     with torch.no_grad():
         return state_mse(path, truth.states(), truth.bodies.mask).mean(-1)

@@ -1,1 +1,1 @@
-"""Helpers that every package uses and no user needs: numerics, files, progress, interrupts, settings."""
+"""This package holds helpers that every package uses and no user needs: numerics, files, progress, settings, ..."""

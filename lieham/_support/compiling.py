@@ -1,4 +1,7 @@
-"""torch.compile for the one function that costs time, the gradient of an energy, with a way back where it fails."""
+"""This module compiles the gradient of an energy, the one function that costs time, by torch.compile.
+
+Where compiling fails, the plain function is called instead, after a warning.
+"""
 
 from __future__ import annotations
 
@@ -11,24 +14,27 @@ import torch
 from lieham.typing import Tensor
 
 Energy = Callable[..., Tensor]
-"""A function from a state or positions, and tensors, to one energy for each system."""
+"""An energy is a function that takes a state or positions, and tensors, and returns one number for each system."""
 
 
 def gradient(energy: Energy) -> Callable:
-    """∂(Σ energy)/∂x by the first argument x. Systems of a batch do not interact, so one sum serves them all."""
+    """Return the function ∂(Σ energy)/∂x, where x is the first argument of `energy`.
+
+    Systems of a batch do not interact, so the gradient of their summed energy holds the gradient of each.
+    """
     return torch.func.grad(lambda x, *tensors: energy(x, *tensors).sum())
 
 
 @lru_cache(maxsize=16)
 def compiled_gradient(energy: Energy) -> Compiled:
-    """The gradient, compiled. Equal energies share one function, since compiling takes half a minute."""
+    """Return the gradient, compiled. Equal energies share one function, since compiling takes half a minute."""
     return Compiled(gradient(energy))
 
 
 class Compiled:
-    """A function that torch compiles when it is first called. Where that fails, it warns and stays uncompiled.
+    """A function that torch compiles at its first call. If compiling fails, it warns and stays uncompiled.
 
-    A call that fails for its arguments raises what the plain function raises.
+    A call whose arguments are at fault raises the same error as the plain function.
     """
 
     def __init__(self, function: Callable) -> None:

@@ -1,4 +1,4 @@
-"""Files that are whole or absent, since they are written under a temporary name and then renamed."""
+"""This module writes files that are whole or absent: under a temporary name first, which is then renamed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def must_exist(path: str | Path, what: str) -> Path:
-    """The path, if a file or folder is there; FileError naming `what` otherwise."""
+    """Return the path if a file or folder is there; raise FileError naming `what` otherwise."""
     path = Path(path)
     if not path.exists():
         raise FileError(f"{what} must be an existing file or folder, got {path}")
@@ -33,7 +33,7 @@ def must_exist(path: str | Path, what: str) -> Path:
 
 
 def new_path(path: str | Path, overwrite: bool) -> Path:
-    """The path, if it may be written; FileError where a file is there already and `overwrite` is False."""
+    """Return the path if it may be written; raise FileError if a file is there and `overwrite` is False."""
     path = Path(path)
     if path.exists() and not overwrite:
         raise FileError(f"file must be a new one, got {path}, which exists: remove it or say overwrite=True")
@@ -41,13 +41,13 @@ def new_path(path: str | Path, overwrite: bool) -> Path:
 
 
 def write_json(path: str | Path, value: object) -> None:
-    """Write JSON, whole or not at all."""
+    """Write a value as a JSON file, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2) + "\n")
 
 
 def read_json(path: str | Path, what: str) -> dict:
-    """Read JSON; FileError when it is missing or not JSON."""
+    """Read a JSON file; raise FileError, naming `what`, if it is missing or not JSON."""
     try:
         return json.loads(must_exist(path, what).read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

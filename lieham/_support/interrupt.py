@@ -1,4 +1,4 @@
-"""Ctrl-C as a request: the first signal ends the step cleanly, and the second one ends the process."""
+"""This module takes Ctrl-C as a request: the first signal ends the step cleanly, the second ends the process."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Yield `requested()`, which says whether SIGINT or SIGTERM has arrived since.
+    """Yield a function `requested()`, which returns True once SIGINT or SIGTERM has arrived.
 
-    The first signal only sets the flag and gives the old handlers back. Outside the main thread, where Python
+    The first signal only sets this flag and restores the old handlers. Outside the main thread, where Python
     allows no handlers, the flag stays False.
     """
     asked = threading.Event()

@@ -1,4 +1,7 @@
-"""Names that help texts list, and the decorator that puts them into a docstring; nothing here imports torch."""
+"""This module holds names that help texts list, and the decorator that puts them into a docstring.
+
+Nothing here imports torch.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +12,22 @@ GROUP_NAMES = (
     *("Trivial(d)", "T(d)", "SO(d)", "SE(d)", "R*(d)", "R*SO(d)", "Sq(d)", "R*Sq(d)", "Helical(c)"),
     "a product such as SE(2)xTrivial(1)",
 )
-"""What `groups.make_group` understands."""
+"""These are the names of groups that `groups.make_group` understands."""
 
 METHODS = (
     *("leapfrog", "yoshida4", "yoshida6", "rkn4", "gauss2", "gauss4", "gauss6"),
     *("euler", "midpoint", "heun2", "heun3", "rk4", "adaptive_heun", "bosh3", "dopri5", "dopri8"),
 )
-"""Every integrator of `integrate.INTEGRATORS`."""
+"""These are the names of all integrators of `integrate.INTEGRATORS`."""
 
 LIFT_NAMES = ("point", "coset", "edge", "sampled")
-"""Every lift of `lift.LIFTS`."""
+"""These are the names of all lifts of `lift.LIFTS`."""
 
 Documented = TypeVar("Documented", bound=type)
 
 
 def naming(**lists: Sequence[str]) -> Callable[[Documented], Documented]:
-    """Decorate a class in whose docstring `{groups}` stands for the names given as `groups`, and so for every list.
+    """Decorate a class: replace `{groups}` in its docstring by the names given as `groups`, and so every list.
 
     Args:
         lists: for each placeholder the names that replace it, which are joined by commas.

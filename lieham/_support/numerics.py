@@ -1,4 +1,4 @@
-"""Smooth scalar functions with a removable singularity, and every Taylor switch of the library.
+"""This module computes smooth scalar functions with a removable singularity, by the library's one Taylor switch.
 
 Each is a function of x = θ² (or of x = |v|²), entire or analytic near 0, so that no square root is ever
 differentiated at 0. The switch masks the *input* of the closed form before it is evaluated: a masked output
@@ -16,7 +16,7 @@ from lieham.typing import Tensor
 
 
 def taylor(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
-    """Σ_k coefficients[k] x^k by Horner's rule."""
+    """Return Σ_k coefficients[k] x^k, by Horner's rule."""
     total = torch.full_like(x, coefficients[-1])
     for c in reversed(coefficients[:-1]):
         total = total * x + c
@@ -24,13 +24,18 @@ def taylor(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
 
 
 def switched(closed: Callable[[Tensor], Tensor], coefficients: tuple[float, ...], below: float, x: Tensor) -> Tensor:
-    """The Taylor polynomial where x < below, and the closed form elsewhere, with finite first and second derivatives.
+    """Return the Taylor polynomial where x < below and the closed form elsewhere.
+
+    The first and second derivatives are finite everywhere.
 
     Args:
         closed: the closed form, which may fail at 0.
-        coefficients: those of the Taylor series at 0, from the constant on.
-        below: the switch.
+        coefficients: the coefficients of the Taylor series at 0, from the constant on.
+        below: the value of x at which the closed form takes over.
         x: the argument, of any shape.
+
+    Returns:
+        The values, of the shape of x.
     """
     near = x < below
     safe = torch.where(near, torch.full_like(x, 2 * below), x)
@@ -49,22 +54,22 @@ _ASIN = tuple(factorial(2 * k) / (4**k * factorial(k) ** 2 * (2 * k + 1)) for k 
 
 
 def sinc(x: Tensor) -> Tensor:
-    """sin θ / θ at x = θ²."""
+    """Return sin θ / θ at x = θ²."""
     return switched(lambda y: torch.sin(y.sqrt()) / y.sqrt(), _SINC, 1.0, x)
 
 
 def cosc(x: Tensor) -> Tensor:
-    """(1 − cos θ) / θ² at x = θ²."""
+    """Return (1 − cos θ) / θ² at x = θ²."""
     return switched(lambda y: (1 - torch.cos(y.sqrt())) / y, _COSC, 1.0, x)
 
 
 def sincc(x: Tensor) -> Tensor:
-    """(θ − sin θ) / θ³ at x = θ²."""
+    """Return (θ − sin θ) / θ³ at x = θ²."""
     return switched(lambda y: (1 - torch.sin(y.sqrt()) / y.sqrt()) / y, _SINCC, 1.0, x)
 
 
 def half_cot(x: Tensor) -> Tensor:
-    """(1 − (θ/2) cot(θ/2)) / θ² at x = θ², |θ| < 2π; the coefficients are |B_2k| / (2k)!."""
+    """Return (1 − (θ/2) cot(θ/2)) / θ² at x = θ², |θ| < 2π; the Taylor coefficients are |B_2k| / (2k)!."""
 
     def closed(y: Tensor) -> Tensor:
         return (1 - torch.cos(y.sqrt() / 2) / sinc(y / 4)) / y
@@ -73,7 +78,7 @@ def half_cot(x: Tensor) -> Tensor:
 
 
 def asin_over(x: Tensor, cosine: Tensor) -> Tensor:
-    """arcsin(s) / s at x = s², given cos ≥ 0 of the same angle, which keeps it exact up to a right angle."""
+    """Return arcsin(s) / s at x = s². The given cosine ≥ 0 of the same angle keeps it exact up to a right angle."""
     near = x < 0.02
     far = torch.where(near, torch.full_like(x, 0.5), x).sqrt()
     angle = torch.atan2(far, torch.where(near, torch.full_like(x, 0.5).sqrt(), cosine))

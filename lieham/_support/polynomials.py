@@ -1,4 +1,4 @@
-"""Polynomials through observed points: values and slopes at other times, on any grid."""
+"""This module puts polynomials through observed points and gives values and slopes at other times, on any grid."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import torch
 from lieham.typing import Float, Tensor
 
 NEIGHBOURS = 5
-"""The number of points whose interpolation polynomial is differentiated; the time is in their middle if possible."""
+"""A derivative is that of the polynomial through this number of points, with its time in the middle if possible."""
 
 
 def polynomial(
     times: Float[Tensor, "*batch t"], at: Float[Tensor, "*batch s"], degree: int
 ) -> tuple[Float[Tensor, "*batch s t"], Float[Tensor, "*batch s t"]]:
-    """Weights W and W' of the value Σ_t W x_t and the slope Σ_t W' x_t of a polynomial through points.
+    """Return weights W and W' for the value Σ_t W x_t and the slope Σ_t W' x_t of a polynomial through points.
 
     The polynomial is fitted by least squares; it passes through the points where `degree` is one less than their
     number.
@@ -35,10 +35,10 @@ def polynomial(
 
 
 def derivative(times: Float[Tensor, "*batch t"], x: Float[Tensor, "*batch t n d"]) -> Float[Tensor, "*batch t n d"]:
-    """dx/dt at every time, of the polynomial through `NEIGHBOURS` points about it, or through all if they are fewer.
+    """Return dx/dt at every time, from the polynomial through the `NEIGHBOURS` points about it.
 
-    It is exact for polynomials of degree 4. The error is h⁴ x⁽⁵⁾/30 in the middle of an even grid and six times that at
-    its ends.
+    Where there are fewer points, the polynomial goes through all of them. The derivative is exact for polynomials of
+    degree 4. Its error is h⁴ x⁽⁵⁾/30 in the middle of an even grid of step h, and six times that at the ends.
 
     Args:
         times: increasing times (*batch, t).

@@ -1,4 +1,4 @@
-"""Progress bars of long stages, on standard error, where somebody is watching."""
+"""This module shows progress bars of long stages, on standard error, if that is a terminal."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Progress = Callable[[int, int], None]
-"""Called as `progress(done, total)`."""
+"""A progress callback is called as `progress(done, total)`."""
 
 
 @contextmanager
 def reporting(progress: Progress | None, label: str) -> Iterator[Progress]:
-    """Yield `progress`, or, where it is None, a bar called `label` if standard error is a terminal."""
+    """Yield `progress`; if it is None, yield a bar called `label` on a terminal, and a silent callback elsewhere."""
     if progress is not None:
         yield progress
     elif not sys.stderr.isatty():
@@ -23,13 +23,13 @@ def reporting(progress: Progress | None, label: str) -> Iterator[Progress]:
 
 
 def announce(line: str) -> None:
-    """Write a line where a bar is shown by default: on standard error, if it is a terminal."""
+    """Write a line to standard error if it is a terminal, that is, if a bar would be shown there."""
     if sys.stderr.isatty():
         sys.stderr.write(line + "\n")
 
 
 def _silent(done: int, total: int) -> None:
-    """Report to nobody."""
+    """Ignore the progress."""
 
 
 @contextmanager

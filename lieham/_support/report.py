@@ -1,4 +1,4 @@
-"""The contract of a report: what was found, as text, as plain data, and as a picture."""
+"""This module defines what every report offers: its findings as text, as plain data, and as a picture."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from lieham.errors import InputError
 
 
 class Report(ABC):
-    """What an examination found: `str(report)` is a table to read, `as_dict()` the same for a file."""
+    """A report holds what an examination found: `str(report)` is a table to read, `as_dict()` the same for a file."""
 
     @abstractmethod
     def as_dict(self) -> dict:
-        """The findings as plain data that JSON can hold."""
+        """Return the findings as plain data that JSON can hold."""
 
     @abstractmethod
     def __str__(self) -> str:
-        """The findings as a table to read."""
+        """Return the findings as a table to read."""
 
     def plot(self, path: str | Path) -> Path:
         """Draw the findings into a PNG file.
@@ -29,7 +29,7 @@ class Report(ABC):
             The path of the file.
 
         Raises:
-            InputError: if there is nothing to draw, as here by default.
+            InputError: there is nothing to draw, which is so unless a subclass overrides this method.
         """
         kind = type(self).__name__
         raise InputError(f"report must be one with a figure to be drawn, got a {kind}: print it or take its as_dict()")

@@ -1,4 +1,4 @@
-"""Settings as frozen dataclasses: how one is changed, and how its numbers are checked."""
+"""This module changes settings, which are frozen dataclasses, and checks their numbers."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from lieham.errors import check_choice, expected
 DTYPES = ("float32", "float64")
 
 OBSERVED = ("exact", "noisy", "positions")
-"""How states are observed: q and p as they are, both with noise, or q alone."""
+"""States are observed in one of these ways: q and p exactly, both with noise, or q alone."""
 
 
 @runtime_checkable
 class AnyDataclass(Protocol):
-    """An instance of any dataclass."""
+    """A type that every instance of a dataclass has."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
 Config = TypeVar("Config", bound=AnyDataclass)
-"""A frozen dataclass of settings."""
+"""This variable stands for the type of a frozen dataclass of settings."""
 
 
 def changed(config: Config, settings: dict) -> Config:
@@ -29,7 +29,7 @@ def changed(config: Config, settings: dict) -> Config:
 
     Args:
         config: a dataclass of settings.
-        settings: the names of those to replace, and their new values.
+        settings: the new values of the settings to replace, by name.
 
     Returns:
         A new config of the same type.
@@ -44,7 +44,7 @@ def changed(config: Config, settings: dict) -> Config:
 
 
 def at_least(config: object, name: str, least: int) -> None:
-    """Raise InputError where the setting `name` of a config is less than `least`."""
+    """Raise InputError if the setting `name` of a config is less than `least`."""
     value = getattr(config, name)
     if value < least:
         raise expected(name, f"at least {least}", value)

@@ -1,4 +1,4 @@
-"""The command line: `lieham demo | generate | train | forecast | conservation | audit | evaluate | data`, and more."""
+"""This package is the command line: `lieham demo | generate | train | forecast | conservation | audit | ...`."""
 
 from lieham.cli.main import main
 

@@ -1,4 +1,4 @@
-"""`python -m lieham.cli`."""
+"""This module runs the command line for `python -m lieham.cli`."""
 
 import sys
 

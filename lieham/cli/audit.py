@@ -1,4 +1,4 @@
-"""`lieham audit`: a model, or any function, checked for the symmetry that it declares."""
+"""This module defines `lieham audit`, which checks a model, or any function, for the symmetry that it declares."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class CheckSymmetry(Command):
 
 
 def _imported(target: str) -> Callable:
-    """The callable named module:callable, whose module may lie in the working directory."""
+    """Import the callable named module:callable; the module may lie in the working directory."""
     module, _, name = target.partition(":")
     sys.path.insert(0, "")
     try:

@@ -1,4 +1,4 @@
-"""The script with which a shell completes the command line: commands, options, names of a list, and files."""
+"""This module makes the script with which a shell completes the command line: commands, options, names, files."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ CHOICES = {
     "train.observed": OBSERVED,
     "shell": SHELLS,
 }
-"""From an option to the words that complete it."""
+"""This table gives, for each option, the words that complete it."""
 
 
 def completion_script(parser: ArgumentParser, shell: str, paths: Collection[str]) -> str:
-    """The script that completes a parser's command line.
+    """Return the script that completes a parser's command line.
 
     Args:
-        parser: the parser of all commands; it is good for nothing else afterwards.
+        parser: the parser of all commands; it is changed, so that it cannot be used afterwards.
         shell: bash, zsh or tcsh.
         paths: names of the options whose values are files or folders.
 
@@ -43,7 +43,7 @@ def completion_script(parser: ArgumentParser, shell: str, paths: Collection[str]
         The script, which the shell is to evaluate.
 
     Raises:
-        InputError: for another shell, and where the extra `completion` is not installed.
+        InputError: the shell is another one, or the extra `completion` is not installed.
     """
     check_choice("shell", shell, SHELLS)
     try:
@@ -55,7 +55,7 @@ def completion_script(parser: ArgumentParser, shell: str, paths: Collection[str]
 
 
 def _prepare(parser: ArgumentParser, file: dict, paths: frozenset[str]) -> None:
-    """Tell shtab what completes each option of a parser and of its subcommands."""
+    """Tell shtab which words complete each option of a parser and of its subcommands."""
     for action in list(parser._actions):
         if action.dest in CHOICES:
             action.choices = CHOICES[action.dest]
@@ -69,6 +69,6 @@ def _prepare(parser: ArgumentParser, file: dict, paths: frozenset[str]) -> None:
 
 
 def _offer(parser: ArgumentParser, implied: ArgumentParser) -> None:
-    """Let a parser complete the options of a subcommand that is implied where none is named."""
+    """Let a parser also complete the options of the subcommand that is implied if none is named."""
     known = {word for action in parser._actions for word in action.option_strings}
     parser._actions += [x for x in implied._actions if x.option_strings and not known & set(x.option_strings)]

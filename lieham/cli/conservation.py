@@ -1,4 +1,4 @@
-"""`lieham conservation`: the drift of every charge along a forecast."""
+"""This module defines `lieham conservation`, which shows the drift of every charge along a forecast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lieham data describe`: what a file of trajectories holds."""
+"""This module defines `lieham data describe`, which says what a file of trajectories holds."""
 
 from __future__ import annotations
 

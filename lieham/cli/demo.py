@@ -1,4 +1,4 @@
-"""`lieham demo`: the published spring benchmark in one command."""
+"""This module defines `lieham demo`, which runs the published spring benchmark in one command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The published spring benchmark from data to conservation, in one run folder: what `lieham demo` does."""
+"""This module does the work of `lieham demo`: the published spring benchmark, from data to conservation, in one run."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from systems import Springs
 from systems.baselines import baselines, constant_state, free_flight, window_mse
 
 PUBLISHED = {"LieConv-T(2) (published)": 1.6e-4, "LieTransformer-T(2) (published)": 2.5e-5}
-"""Mean 5-step test MSE from 100 trajectories, read off the figure of the LieTransformer repository to ±5 %
-(Hutchinson et al. 2021, arXiv 2012.10885)."""
+"""These are the published mean 5-step test MSE from 100 trajectories, read off the figure of the LieTransformer
+repository to ±5 % (Hutchinson et al. 2021, arXiv 2012.10885)."""
 
 HORIZONS = (10, 100, 499)
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much of everything the demo does."""
+    """The sizes of the demo: they say how many trajectories and steps it generates, and how it trains."""
 
     train: int = 100
     test: int = 2000
@@ -46,7 +46,20 @@ SMALL = Sizes(8, 20, 2, 30, TrainConfig(steps=4, refine=2, evaluate_every=2))
 
 
 def run_demo(run: Path, seed: int, small: bool, overwrite: bool) -> dict:
-    """Generate, train, forecast, diagnose, draw; returns the figures that `table` prints."""
+    """Generate data, train, forecast, diagnose and draw; return the figures that `table` prints.
+
+    Args:
+        run: the folder for everything that is written.
+        seed: the seed of the training data, the weights and the windows.
+        small: use the sizes `SMALL`, which show only that everything runs.
+        overwrite: replace an older run in that folder.
+
+    Returns:
+        The figures, as plain data for JSON.
+
+    Raises:
+        FileError: `run` is a file, or a folder that is not empty while `overwrite` is False.
+    """
     if run.is_file():
         raise FileError(f"run must be a new folder, got {run}, which is a file")
     if run.exists() and any(run.iterdir()):
@@ -82,7 +95,7 @@ def run_demo(run: Path, seed: int, small: bool, overwrite: bool) -> dict:
 
 
 class _stage:
-    """Adds the seconds that its block takes to `seconds[name]`."""
+    """A context that writes the seconds that its block takes to `seconds[name]`."""
 
     def __init__(self, name: str, seconds: dict):
         self.name, self.seconds = name, seconds
@@ -123,7 +136,7 @@ def _figures(
 
 @torch.no_grad()
 def _five_step(model: HLieConv, windows: Trajectory) -> torch.Tensor:
-    """The published score, with the integrator of training: rkn4, one step between points."""
+    """Return the published 5-step score, by the integrator of training: rkn4 with one step between points."""
     path = make_integrator("rkn4").integrate(model.field(windows.bodies), windows.state(0), windows.times)
     return window_mse(PhaseState(path.q, path.p), windows)
 
@@ -141,7 +154,7 @@ def _draw(folder: Path, truth: Trajectory, rollout: Forecast, report: Conservati
 
 
 def table(figures: dict) -> str:
-    """The figures as text."""
+    """Return the figures as text."""
     lines = [f"5-step MSE on unseen windows, {figures['n_train']} training trajectories        mean       median"]
     for name, x in figures["mse_5step"].items():
         median = f"{x['median']:.1e}" if "median" in x else "-"

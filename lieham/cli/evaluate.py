@@ -1,4 +1,4 @@
-"""`lieham evaluate`: the score of a trained classifier or regressor."""
+"""This module defines `lieham evaluate`, which scores a trained classifier or regressor."""
 
 from __future__ import annotations
 

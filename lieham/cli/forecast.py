@@ -1,4 +1,4 @@
-"""`lieham forecast`: a trained model rolled out from the first states of a file's trajectories."""
+"""This module defines `lieham forecast`, which rolls a trained model out from the first states of trajectories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`lieham generate`: trajectories of a law in an HDF5 file."""
+"""This module defines `lieham generate`, which writes trajectories of a law to an HDF5 file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The entry of the command line: every command, its parser, and what an error or an interruption ends in."""
+"""This module is the entry of the command line: it lists the commands, parses options, and turns errors into codes."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ COMMANDS: dict[str, Any] = {
 
 
 class Parser(ArgumentParser):
-    """A parser for which an option of type bool is a flag: --json, and --no_json where a file says otherwise."""
+    """A parser that makes every option of type bool a flag: --json sets it, and --no_json undoes what a file says."""
 
     def add_argument(self, *names: str, **settings: Any) -> Any:
-        """Add an option; those of nested settings, such as --train.ridge, keep their value true or false."""
+        """Add an option; options of nested settings, such as --train.ridge, still take a value true or false."""
         if settings.get("type") is bool:
             del settings["type"]
             settings["action"] = ActionYesNo
@@ -83,10 +83,10 @@ PARSER: dict[str, Any] = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; errors of the input end in one sentence and exit code 2, Ctrl-C in code 130.
+    """Run a command. An error of the input prints one sentence and gives exit code 2; Ctrl-C gives code 130.
 
     Args:
-        arguments: the words after `lieham`; by default those that the process was started with.
+        arguments: the words after `lieham`; by default the words that the process was started with.
 
     Returns:
         The exit code.
@@ -110,14 +110,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def with_kind(arguments: list[str]) -> list[str]:
-    """`train` without a kind of data means `train trajectories`."""
+    """Return the arguments with the kind `trajectories` put after a `train` that names no kind of data."""
     if arguments[:1] != ["train"] or arguments[1:2] in [[x] for x in (*KINDS, "-h", "--help")]:
         return arguments
     return ["train", TRAJECTORIES, *arguments[1:]]
 
 
 def with_own_configs(arguments: list[str]) -> list[str]:
-    """`train --config` with the config.yaml of a run stands for the options that repeat this run."""
+    """Replace a run's config.yaml in `train --config` by the options, as YAML, that repeat this run."""
     if arguments[:1] != ["train"]:
         return arguments
     joined = [x.removeprefix("--config=") if x.startswith("--config=") else None for x in arguments]
@@ -130,7 +130,12 @@ def with_own_configs(arguments: list[str]) -> list[str]:
 
 
 def _own_options(path: str, name: str) -> str | None:
-    """The options, as YAML, of a run's config.yaml; None for another file. InputError where it is of another kind."""
+    """Return the options, as YAML, of a run's config.yaml, or None for another file.
+
+    Raises:
+        InputError: the run was trained on another kind of data than `name`.
+        FileError: the file lacks a setting.
+    """
     file = Path(path)
     try:
         content = yaml.safe_load(file.read_text()) if file.is_file() else None
@@ -148,6 +153,6 @@ def _own_options(path: str, name: str) -> str | None:
 
 
 def _leaves(commands: dict) -> list[Any]:
-    """All commands, those within groups too."""
+    """Return all commands, including those within groups of commands."""
     nested = [_leaves(x) if isinstance(x, dict) else [x] for name, x in commands.items() if name != "_help"]
     return [command for part in nested for command in part]

@@ -1,4 +1,4 @@
-"""What commands do in a run folder, for every kind of data: start, resume, and repeat from its own config.yaml.
+"""This module starts, resumes and repeats runs in a run folder, for every kind of data.
 
 A kind of data is a subclass of `Train`, the command that trains on it. Nothing here imports torch before a run.
 """
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from lieham.training.config import CloudTrainConfig, TrainConfig
 
 TRAJECTORIES = "trajectories"
-"""The kind of a run whose config.yaml names none: one that `fit` made without the command line."""
+"""A run has this kind if its config.yaml names none, as for a run that `fit` made without the command line."""
 
 
 AnyData: TypeAlias = Any
-"""A `Dataset` or a `CloudDataset`, as the kind has it."""
+"""This type is `Dataset` or `CloudDataset`, depending on the kind of data."""
 AnyModel: TypeAlias = Any
-"""A model that learns from such data."""
+"""This type is a model that learns from such data."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What `evaluate` asks of a run: its split, where the data are now, and other angles of the test digits."""
+    """A question that `evaluate` asks of a run: it names a split, the data's folder, and angles of the test digits."""
 
     split: str
     folder: Path | None = None
@@ -41,13 +41,13 @@ class Question:
 
 
 class Train(Command):
-    """The command that trains on one kind of data, and all that its runs must answer.
+    """A command that trains on one kind of data, and that knows how to rebuild and evaluate its runs.
 
     A subclass is a frozen dataclass of the options, with a `name`, and one line in `kinds.KINDS`.
     """
 
     name: ClassVar[str]
-    """Name of the kind: the word after `lieham train`, and what `data` in config.yaml is called."""
+    """The name of the kind is the word after `lieham train`, and the entry `data` in config.yaml."""
 
     if TYPE_CHECKING:  # the parser would look for these names in the modules of the subclasses
         train_type: ClassVar[type[TrainConfig] | type[CloudTrainConfig]]
@@ -63,49 +63,60 @@ class Train(Command):
 
     @abstractmethod
     def settings(self) -> dict:
-        """The options that decide what the data are, as config.yaml has them under `data`."""
+        """Return the options that decide what the data are, as config.yaml has them under `data`."""
 
     @abstractmethod
     def moved(self) -> dict:
-        """Of these settings, those that a resumed run takes from the command line: where its data are now."""
+        """Return the settings that a resumed run takes from the command line: the place where its data are now."""
 
     @classmethod
     @abstractmethod
     def dataset(cls, settings: dict) -> AnyData:
-        """The data that these settings describe, which remember them."""
+        """Return the data that these settings describe; their provenance keeps the settings."""
 
     @abstractmethod
     def new_model(self, data: AnyData) -> AnyModel:
-        """An untrained model for the data."""
+        """Return an untrained model for the data."""
 
     @classmethod
     @abstractmethod
     def rebuilt(cls, settings: dict) -> AnyModel:
-        """An untrained model with the settings of a run, as config.yaml has them under `model`."""
+        """Return an untrained model with the settings of a run, as config.yaml has them under `model`."""
 
     @classmethod
     @abstractmethod
     def options(cls, config: dict[str, dict]) -> dict:
-        """The options, but `run`, with which this command repeats the run of a config.yaml."""
+        """Return the options, except `run`, with which this command repeats the run of a config.yaml."""
 
     @classmethod
     @abstractmethod
     def report(cls, model: AnyModel, data: AnyData, history: History, run: Path) -> dict:
-        """The figures of a trained model, which may leave files in the run folder."""
+        """Return the figures of a trained model; files such as pictures may be written to the run folder.
+
+        Args:
+            model: the trained model.
+            data: the data that it was trained on.
+            history: the history of the training.
+            run: the run folder.
+        """
 
     @classmethod
     @abstractmethod
     def text(cls, figures: dict) -> str:
-        """The figures as text."""
+        """Return the figures as text."""
 
     @classmethod
     @abstractmethod
     def evaluated(cls, run: Path, question: Question) -> dict:
-        """The figures of a trained model on one split; InputError where `lieham evaluate` is not for this kind."""
+        """Return the figures of a trained model on one split.
+
+        Raises:
+            InputError: `lieham evaluate` is not for this kind of data.
+        """
 
 
 def start_run(command: Train) -> dict:
-    """Train a new model in a new run folder; returns the figures that the command prints."""
+    """Train a new model in a new run folder, and return the figures that the command prints."""
     training.RunFolder(command.run).must_be_new()
     data = command.dataset(command.settings())
     model = command.new_model(data)
@@ -114,7 +125,7 @@ def start_run(command: Train) -> dict:
 
 
 def resume_run(command: Train) -> dict:
-    """Continue an interrupted run with its own settings, on its data, which may have moved."""
+    """Continue an interrupted run with its own settings, on its data, which may have moved; return the figures."""
     config = training.RunFolder(command.run).config()
     if (name := kind_name(config)) != command.name:
         raise InputError(
@@ -129,13 +140,13 @@ def resume_run(command: Train) -> dict:
 
 
 def kind_name(config: dict[str, dict]) -> str:
-    """The name of the kind of data that the run of this config.yaml was trained on."""
+    """Return the name of the kind of data that the run of this config.yaml was trained on."""
     name = config["data"].get("data", TRAJECTORIES)
     return name if isinstance(name, str) else TRAJECTORIES
 
 
 def built(settings: dict) -> AnyModel:
-    """The model whose class, under `kind`, and settings these are."""
+    """Build the model with these settings, among which `kind` names its class."""
     import torch
 
     kind = check_choice("kind", str(settings.get("kind")), tuple(models.MODELS))
@@ -145,7 +156,7 @@ def built(settings: dict) -> AnyModel:
 
 @contextmanager
 def resumable(command: str) -> Iterator[None]:
-    """Let an interruption say with which command the run goes on."""
+    """Add to an interruption the command that continues the run."""
     try:
         yield
     except Interrupted as stopped:

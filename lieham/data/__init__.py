@@ -1,7 +1,7 @@
-"""Trajectories and clouds of points in memory and on disk.
+"""This package holds trajectories and clouds of points, in memory and on disk.
 
 A file goes through `formats` (named arrays), `arrays` (validated trajectories) and `reading` (a dataset of splits);
-`provenance` says where the data come from, `describe` what they hold, and `windows` cuts the pieces that are learned.
+`provenance` records the origin of the data, `describe` sums up their content, and `windows` cuts the pieces to learn.
 """
 
 from lieham.data.clouds import CloudDataset, PointClouds

@@ -1,4 +1,4 @@
-"""From a user's arrays to validated trajectories: the one border that every file passes."""
+"""This module turns a user's arrays into validated trajectories; every file passes through it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def trajectory_of(arrays: Mapping[str, np.ndarray], where: str, masses: str = ""
     Args:
         arrays: `times` (time,) or (k, time); `q` and one of `p` and `v` (k, time, n, d), or (time, n, d) for a single
             trajectory; `mass` (n,) or (k, n); and optional `features` (n, c) or (k, n, c) and `mask` (n,) or (k, n).
-        where: what errors begin with, such as the path of the file.
+        where: the words that errors begin with, such as the path of the file.
         masses: the group whose momenta the motion keeps, from which masses are inferred where the array `mass` is not
             there (`infer_masses`), one for each body of all trajectories; empty for never.
 
@@ -42,7 +42,7 @@ def trajectory_of(arrays: Mapping[str, np.ndarray], where: str, masses: str = ""
 
 
 def only_positions(arrays: Mapping[str, np.ndarray]) -> bool:
-    """True where there are neither momenta nor velocities."""
+    """Return True if the arrays hold neither momenta nor velocities."""
     return not any(name in arrays for name in ("p", *VELOCITY_NAMES))
 
 
@@ -70,7 +70,11 @@ def _trajectory(arrays: dict[str, np.ndarray], masses: str) -> Trajectory:
 
 
 def _checked_names(arrays: dict[str, np.ndarray]) -> str | None:
-    """The name of the array of momenta or velocities, if there is one; InputError for names that do not go together."""
+    """Return the name of the array of momenta or velocities, or None if there is neither.
+
+    Raises:
+        InputError: a name is unknown or missing, or there are several arrays of momenta or velocities.
+    """
     for name in arrays:
         if name not in KNOWN:
             raise InputError(f"arrays must be among {', '.join(KNOWN)}, got {name}")
@@ -84,7 +88,7 @@ def _checked_names(arrays: dict[str, np.ndarray]) -> str | None:
 
 
 def _inferred(arrays: dict[str, np.ndarray], q: np.ndarray, momentum: str | None, masses: str) -> np.ndarray:
-    """Masses (n,) from the motion, where that was asked for."""
+    """Infer masses (n,) from the motion; raise InputError unless the group `masses` is given and that is possible."""
     if not masses or momentum == "p":
         raise InputError(
             f"array mass must be there, got only {', '.join(arrays)}; from positions or velocities their ratios "
@@ -130,15 +134,15 @@ def _features(x: np.ndarray, k: int, n: int) -> np.ndarray:
 
 
 def _without_padding(x: np.ndarray, q: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """States with 0 where bodies are padded, whatever stood there; another shape than that of q is refused later."""
+    """Return states with 0 for padded bodies. A shape that is not that of q is returned as it is, and refused later."""
     return np.where(mask[:, None, :, None], x, 0.0) if x.shape == q.shape else x
 
 
 def _tensor(x: np.ndarray) -> Tensor:
-    """The array as a tensor; a copy where it is a view that several systems share, or not in order."""
+    """Return the array as a tensor; it is copied if it is a view that several systems share, or not contiguous."""
     return torch.from_numpy(np.require(x, requirements=["C", "W"]))
 
 
 def _like(x: Tensor, q: Tensor) -> Tensor:
-    """In the precision of q, unless it is a mask."""
+    """Return x in the precision of q, unless x is a mask."""
     return x.to(q.dtype) if x.is_floating_point() else x

@@ -1,4 +1,4 @@
-"""Clouds of points with something to predict of each: images on a grid, molecules of atoms."""
+"""This module holds clouds of points with a target to predict for each: images on a grid, or molecules of atoms."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from lieham.typing import Bool, Float, Int, Tensor
 
 @dataclass(frozen=True)
 class PointClouds:
-    """A batch of k clouds of n points in d dimensions, with c features for each point and one target for each cloud.
+    """A batch that holds k clouds of n points in d dimensions, with c features a point and one target a cloud.
 
     Build it with `PointClouds.of`, which validates.
 
     Args:
         points: positions (k, n, d), or (1, n, d) where all clouds share one grid.
-        features: what each point carries, (k, n, c).
+        features: the features that each point carries, (k, n, c).
         mask: the padding mask (k, n), or (1, n) for a grid: True where a point is real.
-        targets: what is to be predicted, (k,): int64 for classes, floating for numbers.
+        targets: the values to predict, (k,): int64 for classes, floating for numbers.
 
     Example:
         >>> import torch
@@ -40,13 +40,16 @@ class PointClouds:
 
     @classmethod
     def of(cls, points: Tensor, features: Tensor, targets: Tensor, mask: Tensor | None = None) -> PointClouds:
-        """Validate clouds; padded points and their features become 0.
+        """Validate clouds and build a batch of them; padded points and their features become 0.
 
         Args:
             points: (k, n, d), or (1, n, d) for one grid.
             features: (k, n, c); c may be 0.
             targets: (k,), int64 for classes, floating for numbers.
-            mask: True where a point is real, of shape (k, n) like points; None where all are.
+            mask: the padding mask, True where a point is real, (k, n) like points; None if all points are real.
+
+        Returns:
+            The batch.
 
         Raises:
             InputError: shapes do not fit, values are not finite, or a cloud has no point.
@@ -72,19 +75,19 @@ class PointClouds:
 
     @property
     def dim(self) -> int:
-        """Space dimension."""
+        """Return the dimension d of space."""
         return self.points.shape[-1]
 
     @property
     def on_grid(self) -> bool:
-        """True where all clouds share their points."""
+        """Return True if several clouds share their points."""
         return self.points.shape[0] == 1 != len(self)
 
     def __len__(self) -> int:
         return len(self.features)
 
     def __getitem__(self, index: slice | Int[Tensor, " batch"]) -> PointClouds:
-        """The clouds of a slice or of these numbers, without the columns that are padding in all of them."""
+        """Return the clouds at a slice or at these indices, without the columns that are padding in all of them."""
         index = index if isinstance(index, slice) else index.to(self.features.device)
         if self.points.shape[0] == 1:
             return PointClouds(self.points, self.features[index], self.mask, self.targets[index])
@@ -94,19 +97,19 @@ class PointClouds:
         return PointClouds(points, features, mask[:, :used], self.targets[index])
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> PointClouds:
-        """Move all tensors to a device, and cast those that are floating."""
+        """Return clouds with all tensors moved to a device, and the floating ones cast to a dtype."""
         targets = self.targets.to(device, dtype) if self.targets.is_floating_point() else self.targets.to(device)
         points, features = self.points.to(device, dtype), self.features.to(device, dtype)
         return PointClouds(points, features, self.mask.to(device), targets)
 
 
 Augmentation = Callable[[PointClouds, torch.Generator], PointClouds]
-"""A function from a batch of clouds and a generator to a batch of moved clouds."""
+"""An augmentation is a function that takes a batch of clouds and a generator, and returns a batch of moved clouds."""
 
 
 @dataclass(frozen=True)
 class CloudDataset:
-    """Clouds in up to three splits.
+    """A dataset that holds clouds in up to three splits.
 
     Args:
         train: the clouds to learn from.
@@ -147,16 +150,16 @@ class CloudDataset:
 
     @property
     def splits(self) -> dict[str, PointClouds]:
-        """The splits that are there, by name."""
+        """Return the splits that are there, by name."""
         return {name: x for name in SPLITS if (x := getattr(self, name)) is not None}
 
     def with_provenance(self, **changes: object) -> CloudDataset:
-        """The same clouds with fields or settings of their provenance replaced or added."""
+        """Return the same clouds, with fields or settings of their provenance replaced or added."""
         return replace(self, provenance=self.provenance.updated(**changes))
 
     @property
     def n_features(self) -> int:
-        """The number of features of a point."""
+        """Return the number of features of a point."""
         return next(iter(self.splits.values())).features.shape[-1]
 
     def __repr__(self) -> str:

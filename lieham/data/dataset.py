@@ -1,4 +1,4 @@
-"""Datasets of trajectories in memory."""
+"""This module holds datasets of trajectories in memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Dataset:
-    """Trajectories in up to three splits. They may differ in length and in times, not in dimension or in features.
+    """A dataset that holds trajectories in up to three splits.
+
+    Splits may differ in length and in times, but not in dimension or in the number of features.
 
     Args:
         train: the trajectories to learn from, with q and p of shape (k, time, n, d).
@@ -57,11 +59,11 @@ class Dataset:
 
     @property
     def splits(self) -> dict[str, Trajectory]:
-        """The splits that are there, by name."""
+        """Return the splits that are there, by name."""
         return {name: x for name in SPLITS if (x := getattr(self, name)) is not None}
 
     def with_provenance(self, **changes: object) -> Dataset:
-        """The same trajectories with fields or settings of their provenance replaced or added."""
+        """Return the same trajectories, with fields or settings of their provenance replaced or added."""
         return replace(self, provenance=self.provenance.updated(**changes))
 
     @property
@@ -70,17 +72,17 @@ class Dataset:
 
     @property
     def n_features(self) -> int:
-        """Features of a body beside its mass."""
+        """Return the number of features of a body, not counting its mass."""
         return self._first.bodies.features.shape[-1]
 
     @property
     def n_bodies(self) -> int:
-        """Bodies in a system, padding included."""
+        """Return the number of bodies in a system, padding included."""
         return self._first.q.shape[-2]
 
     @property
     def dim(self) -> int:
-        """Space dimension."""
+        """Return the dimension d of space."""
         return self._first.dim
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Descriptions of datasets of trajectories: as figures, as text and as a picture."""
+"""This module describes datasets of trajectories: as figures, as text and as a picture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lieham.state import Trajectory
 
 @dataclass(frozen=True)
 class Description(Report):
-    """The description of a dataset, as `describe` makes it.
+    """A description that sums up a dataset of trajectories; `describe` makes it.
 
     Args:
         provenance: where the data come from.
@@ -26,7 +26,7 @@ class Description(Report):
     examples: dict[str, Trajectory]
 
     def as_dict(self) -> dict:
-        """The provenance and the figures of every split, as JSON takes them."""
+        """Return the provenance and the figures of every split as plain data that JSON can hold."""
         return {"provenance": self.provenance.as_dict(), "splits": self.splits}
 
     def __str__(self) -> str:
@@ -84,7 +84,7 @@ def _figures(x: Trajectory) -> dict:
 
 
 def _lines(name: str, x: dict) -> list[str]:
-    """The figures of a split as text."""
+    """Return the figures of a split as lines of text."""
     size = f"{x['trajectories']} trajectories of {x['points']} points, {x['bodies']} bodies in {x['dim']}-D"
     lines = [f"\n{name}: {size}"]
     lines.append(f"  {'dtype':<16} {x['dtype']}, {x['features']} features, {100 * x['padded']:.0f} % padded")

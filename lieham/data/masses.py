@@ -1,4 +1,4 @@
-"""Masses from motion: the ratios for which the momenta of a group are conserved."""
+"""This module infers masses from motion: the ratios for which the momenta of a group are conserved."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from lieham.groups import Group, make_group
 from lieham.typing import Float, Tensor
 
 DETERMINED = 0.2
-"""The largest relative standard error of a mass that counts as known."""
+"""A mass counts as known if its relative standard error is less than this."""
 
 
 class Masses(NamedTuple):
-    """Inferred masses.
+    """A result that holds inferred masses and their errors.
 
     Args:
         mass: positive masses of mean 1, (n,) or (trajectories, n).
-        error: their relative standard errors, of the same shape.
+        error: the relative standard errors of the masses, of the same shape.
     """
 
     mass: Float[Tensor, "*batch n"]
@@ -49,7 +49,7 @@ def infer_masses(
         q: positions (trajectories, time, n, d).
         v: velocities like q; None where they were not observed.
         group: the symmetry of the motion, such as "SE(2)" or "T(3)".
-        shared: whether the bodies of all trajectories are the same, so that there is one mass for each.
+        shared: True if the bodies of all trajectories are the same, so that each has one mass throughout.
 
     Returns:
         The masses and their relative standard errors.
@@ -100,7 +100,10 @@ def _checked(times: Tensor, q: Tensor, v: Tensor | None, group: Group) -> Float[
 
 
 def _rows(times: Tensor, q: Tensor, v: Tensor | None, group: Group) -> list[Float[Tensor, "k rows n"]]:
-    """Each body's share of the charge at every time, less what a constant charge allows, for every isometry."""
+    """Return each body's share of the charge at every time, for every isometry.
+
+    The part that a constant charge (or one that grows uniformly, from positions alone) allows is subtracted.
+    """
     A, b = (x.double()[group.isometries] for x in group.generators())
     eps = torch.finfo(q.dtype).eps
     q, v = q.double(), None if v is None else v.double()
@@ -120,9 +123,9 @@ def _rows(times: Tensor, q: Tensor, v: Tensor | None, group: Group) -> list[Floa
 
 
 def _null(rows: Float[Tensor, "k rows n"]) -> tuple[Float[Tensor, "k n"], Float[Tensor, "k n"]]:
-    """The direction m, of mean 1, that makes |rows m| least, and its relative standard errors.
+    """Return the vector m of mean 1 that minimises |rows m| at its length, and its relative standard errors.
 
-    The least singular value tells the noise of the rows, and the others tell how well they determine m.
+    The smallest singular value gives the noise of the rows, and the others give how well they determine m.
     """
     _, S, V = torch.linalg.svd(rows, full_matrices=rows.shape[1] < rows.shape[2])
     n = rows.shape[-1]

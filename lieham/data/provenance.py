@@ -1,4 +1,4 @@
-"""Where data come from: the few facts that the program acts on, typed and validated, and what only documents."""
+"""This module records the origin of data: typed facts that the program acts on, and settings that only document."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lieham.errors import InputError, check_choice, expected
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a dataset comes from and what its numbers mean. It is replaced, never changed.
+    """A record that says where a dataset comes from and what its numbers mean. It is replaced, never changed.
 
     Args:
         observed: how the states were observed: "exact", "noisy", or "positions" where the momenta are estimates.
@@ -21,12 +21,12 @@ class Provenance:
         source: the file, the collection or the publication that the data were taken from.
         file: the path of the file that holds the data now.
         masses: the group from whose conserved momenta the masses were inferred; empty where they were known.
-        split: how the splits were cut, "by trajectory" or "along time", where the file had none.
+        split: how the splits were cut, "by trajectory" or "along time", if the file had none.
         seed: the seed of whatever was drawn at random.
         target: the name of the number that a cloud has to predict.
         unit: the unit of that number.
-        extensive: whether that number adds up over the parts of a cloud.
-        classes: the number of classes, where targets are classes.
+        extensive: True if that number adds up over the parts of a cloud.
+        classes: the number of classes, if the targets are classes.
         protocol: the name of the published protocol that sizes and splits follow.
         data: the kind of data that the command line has made, such as "digits".
         settings: everything else that documents how the data were made. Nothing in the program acts on it.
@@ -73,9 +73,9 @@ class Provenance:
 
     @classmethod
     def of(cls, mapping: Mapping[str, object]) -> Provenance:
-        """The provenance that a file's attributes, or the section `data` of config.yaml, describe.
+        """Return the provenance that a file's attributes, or the section `data` of config.yaml, describe.
 
-        A key that is no field, or whose value has not the field's type, is kept in `settings` and has no effect.
+        A key that is no field, or whose value does not have the field's type, is kept in `settings` and has no effect.
 
         Args:
             mapping: names to text, numbers or lists, as `as_dict` writes them or as another program did.
@@ -90,12 +90,12 @@ class Provenance:
         return cls(**own, settings={name: value for name, value in mapping.items() if name not in own})  # type: ignore[arg-type]
 
     def as_dict(self) -> dict[str, object]:
-        """Every field that is not at its default, and every setting, by its name in one flat dictionary."""
+        """Return every field that is not at its default, and every setting, by name in one flat dictionary."""
         own = {name: value for name in KINDS if (value := getattr(self, name)) != _DEFAULTS[name]}
         return own | {name: value for name, value in self.settings.items() if name not in own}
 
     def updated(self, **changes: object) -> Provenance:
-        """The provenance with these fields replaced, and other names replaced in, or added to, its settings.
+        """Return the provenance with these fields replaced; other names are replaced in, or added to, its settings.
 
         Raises:
             InputError: a field is given a value of another type.
@@ -108,17 +108,17 @@ class Provenance:
 KINDS: dict[str, type] = {
     f.name: {"str": str, "bool": bool}.get(str(f.type), int) for f in fields(Provenance) if f.name != "settings"
 }
-"""Every field that has a meaning, and the type of its value."""
+"""This table gives the type of every field that the program reads, that is, of all fields but `settings`."""
 
 WORDS = {str: "text", bool: "True or False", int: "an integer"}
 _DEFAULTS = {f.name: f.default for f in fields(Provenance)}
 
 
 def _is(kind: type, value: object) -> bool:
-    """True for a value of exactly that type, so that True is no integer."""
+    """Return True if the value is of exactly that type, so that True is no integer."""
     return type(value) is kind
 
 
 def _steers(name: str, value: object) -> bool:
-    """True for a name and a value that are read as a field; a wrong `observed` counts, so that it is refused."""
+    """Return True if name and value are read as a field; a wrong `observed` counts, so that it is refused."""
     return name in KINDS and (_is(KINDS[name], value) or name == "observed")

@@ -1,4 +1,4 @@
-"""From a file of any known format to a dataset: arrays are checked, missing masses inferred, splits cut."""
+"""This module reads a file of any known format: it checks arrays, infers missing masses, and cuts splits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHARES = (0.8, 0.1, 0.1)
 
 
 def read(path: str | Path, split: tuple[float, float, float] = SHARES, seed: int = 0, masses: str = "") -> Dataset:
-    """Read a file of trajectories, and cut it into splits where it has none.
+    """Read a file of trajectories, and cut it into splits if it has none.
 
     The arrays are those of `lieham.data.arrays.trajectory_of`: `times`, `q`, one of `p` and `v`, `mass`, and optional
     `features` and `mask`. Nothing in a file is executed: pickled arrays are refused.
@@ -68,7 +68,7 @@ def load(path: str | Path, masses: str = "") -> Dataset:
 
     Args:
         path: the file.
-        masses: as in `read`.
+        masses: the symmetry from which missing masses are inferred, as in `read`.
 
     Returns:
         The dataset, with the provenance that was saved with it.
@@ -85,7 +85,7 @@ def load(path: str | Path, masses: str = "") -> Dataset:
 
 
 def _as_split(contents: Contents, path: Path, masses: str) -> Dataset:
-    """The dataset of a file that has splits."""
+    """Return the dataset of a file that has splits."""
     if masses and any("mass" not in x for x in contents.splits.values()):
         raise InputError(f"{path}: masses can be inferred of files without splits, got one with splits and no mass")
     splits = {name: trajectory_of(x, f"{path}, split {name}") for name, x in contents.splits.items()}
@@ -103,7 +103,7 @@ def _provenance(contents: Contents, path: Path) -> Provenance:
 
 
 def _divided(contents: Contents, path: Path, split: tuple[float, float, float], seed: int, masses: str) -> Dataset:
-    """The dataset of a file without splits, which are cut here."""
+    """Return the dataset of a file without splits; the splits are cut here."""
     arrays = contents.splits[""]
     x = trajectory_of(arrays, str(path), masses)
     if len(split) != 3 or min(split) < 0 or not split[0] > 0 or not abs(sum(split) - 1) <= 1e-6:
@@ -120,14 +120,14 @@ def _divided(contents: Contents, path: Path, split: tuple[float, float, float], 
 
 
 def _own_file(arrays: Arrays, path: Path, masses: str) -> Provenance:
-    """The provenance of somebody's own file of arrays."""
+    """Return the provenance of a user's own file of arrays."""
     observed = "positions" if only_positions(arrays) else "exact"
     inferred = "" if "mass" in arrays else masses
     return Provenance(observed=observed, units="as in the file", source=path.name, masses=inferred)
 
 
 def _cuts(total: int, split: tuple[float, float, float], what: str, least: int) -> list[int]:
-    """Where the three parts of `total` items begin and end; each asked-for part gets at least `least`."""
+    """Return the four bounds of three parts of `total` items; each part with a share gets at least `least` items."""
     sizes = [max(least, round(total * share)) if share > 0 else 0 for share in split[1:]]
     first = total - sum(sizes)
     if first < least:

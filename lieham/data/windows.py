@@ -1,4 +1,4 @@
-"""Windows: short pieces of trajectories, numbered and sampled."""
+"""This module cuts trajectories into windows, short pieces that are numbered and sampled."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from lieham.typing import Int, Tensor
 
 
 class Windows:
-    """Every piece of `length` points of a batch of trajectories, numbered. Sampling gathers and does not loop.
+    """A numbered view that holds every piece of `length` points of a batch of trajectories.
+
+    Sampling gathers all windows at once, without a loop.
 
     Args:
         trajectory: trajectories with q and p of shape (k, time, n, d).
-        length: points in a window, from 2 to time.
+        length: the number of points in a window, from 2 to time.
 
     Raises:
         InputError: the trajectories are shorter than a window, or have no batch axis.
@@ -33,7 +35,7 @@ class Windows:
         return len(self.trajectory) * self.starts
 
     def __getitem__(self, index: Int[Tensor, " batch"]) -> Trajectory:
-        """The windows of these numbers. Window i is of trajectory i // starts, from time index i % starts on."""
+        """Return the windows of these numbers. Window i begins at time index i % starts of trajectory i // starts."""
         x = self.trajectory
         index = index.to(x.q.device)
         row = index // self.starts
@@ -45,5 +47,5 @@ class Windows:
         return self[torch.randint(len(self), (count,), generator=generator)]
 
     def all(self) -> Trajectory:
-        """All windows in order."""
+        """Return all windows in order."""
         return self[torch.arange(len(self))]

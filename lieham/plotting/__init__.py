@@ -1,4 +1,7 @@
-"""Figures: trajectories, drift, errors, training, predictions. Each function writes one PNG, without global state."""
+"""This package draws trajectories, drift, errors, training and predictions.
+
+Each function writes one PNG, without global state.
+"""
 
 from lieham.plotting.checks import plot_checks
 from lieham.plotting.clouds import plot_confusion, plot_digits, plot_parity

@@ -1,4 +1,4 @@
-"""The figure of an audit: the worst error of every check beside its tolerance."""
+"""This module draws the figure of an audit: the worst error of every check beside its tolerance."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from lieham.plotting.style import COLOURS, make_axes, write_figure
 
 VERDICT_COLOURS = {"exact": COLOURS[5], "to round-off": COLOURS[2], "in distribution": COLOURS[4], "broken": COLOURS[1]}
-"""Blue, green, orange and vermilion, from what holds exactly to what does not hold."""
+"""The colours go from blue over green and orange to vermilion, from what holds exactly to what is broken."""
 LEAST, MOST = 1e-18, 1e2
-"""Errors outside of this range are drawn at its ends: those that are exactly 0 at the left one."""
+"""Errors outside this range are drawn at its ends, so an error of exactly 0 stands at the left end."""
 
 
 def plot_checks(checks: Sequence[Mapping[str, Any]], path: str | Path, title: str) -> Path:
@@ -23,7 +23,7 @@ def plot_checks(checks: Sequence[Mapping[str, Any]], path: str | Path, title: st
         checks: rows with `name`, `worst`, `tolerance`, `verdict` (a key of `VERDICT_COLOURS`) and `declared`; a dot is
             hollow, and its name grey, where the property was looked at and not declared.
         path: the PNG file.
-        title: of the figure.
+        title: the title of the figure.
 
     Returns:
         The path of the file.
@@ -45,7 +45,7 @@ def plot_checks(checks: Sequence[Mapping[str, Any]], path: str | Path, title: st
 
 
 def _within(error: float) -> float:
-    """The error, or the end of the axis that is nearest to it."""
+    """Return the error, or the nearest end of the axis if the error lies outside."""
     return min(max(error, LEAST), MOST)
 
 

@@ -1,4 +1,4 @@
-"""Figures of classifiers and regressors: confusion matrix, images with titles, predicted against true values."""
+"""This module draws a confusion matrix, images with titles, and predicted against true values."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def plot_digits(images: Float[Tensor, "k h w"], titles: Sequence[str], path: str
 
     Args:
         images: grey values from 0 to 1.
-        titles: one an image.
+        titles: one title for each image.
         path: the PNG file.
-        columns: images in a row.
+        columns: the number of images in a row.
 
     Returns:
         The path of the file.
@@ -65,10 +65,10 @@ def plot_parity(true: Float[Tensor, " k"], predicted: Float[Tensor, " k"], path:
     """Draw predicted against true values with the line where they agree; the title gives the mean absolute error.
 
     Args:
-        true: values.
-        predicted: values of the same clouds.
+        true: the true values, (k,).
+        predicted: the predicted values of the same clouds, (k,).
         path: the PNG file.
-        unit: of the values.
+        unit: the unit of the values.
 
     Returns:
         The path of the file.

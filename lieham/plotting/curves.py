@@ -1,4 +1,4 @@
-"""The figure of a training run."""
+"""This module draws the loss curves of a training run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def plot_curves(rows: Sequence[Mapping[str, object]], path: str | Path) -> Path:
     """Draw the training loss and the validation score against the step, on a log axis.
 
     Args:
-        rows: those of a run's log.jsonl, with `step` and, where they were measured, `loss` and `validation`.
+        rows: the rows of a run's log.jsonl, with `step` and, where they were measured, `loss` and `validation`.
         path: the PNG file.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What all figures share: colours, axes, and a file that is written whole or not at all."""
+"""This module provides what all figures share: colours, axes, and files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from lieham._support.files import replacing
 from lieham.typing import Tensor
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31")
-"""Okabe and Ito's palette, which colour-blind readers can tell apart."""
+"""The colours are Okabe and Ito's palette, which colour-blind readers can tell apart."""
 
 
 def make_axes(panels: int, width: float, rows: int = 1, height: float = 4.6) -> tuple[Figure, list[Axes]]:
     """Make a figure with a grid of axes.
 
     Args:
-        panels: axes in a row.
-        width: of the figure, in inches.
-        rows: of axes.
-        height: of the figure, in inches.
+        panels: the number of axes in a row.
+        width: the width of the figure, in inches.
+        rows: the number of rows of axes.
+        height: the height of the figure, in inches.
 
     Returns:
         The figure, and its axes row by row.
@@ -45,5 +45,5 @@ def write_figure(figure: Figure, path: str | Path) -> Path:
 
 
 def to_numpy(x: Tensor) -> np.ndarray:
-    """A tensor as a float64 array on the CPU."""
+    """Return a tensor as a float64 array on the CPU."""
     return x.detach().cpu().double().numpy()

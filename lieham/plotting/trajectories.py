@@ -1,4 +1,4 @@
-"""Figures of trajectories: paths, drift of charges, growth of errors."""
+"""This module draws trajectories: their paths, the drift of their charges, and the growth of errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def plot_trajectories(
         truth: positions of the bodies along time; with one coordinate, y is 0.
         forecast: positions of the same bodies at the same times.
         path: the PNG file.
-        times: of both.
+        times: the times of both.
 
     Returns:
         The path of the file.
@@ -56,10 +56,10 @@ def plot_drift(
     The components of a vector, such as P_x and P_y, share their colour.
 
     Args:
-        times: of the forecast; those of the first system are shown.
+        times: the times of the forecast; those of the first system are shown.
         drifts: |J(t) − J(0)| / scale of each charge, by its name.
         path: the PNG file.
-        round_off: machine epsilon, drawn as a dashed line.
+        round_off: the machine epsilon, drawn as a dashed line.
 
     Returns:
         The path of the file.
@@ -98,7 +98,7 @@ def plot_drift(
 
 
 def _family(name: str) -> str:
-    """The vector that a component belongs to: P for P_x, L_cm for L_cm_z."""
+    """Return the name of the vector that a component belongs to: P for P_x, L_cm for L_cm_z."""
     return name[:-2] if name[-2:] in ("_x", "_y", "_z") else name
 
 
@@ -108,8 +108,8 @@ def plot_errors(
     """Draw mean squared errors against time on a log axis: median over systems as a line, quartiles as a shade.
 
     Args:
-        times: of the forecast.
-        errors: one curve a system, by the name of the method.
+        times: the times of the forecast.
+        errors: one curve for each system, by the name of the method.
         path: the PNG file.
 
     Returns:
@@ -132,10 +132,18 @@ def plot_errors(
 def plot_positions(
     examples: Mapping[str, tuple[Float[Tensor, " time"], Float[Tensor, "time n d"]]], path: str | Path
 ) -> Path:
-    """Observed positions of one system for each name, a row for each: the plane of the first two coordinates, and
-    every coordinate of every body against time.
+    """Draw the observed positions of one system for each name, in a row of two panels each.
 
-    A body has one colour in a row, its first coordinate a full line, the second a dashed and the third a dotted one.
+    The left panel shows the plane of the first two coordinates, the right one every coordinate of every body against
+    time. A body has one colour in a row. Its first coordinate is a full line, the second a dashed, the third a dotted
+    one.
+
+    Args:
+        examples: times (time,) and positions (time, n, d), by name.
+        path: the PNG file.
+
+    Returns:
+        The path of the file.
     """
     figure, panels = make_axes(2, width=11, rows=len(examples), height=3.6 * len(examples))
     for row, (name, (times, positions)) in enumerate(examples.items()):
@@ -156,5 +164,5 @@ def plot_positions(
 
 
 def _axis_names(dim: int) -> list[str]:
-    """The coordinates that are drawn, and how."""
+    """Return the names of the coordinates, each with the style of its line."""
     return ["x (full)", "y (dashed)", "z (dotted)"][:dim]

@@ -18,7 +18,7 @@ PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
 
 
 def nearest_neighbour_error(data: CloudDataset, turns: int = 1) -> float:
-    """The share of test images whose nearest training image, by the distance of all pixels, has another label.
+    """Return the share of test images whose nearest training image, by the distance of all pixels, has another label.
 
     Args:
         data: images with a train and a test split.
@@ -46,13 +46,13 @@ def nearest_neighbour_error(data: CloudDataset, turns: int = 1) -> float:
 
 
 def _nearest(x: Float[Tensor, "k n"], of: Float[Tensor, "m n"]) -> tuple[Float[Tensor, " k"], Int[Tensor, " k"]]:
-    """Distance and index of the nearest row; 1,000 at a time, since 50,000 against 12,000 would be 2.4 GB."""
+    """Return distance and index of the nearest row; 1,000 at a time, since 50,000 against 12,000 would be 2.4 GB."""
     found = [torch.cdist(part, of).min(-1) for part in x.split(1000)]
     return torch.cat([x.values for x in found]), torch.cat([x.indices for x in found])
 
 
 def linear_error(data: CloudDataset) -> float:
-    """The share of test images that multinomial logistic regression on the pixels gets wrong.
+    """Return the share of test images that multinomial logistic regression on the pixels gets wrong.
 
     The mean cross-entropy of softmax(W x + b) plus λ|W|² is minimised; λ of `PENALTIES` is the one with the smallest
     error on the validation split.
@@ -72,7 +72,7 @@ def linear_error(data: CloudDataset) -> float:
 
 
 def _linear_error_of(fit: tuple[Tensor, Tensor], clouds: PointClouds) -> float:
-    """The share that softmax(W x + b) gets wrong."""
+    """Return the share that softmax(W x + b) gets wrong."""
     w, b = fit
     return _error((clouds.features.flatten(1) @ w + b).argmax(-1), clouds)
 
@@ -95,7 +95,7 @@ def _logistic(train: PointClouds, penalty: float) -> tuple[Float[Tensor, "n c"],
 
 
 def _images(data: CloudDataset, name: str) -> PointClouds:
-    """The images of a split; InputError where there is no such split, or none of images."""
+    """Return the images of a split; InputError where there is no such split, or none of images."""
     split = data.splits.get(name)
     if split is None:
         raise InputError(f"data must have a {name} split, got only {', '.join(data.splits)}")

@@ -52,7 +52,7 @@ class DigitOptions:
         _check_angles(train_angles=self.train_angles, test_angles=self.test_angles)
 
     def angles(self, split: str) -> tuple[float, float]:
-        """Lowest and highest angle of the digits of a split, in radians."""
+        """Return the lowest and highest angle of the digits of a split, in radians."""
         low, high = self.test_angles if split == "test" else self.train_angles
         return math.radians(low), math.radians(high)
 
@@ -167,7 +167,7 @@ def _upright() -> tuple[Images, Labels]:
 
 
 def _read_amat(path: Path, least: int, rows: int | None) -> tuple[Images, Labels]:
-    """The first `rows` images of a file, or all, `least` of them at least."""
+    """Return the first `rows` images of a file, or all, `least` of them at least."""
     if not path.is_file() or not path.stat().st_size:
         raise FileError(f"RotMNIST must be unpacked from mnist_rotation_new.zip, got no or an empty file {path}")
     try:
@@ -180,7 +180,7 @@ def _read_amat(path: Path, least: int, rows: int | None) -> tuple[Images, Labels
 
 
 def _checked(table: np.ndarray, path: Path, scale: int) -> tuple[Images, Labels]:
-    """Images and labels of a table with one digit a row, its label last."""
+    """Return images and labels of a table with one digit a row, its label last."""
     if table.shape[1] != SIZE**2 + 1:
         raise InputError(f"{path} must hold {SIZE**2} intensities and a label in a row, got {table.shape[1]} numbers")
     images, labels = table[:, :-1] / scale, table[:, -1]

@@ -128,7 +128,7 @@ def _check_square(images: Tensor) -> None:
 
 
 def _values(images: Tensor, points: Float[Tensor, "n 2"], angle: Float[Tensor, " k"]) -> Float[Tensor, "k n"]:
-    """Values of the turned images at points in pixels about the centre."""
+    """Return the values of the turned images at points in pixels about the centre."""
     c, s = angle.cos(), angle.sin()
     back = torch.stack([torch.stack([c, s], -1), torch.stack([-s, c], -1)], -2)
     source = points @ back.mT
@@ -138,7 +138,7 @@ def _values(images: Tensor, points: Float[Tensor, "n 2"], angle: Float[Tensor, "
 
 
 def _indices(grid: Float[Tensor, "n 2"], size: int) -> tuple[Int[Tensor, " n"], Int[Tensor, " n"]]:
-    """Row and column of each pixel."""
+    """Return the row and column of each pixel."""
     middle = (size - 1) / 2
     return (middle - grid[:, 1]).round().long(), (middle + grid[:, 0]).round().long()
 

@@ -68,22 +68,22 @@ class System(ABC):
 
     @abstractmethod
     def potential(self, q: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch"]:
-        """The potential V(q) of every system of a batch."""
+        """Return the potential V(q) of every system of a batch."""
 
     @abstractmethod
     def force(self, bodies: Bodies) -> Force:
-        """The function q ↦ −∇V(q) in closed form; what depends on the bodies alone is computed once."""
+        """Return the function q ↦ −∇V(q) in closed form; what depends on the bodies alone is computed once."""
 
     @abstractmethod
     def sample(self, n: int, generator: torch.Generator) -> tuple[PhaseState, Bodies]:
         """Draw `n` initial states and their bodies, in float64; the draw depends on the generator alone."""
 
     def hamiltonian(self) -> Hamiltonian:
-        """H as a Hamiltonian that is differentiated for its field, as a learned one is."""
+        """Return H as a Hamiltonian that is differentiated for its field, as a learned one is."""
         return SeparableHamiltonian(self.potential)
 
     def field(self, bodies: Bodies) -> Field:
-        """The field of the closed-form force."""
+        """Return the field of the closed-form force."""
         return SystemField(self, bodies)
 
     def solve(self, state: PhaseState, bodies: Bodies, times: Float[Tensor, "*grid time"]) -> PhaseState:
@@ -103,7 +103,7 @@ class System(ABC):
         return integrate(self.field(bodies), state, times, "yoshida6", substeps=self.substeps)
 
     def times(self, points: int | None = None) -> Float[Tensor, " time"]:
-        """The first `points` times of the law's own grid, by default all, in float64."""
+        """Return the first `points` times of the law's own grid, by default all, in float64."""
         points = self.points if points is None else points
         check_count("points", points, 2)
         return torch.arange(points, dtype=torch.float64) * (self.end / (self.points - 1))

@@ -14,7 +14,7 @@ SPLIT_SEEDS = {"train": 0, "val": 1, "test": 2}
 
 
 def stream(seed: int, split: str) -> torch.Generator:
-    """The random generator of a seed and a split; no two of them share a stream."""
+    """Return the random generator of a seed and a split; no two of them share a stream."""
     check_choice("split", split, tuple(SPLIT_SEEDS))
     return torch.Generator().manual_seed(1_000_003 * seed + SPLIT_SEEDS[split])
 

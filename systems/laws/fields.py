@@ -90,12 +90,12 @@ class MagneticSprings(Springs):
         return {"B": self.B}
 
     def vector_potential(self, q: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch n d"]:
-        """The vector potential a_i = k_i B × q_i / 2 at every body."""
+        """Return the vector potential a_i = k_i B × q_i / 2 at every body."""
         x, y, z = q.unbind(-1)
         return 0.5 * self.B * bodies.features[..., :1] * torch.stack([-y, x, torch.zeros_like(z)], -1)
 
     def energy(self, state: PhaseState, bodies: Bodies) -> Float[Tensor, "*batch"]:
-        """The energy H(q, p) of every system of a batch."""
+        """Return the energy H(q, p) of every system of a batch."""
         kinetic = (state.p - self.vector_potential(state.q, bodies)).square().sum(-1) / (2 * bodies.mass)
         return (kinetic * bodies.mask).sum(-1) + self.potential(state.q, bodies)
 

@@ -12,7 +12,7 @@ from systems.laws.base import Force, System
 
 
 def pair_weights(strength: Float[Tensor, "*batch n"], bodies: Bodies) -> Float[Tensor, "*batch n n"]:
-    """Products s_i s_j of real bodies i ≠ j, and 0 for all other pairs."""
+    """Return the products s_i s_j of real bodies i ≠ j, and 0 for all other pairs."""
     s = strength * bodies.mask
     n = s.shape[-1]
     return s[..., :, None] * s[..., None, :] * (1 - torch.eye(n, dtype=s.dtype, device=s.device))
@@ -23,14 +23,14 @@ class PairLaw(System):
 
     @abstractmethod
     def pair_energy(self, d2: Tensor) -> Tensor:
-        """The energy φ at the squared distance r², finite with its derivatives at 0."""
+        """Return the energy φ at the squared distance r², finite with its derivatives at 0."""
 
     @abstractmethod
     def tension(self, d2: Tensor) -> Tensor:
-        """The ratio φ′/r at the squared distance r², finite at 0; positive where the pair attracts."""
+        """Return the ratio φ′/r at the squared distance r², finite at 0; positive where the pair attracts."""
 
     def weights(self, bodies: Bodies) -> Float[Tensor, "*batch n n"]:
-        """Weights w_ij of the pairs, 0 unless i and j are two real bodies; by default 1."""
+        """Return the weights w_ij of the pairs, 0 unless i and j are two real bodies; by default 1."""
         return pair_weights(torch.ones_like(bodies.mass), bodies)
 
     def potential(self, q: Tensor, bodies: Bodies) -> Tensor:
@@ -48,10 +48,10 @@ class PairLaw(System):
 
 
 def length(d2: Tensor) -> Tensor:
-    """√d², with derivative 0 at 0."""
+    """Return √d², with derivative 0 at 0."""
     return torch.where(d2 > 0, torch.where(d2 > 0, d2, torch.ones_like(d2)).sqrt(), torch.zeros_like(d2))
 
 
 def inverse_length(d2: Tensor) -> Tensor:
-    """1/√d², taken as 0 with derivative 0 at 0, so that two bodies at one point do not act on each other."""
+    """Return 1/√d², taken as 0 with derivative 0 at 0, so that two bodies at one point do not act on each other."""
     return torch.where(d2 > 0, torch.where(d2 > 0, d2, torch.ones_like(d2)).rsqrt(), torch.zeros_like(d2))

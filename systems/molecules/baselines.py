@@ -10,13 +10,13 @@ from systems.molecules.qm9_targets import ELEMENTS
 
 
 def mean_predictor(train: PointClouds, test: PointClouds) -> float:
-    """The mean absolute error on `test` of the median of `train`, in the unit of the targets."""
+    """Return the mean absolute error on `test` of the median of `train`, in the unit of the targets."""
     y, truth = train.targets.double(), test.targets.double()
     return float((truth - y.quantile(0.5)).abs().mean())
 
 
 def linear_on_counts(train: PointClouds, test: PointClouds) -> float:
-    """The mean absolute error of y = b + Σ_e w_e count_e, in the unit of the targets.
+    """Return the mean absolute error of y = b + Σ_e w_e count_e, in the unit of the targets.
 
     Args:
         train: molecules as `systems.molecules.qm9` makes them, for the least squares; an element that they lack gets

@@ -99,7 +99,7 @@ def molecules(
 
 
 def _settings(of: Target, options: MoleculeOptions) -> dict[str, object]:
-    """The settings that document how molecules were prepared."""
+    """Return the settings that document how molecules were prepared."""
     free = [x * of.factor if options.subtract_references else 0.0 for x in of.references]
     own = {"augment": options.augment, "subtract_references": options.subtract_references, "dtype": str(options.dtype)}
     return own | {"positions": "angstrom", "elements": [*ELEMENTS], "references": free}
@@ -201,7 +201,7 @@ def _clouds(
 
 
 def _checked(i: int, charges: object, positions: object) -> tuple[Tensor, Tensor]:
-    """The atoms of molecule i."""
+    """Return the atoms of molecule i."""
     Z, q = _numbers(f"charges[{i}]", charges), _numbers(f"positions[{i}]", positions)
     if Z.ndim != 1 or not len(Z):
         raise expected(f"charges[{i}]", "of shape (n,) with at least one atom", tuple(Z.shape))

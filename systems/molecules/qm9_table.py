@@ -93,7 +93,7 @@ def _cache_folder(cache: str | Path | None) -> Path:
 
 
 def _key(paths: list[Path]) -> str:
-    """A hash of everything that shapes the converted file."""
+    """Return a hash of everything that shapes the converted file."""
     settings = {"format": FORMAT, "columns": COLUMNS, "elements": ELEMENTS, "positions": "float32"}
     digest = hashlib.sha256(json.dumps(settings).encode())
     for path in paths:

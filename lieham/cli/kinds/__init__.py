@@ -1,4 +1,4 @@
-"""The kinds of data that `lieham train` knows. A kind is one file here and one line in `KINDS`."""
+"""This package holds the kinds of data that `lieham train` knows. A kind is one file and one line in `KINDS`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from lieham.cli.runs import Train, kind_name
 from lieham.errors import check_choice
 
 KINDS: dict[str, type[Train]] = {kind.name: kind for kind in (TrainTrajectories, TrainDigits, TrainQM9)}
-"""From the name of a kind to the command that trains on it."""
+"""This table gives, for the name of each kind, the command that trains on it."""
 
 
 def kind_of(run: Path) -> type[Train]:
-    """The kind of data that a run was trained on; FileError for a folder that is no run."""
+    """Return the kind of data that a run was trained on; raise FileError for a folder that is no run."""
     name = kind_name(training.RunFolder(run).config())
     return KINDS[check_choice("data of the run", name, tuple(KINDS))]

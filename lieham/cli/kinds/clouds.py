@@ -1,4 +1,4 @@
-"""What runs on clouds of points have in common: the model, the figures beside those of baselines, the pictures."""
+"""This module does what runs on clouds of points share: models, figures beside those of baselines, and pictures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TrainClouds(Train):
 
     train_type = CloudTrainConfig
     score: ClassVar[str]
-    """The figure of merit and its name among the figures: error or mae."""
+    """The score is called error or mae, and stands under this name among the figures."""
 
     if TYPE_CHECKING:
         group: str
@@ -47,29 +47,39 @@ class TrainClouds(Train):
 
         Args:
             settings: the section `data` of config.yaml.
-            sizes: those of the sizes of the splits that are given.
-            own: augmentation and dtype, as the loaders take them.
+            sizes: the sizes of the splits, as far as they are given.
+            own: the augmentation and the dtype, as the loaders take them.
+
+        Returns:
+            The clouds in their splits.
         """
 
     @classmethod
     @abstractmethod
     def unit(cls, data: CloudDataset) -> tuple[str, float]:
-        """The unit in which the score is given, and by what it is multiplied for that."""
+        """Return the unit in which the score is given, and the factor that converts the score to it."""
 
     @classmethod
     @abstractmethod
     def baselines(cls, data: CloudDataset) -> dict[str, float]:
-        """The scores on `data.test`, in the targets' unit, of what needs little or no learning."""
+        """Return the scores of baselines, which need little or no learning, on `data.test`, in the targets' unit."""
 
     @classmethod
     @abstractmethod
     def shown(cls, figures: dict) -> tuple[str, str, float, int]:
-        """How the table gives scores: their title, their unit, what multiplies them, and decimal places."""
+        """Return the title of the scores in the table, their unit, the factor to it, and the decimal places."""
 
     @classmethod
     @abstractmethod
     def draw(cls, folder: Path, data: CloudDataset, split: str, predicted: Tensor) -> None:
-        """Draw predictions beside the truth."""
+        """Draw predictions beside the truth.
+
+        Args:
+            folder: the folder for the pictures.
+            data: the data.
+            split: the name of the split that was predicted.
+            predicted: the predictions, (k,).
+        """
 
     def settings(self) -> dict:
         sizes = {name: getattr(self, name) for name in SIZES}
@@ -143,7 +153,7 @@ class TrainClouds(Train):
         Args:
             model: the model that made the predictions.
             data: the data.
-            split: name of the split.
+            split: the name of the split.
             predicted: the predictions, (k,).
         """
         from lieham.evaluate import Evaluation
@@ -187,7 +197,7 @@ class TrainClouds(Train):
 
 
 def split_of(data: CloudDataset, name: str) -> PointClouds:
-    """A split; InputError where there is none."""
+    """Return a split; raise InputError if there is none."""
     split = getattr(data, name)
     if split is None:
         raise InputError(f"n_{name} must be at least 1, got 0")
@@ -195,7 +205,7 @@ def split_of(data: CloudDataset, name: str) -> PointClouds:
 
 
 def predictions(model: CloudModel, data: CloudDataset, split: str) -> Tensor:
-    """What the model predicts of a split, which is brought to where the model is, and the answer back."""
+    """Return the predictions for a split: it is moved to the model's device, and the predictions are moved back."""
     from lieham.evaluate import predict
 
     clouds = split_of(data, split)
@@ -203,23 +213,23 @@ def predictions(model: CloudModel, data: CloudDataset, split: str) -> Tensor:
 
 
 def own_folder(settings: dict) -> Path | None:
-    """The folder of one's own files, if settings name one; FileError when it is not there."""
+    """Return the folder of one's own files if settings name one, else None; raise FileError if it is missing."""
     return must_exist(settings["folder"], "folder") if "folder" in settings else None
 
 
 def no_angles(settings: dict) -> None:
-    """Raise InputError where settings hold angles, which data from one's own files do not take."""
+    """Raise InputError if settings hold angles, which data from one's own files do not take."""
     if any(name in settings for name in ANGLES):
         raise InputError("angles must go with the 5,000 digits, got data that are not turned here")
 
 
 def _judged(data: CloudDataset) -> str:
-    """The split that a run is judged on."""
+    """Return the name of the split that a run is judged on: test, or val if there is no test split."""
     return "val" if data.test is None else "test"
 
 
 def _architecture(settings: dict) -> dict:
-    """Of a model's settings, those that `CloudModelConfig` has; the others follow the data and the group."""
+    """Return a model's settings, without those that follow from data and group, in `CloudModelConfig`'s order."""
     follow = ("kind", "group", "features", "classes")
     known = [f.name for f in fields(CloudModelConfig)]
     own = {name: x for name, x in settings.items() if name not in follow}

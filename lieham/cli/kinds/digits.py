@@ -1,4 +1,4 @@
-"""Digits: a classifier learns to read them."""
+"""This module defines `lieham train digits`, with which a classifier learns to read digits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lieham.training.config import CloudTrainConfig
 from systems.images.presets import DIGITS_MODEL, DIGITS_TRAIN
 
 WRONG = 40
-"""Number of wrongly read digits in a picture, at most."""
+"""The picture of wrongly read digits shows at most this number of them."""
 
 
 @naming(groups=GROUP_NAMES)

@@ -1,4 +1,4 @@
-"""QM9: a regressor learns a property of its molecules."""
+"""This module defines `lieham train qm9`, with which a regressor learns a property of QM9's molecules."""
 
 from __future__ import annotations
 

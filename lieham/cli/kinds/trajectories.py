@@ -1,4 +1,4 @@
-"""Trajectories: a Hamiltonian is fitted to those of a file."""
+"""This module defines `lieham train trajectories`, which fits a Hamiltonian to the trajectories of a file."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class TrainTrajectories(Train):
 
 
 def load_hamiltonian(run: Path) -> lieham.Hamiltonian:
-    """The model of a run or a file; InputError naming the command for one of images or molecules."""
+    """Return the Hamiltonian of a run or a file; for another model raise InputError, which names the command for it."""
     model = models.load_model(run)
     if model.learns_from != TrainTrajectories.name:
         kind = type(model).__name__
@@ -102,7 +102,10 @@ def load_hamiltonian(run: Path) -> lieham.Hamiltonian:
 
 
 def trajectories_of(run: Path, data: Path | None) -> tuple[Path, lieham.Dataset]:
-    """The file given, or the one that the run was trained on, and what it holds, with masses as the run took them."""
+    """Return a file of trajectories and its dataset, with masses inferred as in the run.
+
+    The file is `data`, or if that is None, the one that the run was trained on.
+    """
     own = training.RunFolder(run).config()["data"] if data is None or (run / "config.yaml").exists() else {}
     settings = own if data is None else own | {"file": data}
     dataset = TrainTrajectories.dataset(settings)

@@ -1,4 +1,4 @@
-"""The formats that `lieham.read` knows. A new format is one file here and one line in `FORMATS`.
+"""This package holds the formats that `lieham.read` knows. A new one is one file here and one line in `FORMATS`.
 
 The file defines a `contents.Format`: the suffixes, and a function from a path to `contents.Contents`, that is, to named
 arrays, with splits where the file has them. Shapes, units of time, missing masses and the cutting of splits are no
@@ -11,6 +11,6 @@ from lieham.data.formats.hdf5 import HDF5
 from lieham.data.formats.npz import NPZ
 
 FORMATS: dict[str, Format] = {suffix: x for x in (HDF5, NPZ) for suffix in x.suffixes}
-"""The format of every suffix."""
+"""This table gives the format for every suffix of a file."""
 
 __all__ = ["FORMATS", "Format"]

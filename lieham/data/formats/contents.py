@@ -1,4 +1,4 @@
-"""The contract of a format: which suffixes its files have, and how one becomes named arrays."""
+"""This module defines a format: the suffixes of its files, and the function that reads one into named arrays."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from lieham.data.dataset import SPLITS
 from lieham.errors import check_choice
 
 Arrays = dict[str, np.ndarray]
-"""Arrays by the names of `lieham.data.arrays.KNOWN`, such as `times`, `q`, `p` and `mass`."""
+"""Arrays have the names of `lieham.data.arrays.KNOWN`, such as `times`, `q`, `p` and `mass`."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """The contents of a file: the arrays of each of its splits, or those of the whole file under the name "".
+    """A record that holds a file's contents: the arrays of each split, or those of the whole file under the name "".
 
     Args:
         splits: arrays by name for "train", "val" and "test", as many as are there; or for "" alone, where the file
@@ -38,7 +38,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class Format:
-    """A format of files that trajectories are read from.
+    """A format that says how files of trajectories are recognised and read.
 
     Args:
         suffixes: how the names of such files end, with the dot.

@@ -1,4 +1,4 @@
-"""Forecasts on disk, written while they run."""
+"""This module writes forecasts to disk while they run, and reads them back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FORECAST = "forecast"
 
 
 def read_forecast(path: str | Path) -> tuple[Trajectory, dict]:
-    """Read a forecast.
+    """Read a forecast from a file.
 
     Args:
         path: a file that `TrajectoryWriter` has written, or the `.part` file of one that was cut short.
@@ -45,7 +45,7 @@ def read_forecast(path: str | Path) -> tuple[Trajectory, dict]:
 
 
 class TrajectoryWriter:
-    """Writes a forecast block by block: `with TrajectoryWriter(...) as sink: sink.write(rows, first, states)`.
+    """A writer that stores blocks of states: `with TrajectoryWriter(...) as sink: sink.write(rows, first, states)`.
 
     The file grows as `PATH.part`, which is flushed after every block and which `read_forecast` reads even after the
     process was killed. It takes its own name when the `with` block ends without an error.
@@ -55,7 +55,7 @@ class TrajectoryWriter:
         times: the times of all states, (k, time).
         bodies: the bodies of the k systems.
         attributes: the settings of the forecast, kept beside it.
-        overwrite: replace a file that is there already.
+        overwrite: True to replace a file that is there already.
 
     Raises:
         FileError: the file exists and `overwrite` is False.
@@ -85,7 +85,13 @@ class TrajectoryWriter:
         return self
 
     def write(self, rows: slice, first: int, states: PhaseState) -> None:
-        """Write the states (k', time', n, d) of the systems `rows` from time index `first` on."""
+        """Write the states of some systems from a time index on, and flush the file.
+
+        Args:
+            rows: the slice of the systems, k' of them.
+            first: the index of the first time.
+            states: states (k', time', n, d).
+        """
         k, time = self.times.shape
         for name, x in zip("qp", states, strict=True):
             values = to_array(x)

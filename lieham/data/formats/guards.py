@@ -1,4 +1,4 @@
-"""Guards for readers of strangers' files: a clear error for whatever is wrong with one."""
+"""This module guards readers of strangers' files: whatever is wrong with a file becomes a clear error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lieham.errors import FileError, LiehamError
 
 
 def not_empty(path: str | Path) -> Path:
-    """The path, if it is a file that holds something; FileError otherwise."""
+    """Return the path if it is a file that is not empty; raise FileError otherwise."""
     path = must_exist(path, "data")
     if not path.is_file():
         raise FileError(f"data must be a file, got {path}, which is a folder")
@@ -22,7 +22,7 @@ def not_empty(path: str | Path) -> Path:
 
 @contextmanager
 def broken_means(kind: str, path: Path) -> Iterator[None]:
-    """Turn whatever a reader raises into a FileError `data must be KIND`.
+    """Turn any error that a reader raises into a FileError `data must be KIND`.
 
     A damaged file makes h5py, numpy and zipfile raise KeyError, TypeError, ValueError, MemoryError, zlib.error, ...
     """

@@ -1,4 +1,4 @@
-"""The format HDF5, in which datasets are written whole or not at all.
+"""This module reads and writes datasets as HDF5; a file is written whole or not at all.
 
 The layout is one group for each split with `times` (k, time), `q` and `p` (k, time, n, d) in chunks of
 (1, time, n, d), `mass` (k, n), `features` (k, n, c) and, where bodies are padded, `mask` (k, n); the provenance is in
@@ -48,7 +48,7 @@ def save(dataset: Dataset, path: str | Path, overwrite: bool = False) -> Path:
     Args:
         dataset: trajectories in splits; `provenance` becomes the attributes of the file.
         path: the file to write. Its folder is made where it is missing.
-        overwrite: replace a file that is there already.
+        overwrite: True to replace a file that is there already.
 
     Returns:
         The path.
@@ -67,13 +67,13 @@ def save(dataset: Dataset, path: str | Path, overwrite: bool = False) -> Path:
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[h5py.File]:
-    """An HDF5 file open for reading, and for nothing else; FileError when that fails."""
+    """Open an HDF5 file for reading only; raise FileError if that fails."""
     with broken_means("a whole HDF5 file", not_empty(path)), h5py.File(path, "r") as file:
         yield file
 
 
 def _read_arrays(group: h5py.Group, where: str) -> Arrays:
-    """Every array of a group by its name; InputError when there is anything but arrays."""
+    """Return every array of a group by its name; raise InputError if it holds anything but arrays."""
     if not isinstance(group, h5py.Group):
         raise InputError(f"{where}: it must be a group of arrays, got an array")
     for name in group:
@@ -93,7 +93,7 @@ def _write(group: h5py.Group, x: Trajectory) -> None:
 
 
 def set_attributes(file: h5py.File, attributes: Mapping[str, object]) -> None:
-    """Write the attributes of a file; InputError naming the first that HDF5 cannot hold."""
+    """Write the attributes of a file; raise InputError naming the first that HDF5 cannot hold."""
     for name, value in attributes.items():
         try:
             file.attrs[name] = value
@@ -102,12 +102,12 @@ def set_attributes(file: h5py.File, attributes: Mapping[str, object]) -> None:
 
 
 def read_attributes(file: h5py.File) -> dict[str, object]:
-    """The attributes of a file, as JSON knows them."""
+    """Return the attributes of a file as plain data that JSON can hold."""
     return {name: _plain(value) for name, value in file.attrs.items()}
 
 
 def _plain(value: object) -> object:
-    """An attribute as JSON knows it."""
+    """Return an attribute as plain data that JSON can hold."""
     if isinstance(value, h5py.Empty):
         return None
     array = np.asarray(value)
@@ -115,10 +115,10 @@ def _plain(value: object) -> object:
 
 
 def to_array(x: Tensor) -> np.ndarray:
-    """A tensor as a NumPy array on the CPU."""
+    """Return a tensor as a NumPy array on the CPU."""
     return x.detach().cpu().numpy()
 
 
 def to_tensor(x: np.ndarray) -> Tensor:
-    """An array as a tensor that owns its memory layout."""
+    """Return an array as a tensor whose memory is contiguous."""
     return torch.from_numpy(np.ascontiguousarray(x))

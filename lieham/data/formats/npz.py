@@ -1,4 +1,4 @@
-"""The format `.npz`: plain arrays of NumPy, without splits."""
+"""This module reads the format `.npz`, which holds plain arrays of NumPy, without splits."""
 
 from __future__ import annotations
 
