@@ -1,4 +1,4 @@
-"""What training minimises: the distance of integrated windows from observed ones."""
+"""Losses: training minimises the distance of integrated windows from observed ones."""
 
 from lieham.losses.free_states import FreeStatesLoss
 from lieham.losses.shooting import ShootingLoss

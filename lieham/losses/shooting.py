@@ -1,4 +1,4 @@
-"""What training minimises: the distance of integrated windows from observed ones."""
+"""Losses: training minimises the distance of integrated windows from observed ones."""
 
 from __future__ import annotations
 

@@ -13,11 +13,11 @@ from lieham.optim.stage import Loss, Stage, check_finite
 
 @runtime_checkable
 class AdamSettings(Protocol):
-    """What `AdamStage` reads of the settings of training; see `TrainConfig`."""
+    """The settings of training that `AdamStage` reads; `TrainConfig` describes them."""
 
     @property
     def steps(self) -> int:
-        """How many steps in all."""
+        """The number of steps in all."""
 
     @property
     def evaluate_every(self) -> int:

@@ -24,7 +24,7 @@ TINY = 1e-30
 
 
 class Choice(NamedTuple):
-    """What cross-validation chose: the strongest ridge and the fewest columns that will do.
+    """The choice that cross-validation makes: the strongest ridge and the fewest columns that will do.
 
     `left` is the mean logarithm of the share of the mean square that the best choice leaves of held-out windows; it is
     infinite where there is only one window, so that none can be held out.

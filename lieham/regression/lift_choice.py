@@ -1,4 +1,4 @@
-"""Whether a richer lift, such as one that sees angles, predicts held-out windows better."""
+"""The choice of a lift: a richer one, such as one that sees angles, is taken if it predicts held-out windows better."""
 
 from __future__ import annotations
 

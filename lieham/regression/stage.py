@@ -1,4 +1,4 @@
-"""What the stages that solve for coefficients share: one step, undone where it does not help or is interrupted."""
+"""The base of the stages that solve for coefficients: one step, undone where it does not help or is interrupted."""
 
 from __future__ import annotations
 

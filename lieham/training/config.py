@@ -13,7 +13,7 @@ from lieham.errors import InputError, check_choice, expected
 @naming(methods=METHODS)
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a Hamiltonian is fitted to trajectories.
+    """Settings that say how a Hamiltonian is fitted to trajectories.
 
     Args:
         steps: number of Adam steps, with a cosine schedule of the learning rate from `lr` to 0.
@@ -92,7 +92,7 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class CloudTrainConfig:
-    """How a classifier or a regressor is fitted to clouds of points.
+    """Settings that say how a classifier or a regressor is fitted to clouds of points.
 
     Args:
         steps: number of Adam steps, with a cosine schedule of the learning rate from `lr` to 0.

@@ -1,4 +1,4 @@
-"""What a training run has seen."""
+"""The history of a training run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class History:
-    """What a run has seen: one row a validation.
+    """The history of a run, with one row for each validation.
 
     A row has `stage`, `learner`, `step`, `loss`, `validation` and `seconds`, and of clouds `error` or `mae`. Where
     `fit` took another lift, since pairs of bodies do not hold the law, the first row has it under `lift`. `best` is

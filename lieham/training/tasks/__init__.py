@@ -1,4 +1,4 @@
-"""What is learned from each kind of data: one file a kind, and one line in `TASKS`."""
+"""Tasks say what is learned from each kind of data: each kind has one file here and one line in `TASKS`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Trainer learns: the contract between the loop, which is one for all kinds of data, and a kind of data."""
+"""The contract between the training loop, which is one for all kinds of data, and a kind of data."""
 
 from __future__ import annotations
 
