@@ -1,4 +1,4 @@
-"""Lifts: from points to the pairs that a convolution sees, through the group alone."""
+"""Lifts map points to the pairs of group elements that a convolution sees, by means of the group alone."""
 
 from lieham.lift.base import Drawn, Lift
 from lieham.lift.coset import CosetLift

@@ -1,4 +1,4 @@
-"""The contract of a lift: from points to group elements, and to the pairs of them."""
+"""This module holds the contract of a lift, which maps points to group elements and to pairs of these elements."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ AnyPairs = TypeVar("AnyPairs", bound=Pairs)
 
 
 class Drawn(ABC):
-    """An object that holds a random draw, which stays the same on every call until it is drawn anew."""
+    """An object that holds a random draw, which stays the same on every call until `redraw` replaces it."""
 
     @abstractmethod
     def redraw(self, generator: torch.Generator) -> None:
-        """Draw anew. `fit` calls this before every step on a random batch."""
+        """Replace the random draw by a new one. `fit` calls this before every step on a random batch."""
 
 
 class Lift(nn.Module, Drawn):
     """A map from positions to the pairs of lifted points.
 
-    A lift says what is seen of one pair of elements (`invariants`). Which pairs are looked at is said from outside, by
-    a `PairList` or by a strategy of `lieham.neighbors`; without one, `forward` takes all pairs of a cloud. The lift is
-    `exact` if no motion of the group changes the pairs by more than round-off.
+    A lift defines the numbers by which a convolution sees one pair of elements (`invariants`). It does not choose the
+    pairs: a `PairList` or a strategy of `lieham.neighbors` does; without one, `forward` takes all pairs of a cloud. The
+    lift is `exact` if no motion of the group changes the pairs by more than round-off.
 
     Args:
         group: the group that is lifted to.
@@ -47,13 +47,13 @@ class Lift(nn.Module, Drawn):
 
     exact: bool
     kind: ClassVar[str]
-    """The name of the class in `LIFTS`."""
+    """This is the name of the class in `LIFTS`."""
     coordinate_dim: int
     embedding_dim: int
     samples: int = 1
-    """How many elements are lifted from each point, one point's after the other's."""
+    """Each point is lifted to this many elements, which are stored point by point."""
     sees_own: bool = True
-    """Whether a point is a neighbor of itself."""
+    """This is True where a point is a neighbor of itself."""
     radius: Tensor
 
     def __init__(self, group: Group, radius: float | None = None, fill: float | None = None):
@@ -78,10 +78,10 @@ class Lift(nn.Module, Drawn):
 
     @abstractmethod
     def pairs(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Pairs:
-        """Return all pairs of a cloud whose shape was checked."""
+        """Return all pairs of a cloud; the caller has checked the shape of `x`."""
 
     def elements(self, x: Float[Tensor, "*batch n d"]) -> Float[Tensor, "*batch m e"]:
-        """Return the lifted points, a vector each: the point, followed by what else the element consists of."""
+        """Return one vector for each lifted element: the point's position, followed by the rest of the element."""
         return x
 
     def invariants(
@@ -90,12 +90,12 @@ class Lift(nn.Module, Drawn):
         v: Float[Tensor, "*#pairs e"],
         own: Bool[Tensor, "*#pairs"] | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Return what is seen of pairs of elements.
+        """Return the numbers by which a convolution sees pairs of elements.
 
         Args:
             u: the targets.
             v: the sources.
-            own: True where target and source are lifted from one point; by default where they are equal.
+            own: True where target and source are lifted from the same point; by default, where they are equal.
 
         Returns:
             The coordinates and the embedding of each pair, as in `Pairs`.
@@ -159,7 +159,7 @@ class Lift(nn.Module, Drawn):
         return weight * cutoff((x.index_select(-2, i) - x.index_select(-2, j)).square().sum(-1), self.radius)
 
     def weight(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Float[Tensor, "*#batch n n"]:
-        """Return how much j is a neighbor of i: 1 between real points, times the cutoff of their distance."""
+        """Return the weight of j as a neighbor of i: 1 between real points, times the cutoff at their distance."""
         weight = (mask[..., :, None] & mask[..., None, :]).to(x.dtype)
         if not self.has_cutoff:
             return weight
@@ -169,7 +169,7 @@ class Lift(nn.Module, Drawn):
     def calibrate(
         self, q: Float[Tensor, "*batch time n d"], mask: Bool[Tensor, "*batch n"], length: Float[Tensor, ""]
     ) -> None:
-        """Measure what depends on the data, once: the radius within which the fraction `fill` of the points lies.
+        """Measure on the data, once, the radius within which the fraction `fill` of the other points lies.
 
         Args:
             q: positions of the training data, in their unit of length.
@@ -186,7 +186,7 @@ class Lift(nn.Module, Drawn):
         self.radius.div_(length)
 
     def redraw(self, generator: torch.Generator) -> None:
-        """Draw anew what the lift samples; exact lifts sample nothing."""
+        """Draw the sampled elements anew; exact lifts sample nothing, so for them this does nothing."""
 
     def extra_repr(self) -> str:
         given = [f"{name}={value}" for name, value in self.settings.items() if name != "kind" and value is not None]
@@ -194,7 +194,7 @@ class Lift(nn.Module, Drawn):
 
 
 class _Restricted(Lift):
-    """A lift without some of the functions of its embedding."""
+    """A lift that keeps only some functions of the embedding of another lift."""
 
     kind = ""
 

@@ -1,4 +1,4 @@
-"""CosetLift: a kernel of squared lengths, for groups whose points have a stabiliser."""
+"""`CosetLift` gives a kernel squared lengths to see, for groups whose points have a stabiliser."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lieham.lift.one_element import OneElementLift
 
 
 class CosetLift(OneElementLift):
-    """A lift to the double coset H\\G/H, for isometry groups with a stabiliser H: SE(d) and SO(3).
+    """A lift that maps a pair to the double coset H\\G/H, for isometry groups with a stabiliser H: SE(d) and SO(3).
 
     Averaging a kernel over H leaves squared lengths c = |x_i − x_j|² (for SO(3) the radii too), so nothing is
     sampled. The kernel's linear skip in c goes on beyond the data, where the radial functions flatten.

@@ -1,4 +1,4 @@
-"""Cutoffs: neighborhoods that end smoothly."""
+"""Cutoffs let neighborhoods end smoothly at a radius."""
 
 from __future__ import annotations
 
@@ -21,7 +21,13 @@ def cutoff(squared: Float[Tensor, "*batch"], radius: Tensor) -> Float[Tensor, "*
 
 
 def check_neighborhood(group: Group, radius: float | None, fill: float | None) -> None:
-    """Raise InputError unless the group can have neighborhoods of this radius, or of this fill."""
+    """Raise InputError unless the group can have neighborhoods of this radius or of this fill.
+
+    Args:
+        group: the group of the lift; it must keep lengths if there is a neighborhood.
+        radius: the radius of a neighborhood, positive and finite, or None.
+        fill: the fraction of the other points within it, in (0, 1], or None; only one of the two may be given.
+    """
     if radius is not None and fill is not None:
         raise InputError(f"radius and fill must not both be given, got radius={radius}, fill={fill}")
     if radius is not None and not 0 < radius < float("inf"):

@@ -1,4 +1,4 @@
-"""Lifts by their names, and the lift that a group gets where none is asked for."""
+"""`make_lift` builds a lift from its name, or the default lift of a group where no name is given."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lieham.lift.point import PointLift
 from lieham.lift.sampled import SampledLift
 
 LIFTS: dict[str, type[Lift]] = {lift.kind: lift for lift in (PointLift, CosetLift, EdgeLift, SampledLift)}
-"""Every lift by its name."""
+"""This dictionary maps the name of every lift to its class."""
 
 
 def default_kind(group: Group) -> str:
@@ -35,7 +35,7 @@ def make_lift(lift: str | Lift | dict | None, group: Group, **settings: Any) -> 
         A new lift.
 
     Raises:
-        InputError: if the name is unknown, the lift is one of another group, or it has no such settings.
+        InputError: if the name is unknown, if the lift belongs to another group, or if it has no such settings.
 
     Example:
         >>> from lieham.groups import make_group

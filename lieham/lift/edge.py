@@ -1,4 +1,4 @@
-"""EdgeLift: each point is lifted once for each neighbor, facing it, so that angles are seen."""
+"""`EdgeLift` lifts each point once for each neighbor, facing it, so that a convolution sees angles."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ TRIPLE_POWERS = (2.0, 6.0)
 
 @dataclass(frozen=True)
 class EdgePairs(MatricesFirst):
-    """The pairs of an edge i → j with the edges k → i that end in i: `coordinates` (*batch, n, n−1, n−1, ·).
+    """Pairs that join an edge i → j with the edges k → i that end in i: `coordinates` (*batch, n, n−1, n−1, ·).
 
-    The m = n(n−1) edges stand in the order of `_edges`, and `weight` (*batch, n, n−1) is that of an edge.
+    The m = n(n−1) edges stand in the order of `_edges`, and `weight` (*batch, n, n−1) is the weight of an edge.
 
     Args:
         source: the numbers of the edges k → i, (n, n−1).
@@ -33,13 +33,13 @@ class EdgePairs(MatricesFirst):
     target: Int[Tensor, "n others"]
 
     def lift(self, features: Tensor) -> Tensor:
-        """Return (f_i, f_j) on the edge i → j."""
+        """Return the features (f_i, f_j) of both ends on every edge i → j."""
         here = features.unsqueeze(-2).expand(*features.shape[:-1], self.target.shape[1], features.shape[-1])
         there = features.index_select(-2, self.target.flatten()).unflatten(-2, self.target.shape)
         return torch.cat([here, there], -1).flatten(-3, -2)
 
     def contract(self, kernel: Tensor, values: Tensor) -> Tensor:
-        """Return Σ_kκ weight_ik kernel_ijkκ values_(k→i)κc on the edge i → j."""
+        """Return Σ_kκ weight_ik kernel_ijkκ values_(k→i)κc on every edge i → j."""
         arriving = values.index_select(-3, self.source.flatten()).unflatten(-3, self.source.shape)
         kernel = kernel * self.weight[..., None, :, None]
         return torch.einsum("...ijkx,...ikxc->...ijc", kernel, arriving).flatten(-3, -2)
@@ -49,26 +49,28 @@ class EdgePairs(MatricesFirst):
         return (self.weight > 0).flatten(-2)
 
     def pool(self, values: Tensor) -> Tensor:
-        """Return the weighted sum over edges; an edge that leaves the neighborhood does so at weight 0."""
+        """Return the weighted sum over edges; an edge leaves the neighborhood smoothly, since its weight is then 0."""
         return (values * self.weight.flatten(-2)[..., None]).sum(-2)
 
 
 class EdgeLift(Lift):
-    """A lift of point i to the elements (x_i, r_ij = x_j − x_i), one for each neighbor j: exact for SE(2) and SE(3).
+    """A lift that maps point i to the elements (x_i, r_ij = x_j − x_i), one for each neighbor j.
+
+    It is exact for SE(2) and SE(3).
 
     The frame's direction enters as r_ij, which is not normalized but has the cutoff's weight, since no frame can be
     chosen continuously (Dym et al. 2024, arXiv 2402.16077). Features live on edges. A convolution takes those of
     k → i to i → j by the invariants |r_ij|², |r_ik|² and r_ij·r_ik, in the plane by r_ij × r_ik too. All of these are
-    polynomials, hence smooth where bodies meet. A pair k = j has the energy of two bodies; `coordinates` mark it and
-    keep it apart. So one block holds every energy of two and three bodies, angles included, and a second block holds
-    dihedral angles. In space two directions do not tell left from right: there the lift is blind to mirror images, as
-    distances are.
+    polynomials, hence smooth where bodies meet. A pair k = j carries the energy of two bodies; `coordinates` mark it
+    and keep it apart. So one block can represent every energy of two and three bodies, angles included, and a second
+    block adds dihedral angles. In space two directions do not tell left from right: there the lift is blind to mirror
+    images, as distances are.
 
-    Of the pairs k = j the kernel sees what it sees with CosetLift. Of the others it sees the products
+    For the pairs k = j the kernel sees what it sees with CosetLift. For the others it sees the products
     R_a(|r_ij|²) R_b(|r_ik|²) u, a ≤ b, of radial functions with u = 1, c, c² and, in the plane, the sine, where
     c = r_ij·r_ik / √((1 + |r_ij|²)(1 + |r_ik|²)) tends to a cosine; and functions of each of the three sides alone.
 
-    Elements are edges here, so a list of pairs of points cannot name their pairs.
+    Elements are edges here, so a `PairList`, which lists pairs of points, cannot name their pairs.
 
     Args:
         group: SE(2) or SE(3).
@@ -77,7 +79,7 @@ class EdgeLift(Lift):
         bases: the number of scales of the pairs k = j, at least `TRIPLE_SCALES`.
 
     Raises:
-        InputError: if the group is another one, or there are fewer bases.
+        InputError: if the group is another one, or if there are fewer bases than `TRIPLE_SCALES`.
     """
 
     exact = True
@@ -109,7 +111,7 @@ class EdgeLift(Lift):
 
     @torch.no_grad()
     def calibrate(self, q: Tensor, mask: Tensor, length: Tensor) -> None:
-        """Measure the radius, as every lift does, and the scales."""
+        """Measure the radius, as every lift does, and the scales of the radial functions."""
         super().calibrate(q, mask, length)
         real = (mask[..., :, None] & mask[..., None, :]).unsqueeze(-3).expand(*q.shape[:-1], -1)
         squared = (q.unsqueeze(-2) - q.unsqueeze(-3)).square().sum(-1)[real] / length.square()
@@ -118,7 +120,7 @@ class EdgeLift(Lift):
             self.scales.copy_(found)
 
     def rank(self) -> Tensor:
-        """Return ranks by which the widest scale comes first; of a product, the narrower scale counts."""
+        """Return ranks by which the widest scale comes first; a product has the rank of its narrower scale."""
         late = (self.scales.shape[1] - torch.arange(self.scales.shape[1])).float()
         each = late[self.wide.cpu()].repeat(len(TRIPLE_POWERS))
         couples = each[self.couples.cpu()].amax(0)
@@ -151,7 +153,7 @@ class EdgeLift(Lift):
         return EdgePairs(coordinates, embedding, weight, mask, source, target)
 
     def _wide(self) -> Tensor:
-        """Return the scales of triples, which are few."""
+        """Return the `TRIPLE_SCALES` scales that the functions of triples use."""
         return self.scales[:, self.wide]
 
     def _triples(self, squared: Tensor, to2: Tensor, back2: Tensor, products: list[Tensor]) -> Tensor:
@@ -167,8 +169,11 @@ class EdgeLift(Lift):
 
 @lru_cache(maxsize=32)
 def _edges(n: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Return, for n points, the other end j of each edge i → j and the number of the edge j → i, both (n, n−1), and
-    the flat numbers i n + j."""
+    """Return the indices of all edges of n points.
+
+    These are the other end j of each edge i → j and the number of the edge j → i, both of shape (n, n−1), and the flat
+    numbers i n + j.
+    """
     i = torch.arange(n, device=device)[:, None]
     rank = torch.arange(n - 1, device=device)[None]
     j = rank + (rank >= i).long()

@@ -1,4 +1,4 @@
-"""Pairs of a target with a fixed number of chosen neighbors."""
+"""`NearPairs` holds the pairs of each target with a fixed number of chosen neighbors."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from lieham.typing import Bool, Float, Int, Tensor
 
 @dataclass(frozen=True)
 class NearPairs(Pairs):
-    """The pairs of t targets, the first t of m sources, with K neighbors each: `coordinates` (*#batch, t, K, k).
+    """Pairs that join t targets, the first t of m sources, with K neighbors each: `coordinates` (*#batch, t, K, k).
 
-    `weight` (*#batch, t, K) is 1 over the number of a target's neighbors, and 0 in the places that are left where
-    there are fewer than K. So a convolution is a mean over neighbors, the Monte-Carlo estimate of an integral over the
-    neighborhood. `mask` (*#batch, m) is that of the sources. No tensor has a batch axis where clouds share a grid.
+    `weight` (*#batch, t, K) is 1 over the number of a target's neighbors, and 0 in the unused places of a target with
+    fewer than K neighbors. So a convolution is a mean over neighbors, the Monte-Carlo estimate of an integral over the
+    neighborhood. `mask` (*#batch, m) is the padding mask of the sources. No tensor has a batch axis where all clouds
+    share one grid.
 
     Args:
         index: the numbers of each target's neighbors, (*#batch, t, K).
@@ -37,7 +38,16 @@ class NearPairs(Pairs):
     def convolve(
         self, kernel: Float[Tensor, "*#batch t K k"], values: Float[Tensor, "*batch m c"], matrices: Tensor
     ) -> Float[Tensor, "*batch t o"]:
-        """Contract the neighbors' values with the kernel first, so that (t, k, c) is formed and not (t, K, k, o)."""
+        """Return the convolution, as `Pairs.convolve`.
+
+        The neighbors' values are contracted with the kernel first, so that a tensor (t, k, c) is formed and not one of
+        shape (t, K, k, o).
+
+        Args:
+            kernel: the kernel's outputs on the stored pairs.
+            values: the channels of the sources.
+            matrices: the fixed matrices W_k of the convolution.
+        """
         kernel = (kernel * self.weight[..., None]).mT
         if kernel.ndim > 3:
             summed = (kernel @ gathered(values, self.index, 2)).flatten(-2)
@@ -50,7 +60,7 @@ class NearPairs(Pairs):
         return (wide @ summed).permute(2, 0, 1).unflatten(0, batch)
 
     def pool(self, values: Float[Tensor, "*batch t c"]) -> Float[Tensor, "*batch c"]:
-        """Return the mean over real targets, times the number of points."""
+        """Return the mean over real targets times the number of points, an estimate of the sum over all points."""
         real = self.target_mask[..., None].to(values.dtype)
         return (values * real).sum(-2) * (self.count / self.target_mask.sum(-1))[..., None]
 
@@ -65,7 +75,7 @@ class NearPairs(Pairs):
 def gathered(
     x: Float[Tensor, "*batch n c"], index: Int[Tensor, "*#batch *places"], places: int
 ) -> Float[Tensor, "*batch *places c"]:
-    """Return x[..., index, :], by one `index_select`.
+    """Return x[..., index, :], computed by one `index_select`.
 
     Args:
         x: values at n places.

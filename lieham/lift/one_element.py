@@ -1,4 +1,4 @@
-"""The part that PointLift and CosetLift share: one element for each point."""
+"""`OneElementLift` holds what PointLift and CosetLift share: each point is lifted to one element."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class OneElementLift(Lift):
     """A lift with one element for each point, whose kernel sees the group's invariants of two points.
 
     The coordinates are the pair coordinates that do not follow from squared lengths, and the squared lengths c that
-    the group keeps (`Group.pair_lengths`). The embedding is the former as they are, and the radial functions
+    the group keeps (`Group.pair_lengths`). The embedding consists of the former, unchanged, and of the radial functions
     (1 + c/s²)^(−p) for each p in `POWERS` and each of the scales s. `calibrate` puts the scales of each c in a
     geometric series from half the smallest length of the training data to twice the largest. These functions are
     smooth where bodies meet, and linear combinations of them come close to any smooth law.
@@ -27,13 +27,13 @@ class OneElementLift(Lift):
         radius: see `Lift`.
         fill: see `Lift`.
         bases: the number of scales of each squared length.
-        own: a coordinate marks the pair of a point with itself.
+        own: True for a coordinate that marks the pair of a point with itself.
     """
 
     scales: Tensor
     seen: Tensor | None = None
     radial: SomeRationals | None = None
-    """After `restricted`: the places of the other coordinates that are left, and the radial functions that are."""
+    """`restricted` sets `seen`, the other coordinates that it keeps, and `radial`, the functions that it keeps."""
 
     def __init__(self, group: Group, radius: float | None, fill: float | None, bases: int, own: bool):
         super().__init__(group, radius, fill)
@@ -51,7 +51,7 @@ class OneElementLift(Lift):
 
     @torch.no_grad()
     def calibrate(self, q: Tensor, mask: Tensor, length: Tensor) -> None:
-        """Measure the radius, as every lift does, and the scales."""
+        """Measure the radius, as every lift does, and the scales of the radial functions."""
         super().calibrate(q, mask, length)
         if not len(self.scales):
             return
@@ -63,8 +63,11 @@ class OneElementLift(Lift):
                 own.copy_(found)
 
     def rank(self) -> Tensor:
-        """Return rank 1 for the other coordinates and for p = ½, the softened inverse lengths; of the other radial
-        functions the widest scale comes first."""
+        """Return the rank of every function of the embedding.
+
+        It is 1 for the coordinates other than lengths and for p = ½, the softened inverse lengths; among the other
+        radial functions the widest scale comes first.
+        """
         lengths, bases = self.scales.shape
         late = (bases - torch.arange(bases, dtype=torch.float32)).repeat((len(POWERS) - 1) * lengths)
         return torch.cat([torch.ones(len(self.others) + bases * lengths), late])
@@ -94,7 +97,7 @@ class OneElementLift(Lift):
         return torch.cat([mark[..., None], coordinates], -1), embedding
 
     def _unmarked(self, x: Tensor, y: Tensor) -> tuple[Float[Tensor, "*pairs k"], Float[Tensor, "*pairs e"]]:
-        """Return coordinates and embedding but for the mark of a point with itself."""
+        """Return coordinates and embedding without the coordinate that marks the pair of a point with itself."""
         parts = []
         if self.others:
             plain = self.group.pair_coordinates(x, y)

@@ -1,4 +1,4 @@
-"""The pairs of lifted points that a convolution sees, and how it contracts over them."""
+"""The classes here store the pairs of lifted points that a convolution sees, and contract over them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from lieham.typing import Bool, Float, Int, Tensor
 
 @dataclass(frozen=True)
 class Pairs(ABC):
-    """The pairs of lifted points that a LieConv is given, of m elements that were lifted from n points.
+    """Pairs of lifted points over which a LieConv sums; their m elements were lifted from n points.
 
-    Subclasses say how pairs are stored and how a convolution sums over them. The methods defined here are those of a
-    lift with one element for each point, so that m = n.
+    Subclasses say how pairs are stored and how a convolution sums over them. The methods defined here suit a lift with
+    one element for each point, so that m = n.
 
     Args:
         coordinates: invariants of each pair that are polynomials of the positions, (*batch, *pairs, k).
@@ -49,29 +49,29 @@ class Pairs(ABC):
         return features
 
     def pool(self, values: Float[Tensor, "*batch t c"]) -> Float[Tensor, "*batch c"]:
-        """Sum over the real points the mean over the elements of each."""
+        """Return the sum over the real points of the mean over each point's elements."""
         return (values * self.mask[..., None]).sum(-2)
 
     def kept(self, values: Float[Tensor, "*batch m c"]) -> Float[Tensor, "*batch t c"]:
-        """Return the values on those sources that are targets too: all of them, unless points are subsampled."""
+        """Return the values on the sources that are also targets: on all of them, unless points are subsampled."""
         return values
 
     @property
     def sources(self) -> Bool[Tensor, "*#batch m"]:
-        """True for the real ones among the elements from which a convolution takes values."""
+        """Return the mask of the elements from which a convolution takes values, True for the real ones."""
         return self.mask
 
     @property
     def targets(self) -> Bool[Tensor, "*#batch t"]:
-        """True for the real ones among the elements on which a convolution gives values."""
+        """Return the mask of the elements on which a convolution gives values, True for the real ones."""
         return self.sources
 
 
 class MatricesFirst(Pairs):
     """Pairs whose convolution applies the matrices W_k to the sources before it sums over pairs.
 
-    The product W_k f_j is made once for each source. Where features do not depend on positions, all times of a batch
-    and all derivatives share it.
+    The product W_k f_j is computed once for each source. Where features do not depend on positions, all times of a
+    batch and all derivatives share it.
     """
 
     @abstractmethod
@@ -85,18 +85,18 @@ class MatricesFirst(Pairs):
 
 
 class DensePairs(MatricesFirst):
-    """All pairs of m elements, with a matrix of weights (*batch, m, m)."""
+    """All pairs of m elements, which have a matrix of weights (*batch, m, m)."""
 
     @abstractmethod
     def dense(self, kernel: Float[Tensor, "*pairs k"]) -> Float[Tensor, "*batch m m k"]:
-        """Return the kernel's outputs, which were computed on the stored pairs, for every target i and source j."""
+        """Return the kernel's outputs for every target i and source j, from its outputs on the stored pairs."""
 
     def contract(self, kernel: Tensor, values: Tensor) -> Tensor:
         return (self.dense(kernel) * self.weight[..., None]).flatten(-2) @ values.flatten(-3, -2)
 
 
 class OrderedPairs(DensePairs):
-    """All n² pairs (i, j), those of a point with itself too: `coordinates` (*batch, n, n, k)."""
+    """All n² pairs (i, j), which include each point with itself: `coordinates` (*batch, n, n, k)."""
 
     def dense(self, kernel: Tensor) -> Tensor:
         return kernel
@@ -104,7 +104,7 @@ class OrderedPairs(DensePairs):
 
 @dataclass(frozen=True)
 class UnorderedPairs(DensePairs):
-    """The n(n−1)/2 pairs i < j, for coordinates that do not tell i from j: `coordinates` (*batch, pairs, k).
+    """The n(n−1)/2 pairs i < j, which suffice where coordinates do not tell i from j: `coordinates` (*batch, pairs, k).
 
     A point is no neighbor of itself: `weight` is 0 on the diagonal.
 
@@ -120,7 +120,7 @@ class UnorderedPairs(DensePairs):
 
 @dataclass(frozen=True)
 class SampledElements(Pairs):
-    """Pairs of m = n s elements, where s were lifted from each point, one point's after the other's.
+    """Pairs of m = n s elements, where s elements were lifted from each point and are stored point by point.
 
     Args:
         samples: the number s.
@@ -129,7 +129,7 @@ class SampledElements(Pairs):
     samples: int
 
     def lift(self, features: Tensor) -> Tensor:
-        """Return f_i on every element of point i."""
+        """Return the features f_i on every element of point i."""
         return features.repeat_interleave(self.samples, -2)
 
     def pool(self, values: Tensor) -> Tensor:
@@ -144,7 +144,7 @@ class SampledElements(Pairs):
 def unordered(n: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return the points i and j of the pairs i < j, the (n, n) index of each pair, and the matrix 1 − identity.
 
-    A point alone is paired with itself, at weight 0, since there must be something to index.
+    A single point is paired with itself, at weight 0, since there must be something to index.
     """
     i, j = torch.triu_indices(n, n, min(1, n - 1), device=device)
     index = torch.zeros(n, n, dtype=torch.long, device=device)
@@ -154,11 +154,11 @@ def unordered(n: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor, Ten
 
 @dataclass(frozen=True, eq=False)
 class PairList:
-    """The ordered pairs of points that a convolution looks at, one list for all clouds of a batch.
+    """A list that names the ordered pairs of points over which a convolution sums, for all clouds of a batch.
 
-    The pair (i, j) takes values from the source j to the target i; (j, i) is another pair, and so is (i, i), which
-    lifts that see no point as a neighbor of itself give weight 0. A pair that stands twice counts twice. The order of
-    the list has no meaning.
+    The pair (i, j) takes values from the source j to the target i; (j, i) is another pair, and so is (i, i), to which
+    a lift gives weight 0 if it sees no point as a neighbor of itself. A pair that is listed twice counts twice. The
+    order of the list has no meaning.
 
     Args:
         targets: the number i of each pair's target, (e,).
@@ -166,7 +166,7 @@ class PairList:
         points: the number of points of a cloud, padding included.
 
     Raises:
-        InputError: if the numbers are not whole, not as many, or not in 0 to points − 1.
+        InputError: if targets and sources are not of one shape (e,), or if a number is not in 0 to points − 1.
 
     Example:
         >>> import torch
@@ -192,8 +192,10 @@ class PairList:
         return len(self.targets)
 
     def refined(self, samples: int) -> PairList:
-        """Return the list of the pairs of elements, where `samples` stand for each point, one point's after the
-        other's: every element of i with every element of j."""
+        """Return the list of the pairs of elements, which pairs every element of i with every element of j.
+
+        Each point has `samples` elements, and elements are numbered point by point.
+        """
         if samples == 1:
             return self
         own = torch.arange(samples, device=self.targets.device)
@@ -204,7 +206,7 @@ class PairList:
 
 @dataclass(frozen=True)
 class ListedPairs(MatricesFirst, SampledElements):
-    """The pairs of elements that stand in a list: `coordinates` (*batch, e, k), `weight` (*#batch, e).
+    """Pairs of elements that a list names: `coordinates` (*batch, e, k), `weight` (*#batch, e).
 
     Args:
         listed: the list of the pairs of elements.

@@ -1,4 +1,4 @@
-"""Lifts with one element a point: PointLift for groups that act freely, CosetLift for the others."""
+"""`PointLift` lifts each point to one element, for groups that act freely; CosetLift serves the other groups."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from lieham.lift.one_element import OneElementLift
 
 
 class PointLift(OneElementLift):
-    """A lift to one group element for each point, for groups that act freely: T(d), Trivial, SO(2) off the origin.
+    """A lift that maps each point to one group element, for groups that act freely.
+
+    Such groups are T(d), Trivial, and SO(2) off the origin.
 
     The pair coordinates embed g_j⁻¹ g_i and both orbits. Finzi et al. 2020, arXiv 2002.12880, section 4.2.
 
@@ -18,8 +20,8 @@ class PointLift(OneElementLift):
         fill: see `Lift`.
         bases: the number of scales of the radial functions. With 0 the kernel sees the pair coordinates alone, as in
             the paper.
-        own: a coordinate marks the pair of a point with itself, so that a sum over pairs can hold the energy of a
-            body alone whatever its position is.
+        own: True for a coordinate that marks the pair of a point with itself, so that a sum over pairs can represent
+            the energy of a single body at any position.
 
     Raises:
         InputError: if the points of the group have a stabiliser, since one element for each point would then not be

@@ -1,4 +1,4 @@
-"""Radial functions of squared lengths, and their scales."""
+"""The functions here compute radial functions of squared lengths, and choose their scales."""
 
 from __future__ import annotations
 
@@ -39,11 +39,13 @@ def _raised(root: Tensor, most: float) -> dict[float, Tensor]:
 
 
 class SomeRationals:
-    """The functions of `rationals` at which `columns` is True; only the roots that these need are computed.
+    """A callable that returns the functions of `rationals` at which `columns` is True.
+
+    Only the roots that these functions need are computed.
 
     Args:
         lengths: the scales, as in `rationals`.
-        columns: which functions are wanted, of all that `rationals` returns.
+        columns: True for each wanted function, among all that `rationals` returns.
     """
 
     def __init__(self, lengths: Float[Tensor, "k s"], columns: Bool[Tensor, " e"]):
@@ -67,7 +69,7 @@ class SomeRationals:
 def measured_scales(squared: Float[Tensor, " values"], bases: int) -> Float[Tensor, " bases"] | None:
     """Return scales in a geometric series from half the smallest length to twice the largest.
 
-    Lengths of 0 are not counted, and neither is the thousandth of the lengths at either end.
+    Lengths of 0 are ignored, and so is a thousandth of the lengths at either end.
 
     Args:
         squared: squared lengths.

@@ -1,4 +1,4 @@
-"""SampledLift: the paper's lift, which samples the stabiliser where CosetLift averages over it."""
+"""`SampledLift` is the paper's lift; it samples the stabiliser where CosetLift averages over it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from lieham.typing import Bool, Float, Tensor
 
 
 class SampledPairs(DensePairs, SampledElements):
-    """All m² pairs of the m = n s elements: `coordinates` (*batch, m, m, k)."""
+    """All m² pairs, which join the m = n s elements: `coordinates` (*batch, m, m, k)."""
 
     def dense(self, kernel: Tensor) -> Tensor:
         return kernel
 
 
 class SampledLift(Lift):
-    """A lift of point i to `samples` elements (x_i, h), with h Haar-distributed over the stabiliser.
+    """A lift that maps point i to `samples` elements (x_i, h), with h Haar-distributed over the stabiliser.
 
     Let G = N ⋊ H, where N acts freely (it is T(d) in SE(d), and trivial in SO(3)). A pair is then seen through N's
     coordinates of h_j⁻¹ x_i and h_j⁻¹ x_j, and through h_j⁻¹ h_i. The elements are drawn once and stay until `redraw`,
@@ -80,13 +80,20 @@ class SampledLift(Lift):
         return torch.cat([x.repeat_interleave(self.samples, -2), h.expand(*x.shape[:-2], -1, -1)], -1)
 
     def _parts(self, u: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the points and the turns of elements."""
+        """Return the positions (*, d) and the stabiliser's matrices h (*, d, d) of elements."""
         d = self.group.space_dim
         return u[..., :d], u[..., d:].unflatten(-1, (d, d))
 
     def invariants(self, u: Tensor, v: Tensor, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return N's coordinates of h_v⁻¹ x_u and h_v⁻¹ x_v, followed by h_v⁻¹ h_u without its last column, which
-        follows from the others. The embedding is the same."""
+        """Return N's coordinates of h_v⁻¹ x_u and h_v⁻¹ x_v, followed by h_v⁻¹ h_u without its last column.
+
+        The last column follows from the others. The embedding equals the coordinates.
+
+        Args:
+            u: the targets.
+            v: the sources.
+            own: not used; this lift marks no pairs.
+        """
         (x, g), (y, h) = self._parts(u), self._parts(v)
         seen, there = (torch.einsum("...ab,...a->...b", h, z) for z in (x, y))
         turn = torch.einsum("...ab,...ac->...bc", h, g)[..., : x.shape[-1] - 1].flatten(-2)
@@ -95,7 +102,15 @@ class SampledLift(Lift):
         return coordinates, coordinates
 
     def distance(self, u: Tensor, v: Tensor, alpha: float) -> Tensor:
-        """Return α |1 − h_v⁻¹ h_u|/√2 + (1 − α) |x_u − x_v|; the first term is 2α sin(θ/2) in the plane."""
+        """Return α |1 − h_v⁻¹ h_u|/√2 + (1 − α) |x_u − x_v|.
+
+        In the plane the first term is 2α sin(θ/2), where θ is the angle between the two elements.
+
+        Args:
+            u: elements.
+            v: elements.
+            alpha: the weight α, in [0, 1].
+        """
         (x, g), (y, h) = self._parts(u), self._parts(v)
         turn = (g - h).square().sum((-1, -2)).div(2).sqrt()
         return alpha * turn + (1 - alpha) * (x - y).square().sum(-1).sqrt()

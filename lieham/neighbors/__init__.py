@@ -1,4 +1,4 @@
-"""Which pairs of points a convolution looks at; what is seen of one pair is the lift's to say."""
+"""These strategies choose the pairs of points over which a convolution sums; the lift says what is seen of a pair."""
 
 from lieham.neighbors.all_pairs import AllPairs, complete_list
 from lieham.neighbors.base import Neighbors

@@ -1,4 +1,4 @@
-"""All pairs: every point is a neighbor of every other, at a cost of n²."""
+"""Here every point is a neighbor of every other, at a cost of n²."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from lieham.typing import Tensor
 
 
 class AllPairs(Neighbors):
-    """The choice of all pairs, which all blocks share.
+    """A choice that takes all pairs of points, for all blocks alike.
 
-    The lift computes them as dense tensors, and each pair once where its coordinates do not tell i from j.
+    The lift computes them as dense tensors. Where its coordinates do not tell i from j, it computes each pair once.
 
     Args:
         blocks: the number of blocks.
@@ -27,11 +27,11 @@ class AllPairs(Neighbors):
 
 
 def complete_list(points: int, device: torch.device | None = None) -> PairList:
-    """Return the list of all n² ordered pairs of n points, those of a point with itself too.
+    """Return the list of all n² ordered pairs of n points, including each point with itself.
 
     Args:
         points: the number n.
-        device: where the list is to be.
+        device: the device on which the list is put.
 
     Example:
         >>> from lieham.neighbors import complete_list

@@ -1,4 +1,4 @@
-"""The contract of a choice of neighbors: which pairs of points each block of a network looks at."""
+"""This module holds the contract of a choice of neighbors: it says over which pairs each block of a network sums."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from lieham.typing import Bool, Float, Tensor
 
 
 class Neighbors(nn.Module, ABC):
-    """A choice of the pairs that each block of a network convolves over.
+    """A choice of the pairs over which each block of a network sums.
 
-    A choice says which pairs are looked at; what is seen of one pair is the lift's to say.
+    A choice names pairs of points; the lift defines the numbers by which a block sees one pair.
 
     Args:
         blocks: the number of blocks.
     """
 
     fixed: bool
-    """Whether the choice is the same wherever the points are."""
+    """This is True if the choice does not depend on the positions of the points."""
 
     def __init__(self, blocks: int):
         super().__init__()
@@ -32,7 +32,7 @@ class Neighbors(nn.Module, ABC):
     def forward(
         self, lift: Lift, points: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]
     ) -> Sequence[Pairs]:
-        """Return the pairs of every block; the same object where blocks share them.
+        """Return the pairs of every block; blocks that share their pairs get the same object.
 
         Args:
             lift: the map from positions to pairs.
@@ -40,12 +40,18 @@ class Neighbors(nn.Module, ABC):
             mask: the padding mask.
 
         Raises:
-            InputError: if the points have another dimension than the group's space, or the lift cannot name the
-                pairs that are chosen.
+            InputError: if the points have another dimension than the group's space, or if the lift cannot compute the
+                chosen pairs.
         """
 
     def calibrate(self, lift: Lift, points: Float[Tensor, "batch n d"], mask: Bool[Tensor, "batch n"]) -> None:
-        """Measure on training clouds, in the units of `forward`, what the choice depends on; by default nothing."""
+        """Measure on training clouds the numbers on which the choice depends; by default there are none.
+
+        Args:
+            lift: the map from positions to pairs.
+            points: positions, in the units of `forward`.
+            mask: the padding mask.
+        """
 
     def redraw(self, generator: torch.Generator) -> None:
-        """Draw anew what the choice draws at random; by default nothing."""
+        """Replace the random draws of the choice by new ones; by default there are none."""

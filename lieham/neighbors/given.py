@@ -1,4 +1,4 @@
-"""A list of pairs that is given from outside."""
+"""`GivenPairs` lets all blocks use a list of pairs that the caller gives."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lieham.typing import Tensor
 
 
 class GivenPairs(Neighbors):
-    """The choice of the pairs of one list, which all blocks share.
+    """A choice that takes the pairs of one given list, for all blocks alike.
 
     The list is not saved with a model, and it stays the same until `listed` is set to another one.
 

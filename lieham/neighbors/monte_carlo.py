@@ -1,4 +1,4 @@
-"""Monte-Carlo neighborhoods: each block convolves over a few neighbors, drawn in a ball or the nearest."""
+"""In Monte-Carlo neighborhoods each block sums over a few neighbors, which are drawn in a ball or are the nearest."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from lieham.neighbors.subsample import JITTER, farthest_first, hashed_uniform
 from lieham.typing import Bool, Float, Int, Tensor
 
 BOUND = 10.0
-"""The largest deviation from its mean, in standard deviations, at which a function is seen. A narrow function of a
+"""Functions of the embedding are clamped to this many standard deviations from their mean. A narrow function of a
 radius may be 0 in thousands of pairs and 1 in the next, which would be 10⁴ standard deviations."""
 
 ROWS = 128
-"""The number of elements whose distances to all others are computed at a time, since differences have d numbers."""
+"""Distances to all others are computed for this many elements at a time, since each difference has d numbers."""
 
 
 @dataclass(frozen=True)
 class MonteCarloSettings:
-    """Settings of `MonteCarlo`.
+    """Settings that fix how `MonteCarlo` draws neighbors.
 
     Args:
         most: the greatest number of neighbors of an element (the paper's `nbhd`).
         fill: the fraction of the cloud that the ball of the first block holds, on average over the training data. It
-            grows as elements get fewer, so that the number in a ball stays.
-        keep: the fraction of the elements that are left after all blocks, by farthest-point subsampling.
-        nearest: take the `most` nearest elements, and not a random choice within the ball.
+            grows from block to block as elements get fewer, so that the number of elements in a ball stays the same.
+        keep: the fraction of the elements that remains after all blocks, by farthest-point subsampling.
+        nearest: True for the `most` nearest elements, in place of a random choice within the ball.
         alpha: the weight of the part of a distance along the group against the part across its orbits.
 
     Raises:
@@ -54,7 +54,7 @@ class MonteCarloSettings:
 
 @dataclass(frozen=True)
 class _Ordered:
-    """Elements in the order in which every level is a prefix.
+    """Elements in an order such that the elements of every level come first.
 
     Args:
         order: the numbers of the elements.
@@ -68,19 +68,19 @@ class _Ordered:
 
 
 class MonteCarlo(Drawn, Neighbors):
-    """The choice of a few neighbors, and of fewer and fewer targets from block to block.
+    """A choice that takes a few neighbors of each target, and fewer and fewer targets from block to block.
 
     Elements are put into farthest-point order once, so that those which a block keeps come first. A block's targets
     take `most` neighbors at random within a ball of the group distance (`Lift.distance`), or the nearest. No tensor of
     all pairs has more than one channel. The choice depends on distances, on the elements' numbers and on a seed alone,
     so neither a motion of an exact lift's group nor padding or batch mates change it; `redraw` changes the seed. Where
-    all clouds share their points, a grid, its order is computed once and kept.
+    all clouds share one grid of points, its order is computed once and kept.
     Finzi et al. 2020, arXiv 2002.12880, sections 4.4 and A.2.
 
     Args:
         lift: the lift whose elements are chosen.
         blocks: the number of blocks.
-        settings: how many neighbors, from how large a ball.
+        settings: the number of neighbors, the size of the ball, and the other settings of the choice.
 
     Example:
         >>> import torch
@@ -147,8 +147,15 @@ class MonteCarlo(Drawn, Neighbors):
 
     @torch.no_grad()
     def calibrate(self, lift: Lift, points: Float[Tensor, "batch n d"], mask: Bool[Tensor, "batch n"]) -> None:
-        """Measure the radius of every block's balls, and mean and standard deviation of what its kernel sees, by which
-        it is standardized: within a small ball it hardly changes."""
+        """Measure the radius of every block's balls, and the mean and standard deviation of what its kernel sees.
+
+        With these the kernel's inputs are standardized, since within a small ball they hardly vary.
+
+        Args:
+            lift: the map from positions to pairs.
+            points: positions, in the units of `forward`.
+            mask: the padding mask.
+        """
         own = self._order(lift, lift.elements(points), mask)
         for k in range(self.blocks):
             share = self.settings.fill * self.settings.keep ** (-k / self.blocks)
@@ -167,7 +174,7 @@ class MonteCarlo(Drawn, Neighbors):
 
     @torch.no_grad()
     def _ordered(self, lift: Lift, elements: Tensor, mask: Tensor) -> _Ordered:
-        """Return the elements in order; the order of a grid is that of the last call, if it is the same grid."""
+        """Return the elements in order; if the grid is that of the last call, its stored order is used."""
         if elements.ndim > 2:
             return self._order(lift, elements.flatten(0, -3), mask.flatten(0, -2))
         if self._grid is None or not _same(self._grid, (elements, mask)):
@@ -195,7 +202,7 @@ class MonteCarlo(Drawn, Neighbors):
 
     @torch.no_grad()
     def _chosen(self, own: _Ordered, k: int) -> tuple[Int[Tensor, "batch t K"], Bool[Tensor, "batch t K"]]:
-        """Return the places of every target's neighbors at block k, and which of these are neighbors at all."""
+        """Return the places of every target's neighbors at block k, and a mask that is True where a place is used."""
         t, sources = int(own.sizes[k + 1].max()), _first(own.sizes[k])
         s = sources.shape[-1]
         distance, number = own.distance[:, :t, :s], own.order[:, :s]

@@ -1,4 +1,4 @@
-"""Farthest-point subsampling: a few elements of a cloud that stand for all of them."""
+"""Farthest-point subsampling chooses a few elements of a cloud that represent all of them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import torch
 from lieham.typing import Bool, Float, Int, Tensor
 
 JITTER = 1e-2
-"""The relative change of distances by an element's number, so that ties, of which a grid is full, are broken in the
-same way however the cloud lies."""
+"""Distances are changed by up to this fraction, by the element's number, so that ties, of which a grid is full, are
+broken in the same way in every orientation of the cloud."""
 
 
 def farthest_first(
@@ -16,12 +16,12 @@ def farthest_first(
 ) -> Int[Tensor, "batch count"]:
     """Return the numbers of `count` elements: the first real one, then always the one farthest from those before it.
 
-    So the first t of them are t well spread elements for every t. Gonzalez 1985; Finzi et al. 2020, section A.2.
+    For every t, the first t of them are well spread over the cloud. Gonzalez 1985; Finzi et al. 2020, section A.2.
 
     Args:
         distance: distances of all elements.
         real: the padding mask; padded elements come last.
-        count: how many elements are wanted.
+        count: the number of elements wanted.
 
     Example:
         >>> import torch
@@ -45,7 +45,7 @@ def farthest_first(
 
 
 def hashed_uniform(number: Int[Tensor, "*shape"], seed: int | Int[Tensor, ""]) -> Float[Tensor, "*shape"]:
-    """Hash numbers to [0, 1), float64: a draw that depends on the number alone, not on how many there are.
+    """Hash whole numbers to float64 values in [0, 1), so that each value depends on its number and the seed alone.
 
     This is the finalizer of SplitMix64 (Steele, Lea, Flood 2014), in arithmetic that wraps around.
 
@@ -60,5 +60,5 @@ def hashed_uniform(number: Int[Tensor, "*shape"], seed: int | Int[Tensor, ""]) -
 
 
 def _shifted(z: Tensor, by: int) -> Tensor:
-    """Return z >> by, with z read as unsigned."""
+    """Return z >> by, where z is read as an unsigned number."""
     return (z >> by) & ((1 << (64 - by)) - 1)

@@ -1,4 +1,4 @@
-"""Lists of the pairs of points that are close to each other."""
+"""`within_radius` lists the pairs of points that are close to each other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lieham.lift import PairList
 from lieham.typing import Bool, Float, Tensor
 
 ROWS = 1024
-"""How many points are compared with all others at a time, so that memory grows with n and not with n²."""
+"""This many points are compared with all others at a time, so that memory grows with n and not with n²."""
 
 
 @torch.no_grad()
