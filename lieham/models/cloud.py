@@ -85,7 +85,7 @@ class CloudModel(nn.Module, ABC):
 
     @property
     def exact(self) -> bool:
-        """Whether the group's motions leave the outputs unchanged to round-off, not on average alone."""
+        """True where the group's motions leave the outputs unchanged to round-off, and not on average alone."""
         return self.network.lift.exact
 
     @torch.no_grad()
@@ -151,15 +151,15 @@ class CloudModel(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, clouds: PointClouds) -> Float[Tensor, ""]:
-        """What training minimises: the mean over the clouds."""
+        """Return the loss that training minimises, the mean over the clouds."""
 
     @abstractmethod
     def deviation(self, predicted: Tensor, targets: Tensor) -> Tensor:
-        """How far off each prediction is, (k,)."""
+        """Return how far off each prediction is, (k,)."""
 
     @abstractmethod
     def predict(self, clouds: PointClouds) -> Tensor:
-        """What the model says of each cloud, (k,)."""
+        """Return the class or the number that the model predicts for each cloud, (k,)."""
 
 
 def _lift(config: CloudModelConfig, group: Group) -> str | Lift | dict | None:

@@ -14,7 +14,7 @@ KINDS = ("HLieConv", "VectorPotentialLieConv")
 @naming(groups=GROUP_NAMES, lifts=LIFT_NAMES)
 @dataclass(frozen=True)
 class ModelConfig:
-    """What fixes the architecture of a model.
+    """Settings that fix the architecture of a Hamiltonian.
 
     Args:
         kind: class of the model: HLieConv, H = K(p) + V(q), or VectorPotentialLieConv, for magnetic fields.
@@ -55,7 +55,7 @@ class ModelConfig:
 @naming(lifts=LIFT_NAMES)
 @dataclass(frozen=True)
 class CloudModelConfig:
-    """What fixes the architecture of a classifier or a regressor.
+    """Settings that fix the architecture of a classifier or a regressor.
 
     Args:
         width: number of channels before the first block; convolutions run on a quarter of them.

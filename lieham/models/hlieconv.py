@@ -89,7 +89,7 @@ class HLieConv(SeparableHamiltonian):
 
     @property
     def exact(self) -> bool:
-        """Whether the group's motions leave H unchanged to round-off, not on average alone."""
+        """True where the group's motions leave H unchanged to round-off, and not on average alone."""
         return self.potential.network.lift.exact
 
     def basis(
