@@ -1,4 +1,4 @@
-"""The loss with free initial states: what is left of it when every window begins where its model fits it best."""
+"""`FreeStatesLoss` is the least loss of every window over its initial state, which is fitted and not observed."""
 
 from __future__ import annotations
 
@@ -16,44 +16,45 @@ from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 
 ROUNDS = 2
-"""How often the tangent of the flow is taken anew while the states are fitted."""
+"""The tangent of the flow is computed at most this many times while the states are fitted."""
 CHORDS = 4
-"""Gauss-Newton steps with the same tangent: they cost a flow each, a tangent costs n d forward derivatives."""
+"""At most this many Gauss-Newton steps share one tangent: a step costs one flow, a tangent n d forward derivatives."""
 GAINED = 1e-3
-"""Share of the squares below which another Gauss-Newton step is not worth its flow."""
+"""Gauss-Newton ends where a step lowers the squares by less than this share, which is not worth another flow."""
 DEGREE = 6
-"""Highest degree of the polynomial that smooths the observed positions of a window where there is no model yet."""
+"""This is the highest degree of the polynomial that smooths the observed positions of a window without a model."""
 TINY = 1e-30
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A path through every window, and the flow linearised about it."""
+    """A path that was fitted to every window, and the flow linearised about it."""
 
     middle: Float[Tensor, "b k n d"]
-    """Positions half-way between the times."""
+    """These are the positions half-way between the times."""
     force: Float[Tensor, "b k n d"]
-    """The force there that the path obeys; 0 where it obeys none."""
+    """This is the force at these positions that the path obeys; it is 0 for a path without a force."""
     residual: Float[Tensor, "b time m"]
-    """Observed states less those of the path, in units of the loss; 0 for what is not observed."""
+    """These are the observed states less those of the path, in units of the loss; components not observed are 0."""
     weight: Float[Tensor, " m"]
-    """One over the noise of q and of p, as the residuals show it; 0 for what is not observed."""
+    """This is one over the noise of q and of p, which the residuals show; it is 0 for components not observed."""
     flow: Float[Tensor, "b k m m"]
-    """∂(state)/∂(state before) of every step."""
+    """This is the derivative ∂(state)/∂(state before) of every step."""
 
 
 class FreeStatesLoss(ShootingLoss):
-    """L(θ) = min over the initial states z₀ of every window of the mean squares of q̂ − q and p̂ − p, from z₀.
+    """A loss that is least over initial states: L(θ) = min over z₀ of the mean squares of q̂ − q and p̂ − p from z₀.
 
-    The flow goes through the full window (initial-value problem of Bock 1981, one state a window), so noise in a first
-    point is not taken for truth, and what is not observed is fitted. Where momenta are observed, L is the geometric
-    mean of both mean squares in units s_q² and s_p²: the likelihood of Gaussian noise whose two levels are not known
-    and are read off the residuals. The states are found by Gauss-Newton for every window by itself, damped by halving.
+    Every window has its own initial state z₀, from which the flow goes through the full window (initial-value problem
+    of Bock 1981), so noise in a first point is not taken for truth, and components that are not observed are fitted.
+    Where momenta are observed, L is the geometric mean of both mean squares in units s_q² and s_p²: the likelihood of
+    Gaussian noise whose two levels are not known and are read off the residuals. The states are found by Gauss-Newton,
+    separately for every window, damped by halving.
 
     Args:
-        observed: "noisy" where q and p are observed with noise, "positions" where q alone is.
-        method: name of the integrator.
-        substeps: steps of the integrator between two observed points.
+        observed: "noisy" where q and p are observed with noise, "positions" where q alone is observed.
+        method: the name of the integrator.
+        substeps: the number of steps of the integrator between two observed points.
     """
 
     def __init__(self, observed: str, method: str, substeps: int):
@@ -72,14 +73,14 @@ class FreeStatesLoss(ShootingLoss):
         return q.clamp(min=TINY), p.clamp(min=TINY)
 
     def weight(self, residual: Float[Tensor, "b time m"], windows: Trajectory) -> Float[Tensor, " m"]:
-        """Return one over the noise of every component of a state, in units of the loss; 0 where p is not observed."""
+        """Return one over the noise of every component of a state in units of the loss, 0 for unobserved p."""
         q, p = self._mean_squares(residual, windows)
         both = torch.stack([torch.ones_like(q), (q / p).sqrt() * float(self.momenta)])
         return both.repeat_interleave(residual.shape[-1] // 2)
 
     @torch.no_grad()
     def fit(self, model: Hamiltonian, windows: Trajectory) -> Fitted:
-        """Return the flow of `model` from the initial states that fit best; IntegrationError where it diverges."""
+        """Return the flow of `model` from the best initial states; raise IntegrationError where it diverges."""
         path, residual = self._fit(model, windows)
         middle = middles(windows, path)
         force = forces_of(model, windows.bodies.over_time()).force(windows.times[:, :-1], middle)
@@ -101,7 +102,7 @@ class FreeStatesLoss(ShootingLoss):
         return path, residual
 
     def unmodelled(self, windows: Trajectory) -> Fitted:
-        """Return the polynomial of degree `DEGREE` or less through the observed positions, a path without a force."""
+        """Return the polynomial of degree `DEGREE` or less that fits the observed positions, a path without a force."""
         times = windows.times.double()
         weights, _ = polynomial(times, (times[:, 1:] + times[:, :-1]) / 2, min(DEGREE, windows.n_steps))
         middle = torch.einsum("bkt,btnd->bknd", weights, windows.q.double()).to(windows.q.dtype)
@@ -114,7 +115,10 @@ class FreeStatesLoss(ShootingLoss):
     def _moved(
         self, model: Hamiltonian, windows: Trajectory, path: PhaseState, residual: Tensor, step: Tensor
     ) -> tuple[PhaseState, Tensor]:
-        """Return the path from initial states moved by `step`, or by half of it or nothing where that is no better."""
+        """Return the path and its residual, with initial states moved by `step`, by half of it, or not at all.
+
+        Every window takes the first of these that lowers its weighted squares.
+        """
         weight = self.weight(residual, windows)
         for factor in (1.0, 0.5):
             trial = self._flow(model, windows, self._shifted(path, factor * step))
@@ -136,7 +140,7 @@ class FreeStatesLoss(ShootingLoss):
         return PhaseState(path.q[:, 0] + q * self.scale_q, path.p[:, 0] + p * self.scale_p)
 
     def residual(self, windows: Trajectory, path: PhaseState) -> Float[Tensor, "b time m"]:
-        """Return observed states less those of `path` in units of the loss; 0 for padding and unobserved momenta."""
+        """Return observed states less those of `path` in units of the loss, or 0 for padding and unobserved momenta."""
         real = windows.bodies.mask[:, None, :, None].double()
         q = (windows.q.double() - path.q.double()) / self.scale_q * real
         p = (windows.p.double() - path.p.double()) / self.scale_p * real * float(self.momenta)
@@ -145,7 +149,7 @@ class FreeStatesLoss(ShootingLoss):
     def tangent(self, model: Hamiltonian, windows: Trajectory, path: PhaseState) -> Float[Tensor, "b k m m"]:
         """Return ∂(state)/∂(state before) of every step: half a drift, a kick by ∂F/∂q at the middle, half a drift.
 
-        Its error of (hω)²/24 slows Gauss-Newton down and does not move where it ends.
+        Its error of (hω)²/24 slows Gauss-Newton down but does not change its result.
 
         Args:
             model: a separable model.
@@ -168,14 +172,14 @@ class FreeStatesLoss(ShootingLoss):
         return half @ kick @ half
 
     def _free(self, windows: Trajectory, drift: Float[Tensor, "b k nd"]) -> Float[Tensor, "b k m m"]:
-        """Return ∂(state)/∂(state before) without a force."""
+        """Return ∂(state)/∂(state before) of every step of free flight, without a force."""
         size = drift.shape[-1]
         found = torch.eye(2 * size, dtype=drift.dtype, device=drift.device).repeat(*drift.shape[:2], 1, 1)
         found[..., :size, size:] = torch.diag_embed(drift)
         return found
 
     def drift(self, windows: Trajectory) -> Float[Tensor, "b k nd"]:
-        """Return h/m of every step and coordinate in units of the loss: ∂q/∂p of free flight."""
+        """Return h/m of every step and coordinate in units of the loss; this is ∂q/∂p of free flight."""
         mass = windows.bodies.mass.double().repeat_interleave(windows.dim, -1)[:, None]
         return self._h(windows) / mass * (self.scale_p / self.scale_q)
 
@@ -206,7 +210,7 @@ def least_squares_step(
     Args:
         tangent: ∂(state)/∂(first state), (b, time, m, m).
         residual: observed states less those of the path, (b, time, m).
-        weight: one over the noise of every component, (m,).
+        weight: one over the noise of every component of a state, (m,).
     """
     U, S, V = directions_of(tangent, weight)
     shares = torch.einsum("brs,br->bs", U, (weight * residual).flatten(1))
@@ -214,7 +218,7 @@ def least_squares_step(
 
 
 def directions_of(tangent: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return U, S, Vᵀ of the weighted tangent, with infinite S and zero U where it is singular."""
+    """Return U, S, Vᵀ of the weighted tangent; in directions in which it is singular, S is infinite and U zero."""
     U, S, V = torch.linalg.svd((weight[:, None] * tangent).flatten(1, 2), full_matrices=False)
     seen = 1e-12 * S[:, :1] < S
     return U * seen[:, None], torch.where(seen, S, torch.full_like(S, torch.inf)), V
@@ -227,11 +231,11 @@ def _gained(weight: Tensor, before: Tensor, after: Tensor) -> float:
 
 
 def forces_of(model: Hamiltonian, bodies: Bodies) -> SeparableField:
-    """Return the field of a separable model, which has its force apart."""
+    """Return the field of a separable model, which gives its force alone by a method `force`."""
     return cast(SeparableField, model.field(bodies))
 
 
 def check_length(points: int) -> None:
-    """Raise InputError where a window has too few points to fit an initial state and see anything else."""
+    """Raise InputError where a window has fewer than 3 points: an initial state would fit them without any law."""
     if points < 3:
         raise InputError(f"window must be at least 3 where initial states are fitted, got {points}")

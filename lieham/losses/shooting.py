@@ -13,17 +13,18 @@ from lieham.typing import Float, Tensor
 
 
 class ShootingLoss(nn.Module):
-    """Multiple shooting: the mean over bodies and steps of |q̂ − q|²/s_q² + |p̂ − p|²/s_p².
+    """A loss that is the mean over bodies and steps of |q̂ − q|²/s_q² + |p̂ − p|²/s_p², by multiple shooting.
 
-    A window of w points is cut into segments, each integrated from its own observed first point, all in one batch (Bock
-    and Plitt 1984). s_q and s_p are the root mean square changes of q and p over one segment, measured once on the
-    training windows, so the loss of a constant state is 2 and units drop out.
+    A window of w points is cut into segments. Each is integrated from its own observed first point, all in one batch
+    (Bock and Plitt 1984). s_q and s_p are the root mean square changes of q and p over one segment, measured once on
+    the training windows, so the loss of a constant state is 2 and units drop out.
 
     Args:
-        segment: steps of a segment; 1 compares single steps, 0 integrates the full window from its first point.
-        method: name of the integrator.
-        substeps: steps of the integrator between two observed points.
-        compile: whether torch.compile is to compile the force.
+        segment: the number of steps of a segment; 1 compares single steps, 0 integrates the full window from its first
+            point.
+        method: the name of the integrator.
+        substeps: the number of steps of the integrator between two observed points.
+        compile: True if torch.compile is to compile the force.
     """
 
     scale_q: Tensor
@@ -38,7 +39,7 @@ class ShootingLoss(nn.Module):
         self.register_buffer("scale_p", torch.ones(()))
 
     def calibrate(self, windows: Trajectory) -> None:
-        """Measure s_q and s_p on observed windows; InputError where nothing moves in them."""
+        """Measure s_q and s_p on observed windows; raise InputError where nothing moves in them."""
         start, truth, _ = self._segments(windows)
         for name, x0, x in (("q", start.q, truth.q), ("p", start.p, truth.p)):
             scale = _mean((x - x0.unsqueeze(-3)).square(), windows).sqrt()
@@ -64,6 +65,6 @@ class ShootingLoss(nn.Module):
 
 
 def _mean(x: Float[Tensor, "b s k n d"], windows: Trajectory) -> Float[Tensor, ""]:
-    """Return the mean over everything but padded bodies."""
+    """Return the mean over all windows, segments, steps, real bodies and components; padded bodies are ignored."""
     real = windows.bodies.mask[:, None, None, :, None].to(x.dtype).expand_as(x)
     return (x * real).sum() / real.sum()

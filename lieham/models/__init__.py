@@ -1,4 +1,4 @@
-"""Models: Hamiltonians, classifiers and regressors that hold a network. `__init__.pyi` lists the names."""
+"""The models are Hamiltonians, classifiers and regressors that hold a network. `__init__.pyi` lists the names."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""LieConvClassifier: a class for every cloud of points."""
+"""`LieConvClassifier` predicts a class for every cloud of points."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from lieham.typing import Int, Tensor
 
 
 class LieConvClassifier(CloudModel):
-    """Scores of the classes for every cloud of points; the loss is the cross-entropy.
+    """A model that gives every cloud of points a score for each class; its loss is the cross-entropy.
 
     Args:
-        group: the symmetry declared, a name or a Group.
-        features: channels of a point.
-        classes: number of classes, at least 2.
-        settings: `config` and single settings, as of `CloudModel`.
+        group: the declared symmetry, a name or a Group.
+        features: the number of channels of a point.
+        classes: the number of classes, at least 2.
+        settings: `config` and single settings, as `CloudModel` takes them.
 
     Raises:
-        InputError: on fewer than 2 classes, and as `CloudModel`.
+        InputError: if there are fewer than 2 classes, and where `CloudModel` raises it.
 
     Example:
         >>> import torch, lieham
@@ -51,9 +51,9 @@ class LieConvClassifier(CloudModel):
         return nn.functional.cross_entropy(self(clouds), clouds.targets)
 
     def deviation(self, predicted: Tensor, targets: Tensor) -> Tensor:
-        """True for each class that is wrong."""
+        """Return True for each predicted class that is wrong."""
         return predicted != targets
 
     def predict(self, clouds: PointClouds) -> Int[Tensor, " k"]:
-        """The class with the highest score."""
+        """Return the class with the highest score for each cloud."""
         return self(clouds).argmax(-1)

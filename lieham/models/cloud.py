@@ -1,4 +1,4 @@
-"""Image and molecule models: LieResNet with a head that tells a class or a number of a cloud of points."""
+"""Models of images and molecules are a LieResNet with a head that predicts a class or a number for each cloud."""
 
 from __future__ import annotations
 
@@ -21,27 +21,30 @@ from lieham.nn import BLOCKS, LieResNet, NetworkSettings
 from lieham.typing import Float, Tensor
 
 MEASURED = 200
-"""Clouds on which units, scales and radii are measured."""
+"""Units, scales and radii are measured on at most this many clouds."""
 
 
 SAMPLED = {"kind": "sampled", "samples": 1, "bodies": 1024}
-"""What the lift "sampled" means for clouds: one element a point, as in the paper's tables."""
+"""For clouds, the lift "sampled" has these settings: one element for each point, as in the paper's tables."""
 
 
 class CloudModel(nn.Module, ABC):
-    """A LieResNet on clouds in units ℓ of length: (k clouds) → (k, out); for any weights invariant under `group`.
+    """A model that applies a LieResNet to clouds, in units ℓ of length: k clouds → (k, out).
+
+    For any weights its outputs are invariant under `group`.
 
     Args:
         group: a name such as "SE(2)", "T(3)", "R*SO(2)", "Trivial(2)", or a Group.
-        features: channels of a point.
-        config: the architecture, see `CloudModelConfig`. Where its lift is empty, it is point or coset, whichever the
-            group allows, and coset marks a point's pair with itself: else what surrounds a point never meets what it
-            is. Where `mean` is None, the mean over the points is taken.
+        features: the number of channels of a point.
+        config: the architecture, see `CloudModelConfig`. Where its lift is empty, the lift is point or coset, whichever
+            the group allows. The coset lift then marks a point's pair with itself, without which a point's own
+            features would never be combined with those of its surroundings. Where `mean` is None, the mean over the
+            points is taken.
         settings: single settings of `CloudModelConfig`, in place of those of `config`. `lift` may also be a Lift, and
             `dtype` a torch.dtype.
 
     Raises:
-        InputError: on an unknown group, lift or block, and on sizes out of range.
+        InputError: if the group, the lift or the block is unknown, or if a size is out of range.
     """
 
     learns_from: ClassVar[str] = "clouds"
@@ -49,7 +52,7 @@ class CloudModel(nn.Module, ABC):
     calibrated: Tensor
     outputs: int
     metric: ClassVar[str]
-    """What the mean of `deviation` is called."""
+    """This is the name of the mean of `deviation`."""
 
     def __init__(self, group: str | Group, features: int = 1, config: CloudModelConfig | None = None, **settings: Any):
         super().__init__()
@@ -80,7 +83,7 @@ class CloudModel(nn.Module, ABC):
 
     @property
     def group(self) -> Group:
-        """The declared symmetry."""
+        """Return the declared symmetry."""
         return self.network.lift.group
 
     @property
@@ -90,8 +93,11 @@ class CloudModel(nn.Module, ABC):
 
     @torch.no_grad()
     def calibrate(self, data: PointClouds) -> None:
-        """Measure on training clouds, the first time it is called: ℓ, the root mean square distance of two points, the
-        lift's scales and the radii of the neighbourhoods."""
+        """Measure the model's units on training clouds, the first time that this is called.
+
+        These are ℓ, the root mean square distance of two points, the lift's scales and the radii of the
+        neighbourhoods.
+        """
         if bool(self.calibrated):
             return
         some = data[:MEASURED]
@@ -108,14 +114,14 @@ class CloudModel(nn.Module, ABC):
         self.calibrated.fill_(True)
 
     def _calibrate_head(self, data: PointClouds) -> None:
-        """Measure what else a head depends on; nothing by default."""
+        """Measure the further numbers on which a head depends; by default there are none."""
 
     @torch.no_grad()
     def recalibrate_norms(self, batches: Iterable[PointClouds]) -> None:
-        """Give the norms the averages that the present weights have over some batches of training clouds.
+        """Set the norms' running averages to the averages over batches of training clouds, with the present weights.
 
-        Those that followed the steps of training lag behind and are of other weights, which a channel that hardly
-        varies magnifies without bound.
+        The running averages of training lag behind and belong to earlier weights, and a channel that hardly varies
+        magnifies that error without bound.
         """
         norms = self.network.norms
         momenta = [norm.momentum for norm in norms]
@@ -128,7 +134,7 @@ class CloudModel(nn.Module, ABC):
             norm.momentum = momentum
 
     def redraw(self, generator: torch.Generator) -> None:
-        """Draw anew what the lift and the neighbourhoods sample."""
+        """Replace the random draws of the lift and of the neighbourhoods by new ones."""
         self.network.redraw(generator)
 
     def check(self, data: PointClouds) -> None:
@@ -143,10 +149,10 @@ class CloudModel(nn.Module, ABC):
 
     @abstractmethod
     def _check_targets(self, targets: Tensor) -> None:
-        """Raise InputError unless these can be learned."""
+        """Raise InputError unless the model can learn these targets."""
 
     def forward(self, clouds: PointClouds) -> Float[Tensor, "k o"]:
-        """The head's outputs, before its units."""
+        """Return the network's outputs, before the head converts them to the units of the targets."""
         return self.network(clouds.points / self.length, clouds.features, clouds.mask) + self.bias
 
     @abstractmethod
@@ -163,7 +169,7 @@ class CloudModel(nn.Module, ABC):
 
 
 def _lift(config: CloudModelConfig, group: Group) -> str | Lift | dict | None:
-    """Return what `make_lift` is to make."""
+    """Return the first argument of `make_lift` for this config and group."""
     if config.lift == "sampled":
         return SAMPLED
     if config.lift not in (None, ""):

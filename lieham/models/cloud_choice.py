@@ -1,4 +1,4 @@
-"""The model that a config describes, for given clouds."""
+"""`model_for` builds the model that a config describes, for given clouds."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ from lieham.models.regressor import LieConvRegressor
 def model_for(data: CloudDataset, group: str, config: CloudModelConfig) -> CloudModel:
     """Return a classifier for classes or a regressor for numbers, with the dimension and the features of the data.
 
-    Where the config leaves it open, classes are told as in the paper, by the mean over the points and by kernels of the
-    group's coordinates alone. Numbers are told with radial functions, by the sum over the points where the data's
-    provenance says that they are `extensive`. There are as many classes as the provenance says, or labels.
+    Where the config leaves it open, classes are predicted as in the paper, by the mean over the points and by kernels
+    of the group's coordinates alone. Numbers are predicted with radial functions, by the sum over the points where the
+    data's provenance says that the numbers are `extensive`, else by the mean. The number of classes is that of the
+    provenance, or else one more than the largest label.
 
     Args:
         data: the clouds.
-        group: the symmetry declared.
+        group: the declared symmetry.
         config: the architecture.
 
     Raises:
-        InputError: for a group of another space, and as `CloudModel`.
+        InputError: if the group acts on another number of dimensions than the data have, and where `CloudModel`
+            raises it.
     """
     declared, first = make_group(group), next(iter(data.splits.values()))
     if declared.space_dim != first.dim:

@@ -1,4 +1,4 @@
-"""Settings that fix the architecture of a model; nothing here imports torch."""
+"""The classes here hold the settings that fix the architecture of a model; nothing here imports torch."""
 
 from __future__ import annotations
 

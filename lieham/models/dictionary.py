@@ -1,4 +1,4 @@
-"""The dictionary of a network whose last block is linear in its kernel: the kernel's functions are the columns."""
+"""A network whose last block is linear in its kernel has a dictionary; the kernel's functions are its columns."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from lieham.typing import Float, Int, Tensor
 
 
 class KernelDictionary(Dictionary):
-    """The functions of the last kernel of a `LieResNet`, weighed by that kernel's last weights θ.
+    """A dictionary that consists of the functions of the last kernel of a `LieResNet`.
+
+    The coefficients of the functions are that kernel's last weights θ.
 
     Args:
         network: the network; its last block must be linear in its kernel.
-        basis: ∂H/∂θ as a function of state and bodies, with the arguments `chosen` and `mixing` of `evaluate`.
+        basis: a function that returns ∂H/∂θ of state and bodies; it takes `chosen` and `mixing` as `evaluate` does.
     """
 
     def __init__(self, network: LieResNet, basis: Callable[..., Tensor]):
@@ -56,7 +58,7 @@ class KernelDictionary(Dictionary):
 def dictionary_of(network: LieResNet, basis: Callable[..., Tensor]) -> KernelDictionary | None:
     """Return the network's dictionary, or None where it is not linear in its last kernel or its lift is not exact.
 
-    A lift that samples would give the solution of one draw, so it has no dictionary.
+    With a lift that samples, a regression would solve for one draw alone, so such a network has no dictionary.
     """
     if network.layers[-1].linear_in_kernel and network.lift.exact:
         return KernelDictionary(network, basis)

@@ -1,4 +1,4 @@
-"""HLieConv: a Hamiltonian whose potential is a LieConv network, invariant under a declared group."""
+"""`HLieConv` is a Hamiltonian whose potential is a LieConv network, invariant under a declared group."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lieham.typing import Float, Int, Tensor
 
 
 class HLieConv(SeparableHamiltonian):
-    """H(q, p) = Σ |p_i|²/2m_i + V(q), V a LieResNet whose lift makes it invariant under `group`.
+    """A Hamiltonian H(q, p) = Σ |p_i|²/2m_i + V(q) that has a LieResNet as V, invariant under `group` by its lift.
 
     For any weights, trained or not, the charges of the group's isometries (P for T(d), L for SO(d), both for SE(d)) are
     constant along the exact flow, by Noether's theorem, and along the flow of an integrator that keeps them (Finzi et
@@ -30,23 +30,24 @@ class HLieConv(SeparableHamiltonian):
 
     Args:
         group: a name such as "SE(2)", "T(3)", "SO(2)", "Trivial(2)", or a Group.
-        features: number of features a body has beside its mass (`data.n_features`).
-        width: channels of the residual stream; the convolutions run on a quarter of them.
-        blocks: number of blocks. One sums over pairs; each further one lets pairs see their surroundings.
-        block: kind of the blocks: "gated", which is linear in its kernel and so is learned by ridge regression, or
+        features: the number of features that a body has beside its mass (`data.n_features`).
+        width: the number of channels of the residual stream; the convolutions run on a quarter of them.
+        blocks: the number of blocks. One block sums over pairs; each further block lets pairs see their surroundings.
+        block: the kind of the blocks: "gated", which is linear in its kernel and so is learned by ridge regression, or
             "paper", which is learned by gradients.
         lift: "point", "coset", "edge" (angles, for SE(2) and SE(3)), "sampled" (the paper's, not exact), or a Lift of
-            the same group; by default point or coset, whichever the group allows, and for SE(2) and SE(3) `fit` puts
-            edge in its place where pairs of up to 8 bodies do not hold the law.
-        radius: distance at which the neighbourhood of a body ends, smoothly, in the data's unit of length; by default
-            it does not end.
-        fill: fraction of the other bodies within the neighbourhood, measured once on the training data, in place of
-            `radius`.
-        dtype: precision of the weights; float64 unless told, since conservation to round-off needs it.
-        seed: seed of the initial weights.
+            the same group; by default point or coset, whichever the group allows. For SE(2) and SE(3) and up to 8
+            bodies, `fit` replaces the default by edge where functions of pairs cannot represent the law.
+        radius: the distance at which the neighbourhood of a body ends, smoothly, in the data's unit of length; by
+            default it does not end.
+        fill: the fraction of the other bodies within the neighbourhood, from which its radius is measured once on the
+            training data; it is an alternative to `radius`.
+        dtype: the precision of the weights; by default float64, since conservation to round-off needs it.
+        seed: the seed of the initial weights.
 
     Raises:
-        InputError: on an unknown group or block, on another precision, and on sizes that are too small.
+        InputError: if the group or the block is unknown, if the precision is neither float64 nor float32, or if a size
+            is too small.
 
     Example:
         >>> import lieham, systems
@@ -99,7 +100,14 @@ class HLieConv(SeparableHamiltonian):
         chosen: Int[Tensor, " f"] | None = None,
         mixing: Float[Tensor, "k r"] | None = None,
     ) -> Float[Tensor, "*batch f r"]:
-        """Return ∂H/∂θ, where θ are the weights of the last kernel (see `LieResNet.basis`)."""
+        """Return ∂H/∂θ, where θ are the weights of the last kernel (see `LieResNet.basis`).
+
+        Args:
+            state: positions and momenta.
+            bodies: the bodies.
+            chosen: the numbers of the functions f that are wanted; by default all of them.
+            mixing: combinations of the kernel's outputs, which replace the outputs.
+        """
         return self.potential.basis(state.q, bodies, chosen, mixing)
 
     def calibrate(self, data: Trajectory) -> None:
@@ -114,9 +122,9 @@ class HLieConv(SeparableHamiltonian):
         return replace(super().functions(), units=self.potential.units(), redraw=redraw)
 
     def richer(self) -> HLieConv | None:
-        """Return the model with `lift="edge"`, which sees angles, in fresh weights; None where it is not to be tried.
+        """Return a new model with `lift="edge"`, which sees angles, or None where it is not to be tried.
 
-        It is tried for SE(2) and SE(3), where no lift was asked for and nothing was measured on data yet.
+        It is tried for SE(2) and SE(3), if no lift was asked for and no units have been measured on data yet.
         """
         if not self._default_lift or bool(self.potential.calibrated) or self.group.name not in ("SE(2)", "SE(3)"):
             return None
@@ -127,7 +135,7 @@ class HLieConv(SeparableHamiltonian):
         return other.to(weight.device)
 
     def adopt(self, other: Any) -> None:
-        """Take the potential and the settings of `other`, which `richer` made."""
+        """Take over the potential and the settings of `other`, a model that `richer` made."""
         if not (type(other) is type(self) and other.group.name == self.group.name):
             raise expected("model", f"one of {type(self).__name__}({self.group})", other)
         self.potential, self.config = other.potential, other.config

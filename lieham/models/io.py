@@ -1,4 +1,4 @@
-"""Models as files: weights and settings in one safetensors file, so that loading executes no code."""
+"""A model is saved as one safetensors file of weights and settings, so that loading it executes no code."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ FORMAT = "lieham.model/7"
 
 
 def save_model(model: LieConvModel, path: str | Path) -> None:
-    """Write weights, units and settings of a model to a safetensors file, whole or not at all.
+    """Write the weights, units and settings of a model to a safetensors file, either whole or not at all.
 
     Args:
         model: the model; its group and its lift are saved by name and settings.
-        path: the file.
+        path: the file to write.
 
     Example:
         >>> import tempfile, lieham
@@ -44,16 +44,16 @@ def load_model(
 
     Args:
         path: the file, or a run folder that holds model.safetensors.
-        device: where the model is put.
-        group: the group, where it is one of one's own, which a file cannot hold.
-        lift: the lift, where its class is one's own, which a file cannot hold.
+        device: the device on which the model is put.
+        group: the model's group, needed where it is user-defined, since a file cannot hold it.
+        lift: the model's lift, needed where its class is user-defined, since a file cannot hold it.
 
     Returns:
         The model, on `device`.
 
     Raises:
-        FileError: when the file is missing, truncated or of another kind.
-        InputError: when its weights do not fit its settings, or `group` or `lift` are needed and not the model's.
+        FileError: if the file is missing, truncated or of another kind.
+        InputError: if its weights do not fit its settings, or if `group` or `lift` is missing or is not the model's.
 
     Example:
         >>> import tempfile, lieham
@@ -86,11 +86,11 @@ def load_weights(model: torch.nn.Module, tensors: dict[str, Tensor], source: str
 
     Args:
         model: the model.
-        tensors: its state dict.
-        source: where they come from, for the message.
+        tensors: the state dict to load.
+        source: a name of the weights' origin, for the error message.
 
     Raises:
-        InputError: naming the first tensor that is missing, left over, or of another shape or precision.
+        InputError: if a tensor is missing, superfluous, or of another shape or precision; the message names the first.
     """
     own = model.state_dict()
     for name in sorted(own.keys() | tensors.keys()):

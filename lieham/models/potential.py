@@ -1,4 +1,4 @@
-"""A LieConv network as a potential in measured units."""
+"""`LieConvPotential` turns a LieConv network into a potential in measured units."""
 
 from __future__ import annotations
 
@@ -19,9 +19,13 @@ from lieham.typing import Float, Int, Tensor
 
 
 class LieConvPotential(nn.Module):
-    """V(q) = E · LieResNet(q / ℓ, (m, features) / s), (*batch, n, d) → (*batch,).
+    """A potential that computes V(q) = E · LieResNet(q / ℓ, (m, features) / s), (*batch, n, d) → (*batch,).
 
-    The units ℓ, E and s are buffers, 1 until `calibrate` measures them once on training data.
+    The units ℓ, E and s are buffers. They are 1 until `calibrate` measures them once on training data.
+
+    Args:
+        network: the network.
+        features: the number of features of a body beside its mass.
     """
 
     length: Tensor
@@ -39,11 +43,12 @@ class LieConvPotential(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, data: Trajectory) -> None:
-        """Set ℓ, E, s from data, once: a model that was calibrated keeps its units.
+        """Set ℓ, E and s from data, once: a model that was calibrated keeps its units.
 
         ℓ is the root mean square distance of two bodies (of a body from the origin where there is but one), E is ℓ
-        times the root mean square force Δp/Δt, s the root mean square of each feature. ℓ stays 1 for a group that is
-        another one in other units, such as the screws of a given pitch. The lift's radius follows (`Lift.calibrate`).
+        times the root mean square force Δp/Δt, and s is the root mean square of each feature. ℓ stays 1 for a group
+        that becomes another one in other units, such as the screws of a given pitch. Then the lift is calibrated, its
+        radius included (`Lift.calibrate`).
         """
         if bool(self.calibrated):
             return
@@ -75,13 +80,20 @@ class LieConvPotential(nn.Module):
         chosen: Int[Tensor, " f"] | None = None,
         mixing: Float[Tensor, "k r"] | None = None,
     ) -> Float[Tensor, "*batch f r"]:
-        """∂V/∂θ, θ the weights of the last kernel (see `LieResNet.basis`)."""
+        """Return ∂V/∂θ, where θ are the weights of the last kernel (see `LieResNet.basis`).
+
+        Args:
+            q: positions.
+            bodies: the bodies.
+            chosen: the numbers of the functions f that are wanted; by default all of them.
+            mixing: combinations of the kernel's outputs, which replace the outputs.
+        """
         return self.energy * self.network.basis(q / self.length, self.seen(bodies), bodies.mask, mixing, chosen)
 
     def at(self, bodies: Bodies) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
-        """V of these bodies, as a function of q and of tensors that were computed once (`nn.PairSum`).
+        """Return V of these bodies as a function of q and of tensors, and the tensors, computed once (`nn.PairSum`).
 
-        Equal to `forward`. Without gradients, functions of weight 0 are left out.
+        The function's values equal those of `forward`. Where gradients are off, functions of weight 0 are skipped.
         """
         if not is_pair_sum(self.network):
             return self._of, (bodies.mass, bodies.features, bodies.mask)
@@ -93,29 +105,29 @@ class LieConvPotential(nn.Module):
         return self(q, Bodies(mass, features, mask))
 
     def units(self) -> Units:
-        """ℓ, E and s, as numbers."""
+        """Return the units ℓ, E and s as numbers."""
         return Units(self.length.item(), self.energy.item(), self.scale.detach().cpu().double())
 
     def seen(self, bodies: Bodies) -> Float[Tensor, "*batch n c"]:
-        """(m, features) in their units, as the network is given them."""
+        """Return (m, features) in their units s, which the network is given as features of its points."""
         return torch.cat([bodies.mass[..., None], bodies.features], -1) / self.scale
 
 
 def _rms(x: Tensor, weight: Tensor) -> Tensor:
-    """√(Σ w x² / Σ w), and 1 where that is 0 or there is nothing to average."""
+    """Return √(Σ w x² / Σ w), or 1 where that is 0 or there is nothing to average."""
     weight = weight.expand_as(x)
     mean = (weight * x.square()).sum() / weight.sum().clamp(min=1.0)
     return torch.where(mean > 0, mean, torch.ones_like(mean)).sqrt()
 
 
 def make_potential(group: Group, outputs: int, config: ModelConfig, lift: Lift | None = None) -> LieConvPotential:
-    """Return a network with these settings, in fresh weights.
+    """Return a potential whose network has these settings and fresh weights.
 
     Args:
-        group: the symmetry declared.
-        outputs: outputs of the network for each body.
+        group: the declared symmetry.
+        outputs: the number of outputs of the network for each body.
         config: the architecture; its `group` is not read.
-        lift: a lift of one's own, in place of the one that `config` names.
+        lift: a Lift to use in place of the one that `config` names.
     """
     check_choice("block", config.block, tuple(BLOCKS))
     own = make_lift(lift or config.lift, group, radius=config.radius, fill=config.fill)
@@ -127,6 +139,12 @@ def make_potential(group: Group, outputs: int, config: ModelConfig, lift: Lift |
 
 
 def saved_settings(config: ModelConfig, group: Group, lift: Lift) -> dict[str, object]:
-    """Return the settings that build the model again, but for its class: `lift` has all of its own."""
+    """Return all settings that build the model again except its class.
+
+    Args:
+        config: the architecture.
+        group: the group, which is saved by its name.
+        lift: the lift, all of whose settings are saved.
+    """
     sizes = {name: getattr(config, name) for name in ("features", "width", "blocks", "block", "dtype")}
     return {"group": group.name, **sizes, "lift": lift.settings}

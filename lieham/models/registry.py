@@ -1,4 +1,4 @@
-"""Every model that can be saved, by its name, and the settings that build it again."""
+"""The registry knows every model that can be saved, and the settings that build it again."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ LieConvModel = HLieConv | VectorPotentialLieConv | LieConvClassifier | LieConvRe
 
 _ALL = (HLieConv, VectorPotentialLieConv, LieConvClassifier, LieConvRegressor)
 MODELS: dict[str, type[LieConvModel]] = {model.__name__: model for model in _ALL}
-"""Every model that can be saved, by its name."""
+"""This dictionary maps the name of every model that can be saved to its class."""
 
 
 def settings_of(model: LieConvModel) -> dict:
-    """Return the settings that build the model again, in the precision that its weights have now."""
+    """Return the settings that build the model again, with the precision that its weights have now."""
     kind = {"kind": type(model).__name__}
     return kind | model.config | {"dtype": str(next(model.parameters()).dtype).removeprefix("torch.")}

@@ -1,4 +1,4 @@
-"""LieConvRegressor: a number for every cloud of points."""
+"""`LieConvRegressor` predicts a number for every cloud of points."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from lieham.typing import Float, Tensor
 
 
 class LieConvRegressor(CloudModel):
-    """A number for every cloud of points, ŷ = s·f̄ + median + MAD · output; the loss is |ŷ − y|/MAD.
+    """A model that predicts a number for every cloud of points, ŷ = s·f̄ + median + MAD · output.
 
-    f̄ are the features summed over the points, or their mean with `mean`, and s is what least squares makes of the
-    training targets with them: for molecules, the energies of atoms. Median and MAD, the mean absolute deviation from
-    it, are those of what is left, so the network begins from the linear model. `mean=False` is for extensive targets.
+    Its loss is |ŷ − y|/MAD. f̄ are the features summed over the points, or their mean with `mean`, and s are the
+    coefficients of a least-squares fit of f̄ to the training targets: for molecules, the energies of atoms. The median,
+    and MAD, the mean absolute deviation from it, are those of the residuals of that fit, so the network begins from the
+    linear model. `mean=False` is for extensive targets.
 
     Args:
-        group: the symmetry declared, a name or a Group.
-        features: channels of a point.
-        settings: `config` and single settings, as of `CloudModel`.
+        group: the declared symmetry, a name or a Group.
+        features: the number of channels of a point.
+        settings: `config` and single settings, as `CloudModel` takes them.
 
     Raises:
-        InputError: as `CloudModel`.
+        InputError: where `CloudModel` raises it.
 
     Example:
         >>> import torch, lieham
@@ -72,9 +73,9 @@ class LieConvRegressor(CloudModel):
         return (self(clouds)[..., 0] - wanted.to(self.bias.dtype)).abs().mean()
 
     def deviation(self, predicted: Tensor, targets: Tensor) -> Tensor:
-        """|predicted − target|, in the unit of the targets."""
+        """Return |predicted − target|, in the unit of the targets."""
         return (predicted - targets).abs()
 
     def predict(self, clouds: PointClouds) -> Float[Tensor, " k"]:
-        """ŷ, in the units of the training targets."""
+        """Return ŷ for each cloud, in the unit of the training targets."""
         return self._linear(clouds) + self.mad.double() * self(clouds)[..., 0].double()

@@ -1,4 +1,4 @@
-"""A learned H(q, p) that is not separable: bodies in a vector potential, such as charges in a magnetic field."""
+"""`VectorPotentialLieConv` learns bodies in a vector potential, such as charges in a magnetic field."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Int, Tensor
 
 BASES = 6
-"""Scales of the radial functions: each output has functions of its own, of which least squares takes 2,000 in all."""
+"""The radial functions have this many scales: each output has functions of its own, and least squares takes 2,000."""
 
 
 class VectorPotentialLieConv(Hamiltonian):
-    """H(q, p) = Σ_i |p_i − a_i(q)|²/2m_i + V(q), a_i = Σ_k α_ik (A_k q_i + b_k).
+    """A Hamiltonian that learns H(q, p) = Σ_i |p_i − a_i(q)|²/2m_i + V(q), a_i = Σ_k α_ik (A_k q_i + b_k).
 
     V and the numbers α_ik are outputs of one LieResNet, hence invariant under `group`; (A_k, b_k) are the group's
-    generators, whose fields an abelian group maps to themselves. So a is equivariant, H invariant for any weights, and
-    the canonical momenta of the group's isometries are conserved: L_z and P_z in a magnetic field along z with
+    generators, whose fields an abelian group maps to themselves. So a is equivariant, H is invariant for any weights,
+    and the canonical momenta of the group's isometries are conserved: L_z and P_z in a magnetic field along z with
     "SO(2)xT(1)", where A = B × q / 2 and α = k B / 2 for a charge k. H is not separable: splittings cannot integrate
     it, `gauss4` keeps its charges, and p is canonical, not m q̇.
 
     Args:
-        group: an abelian group of isometries whose points are lifted by one element each, such as SO(2)xT(1), T(3).
-        features: number of features a body has beside its mass.
-        settings: those of `HLieConv`: width, blocks, block, lift, radius, fill, dtype, seed; by default the lift is
-            `PointLift(group, bases=6, own=True)`. Below a width of 12 (2 + features) the outputs share what they see
-            of products of features, and not every field can be found.
+        group: an abelian group of isometries that lifts each point to one element, such as SO(2)xT(1) or T(3).
+        features: the number of features that a body has beside its mass.
+        settings: the settings of `HLieConv`: width, blocks, block, lift, radius, fill, dtype, seed; by default the lift
+            is `PointLift(group, bases=6, own=True)`. Below a width of 12 (2 + features) the outputs share the products
+            of features that they see, and not every field can be found.
 
     Raises:
-        InputError: for other groups, and as HLieConv does.
+        InputError: if the group is not abelian, does not act freely or changes lengths, and where HLieConv raises it.
 
     Example:
         >>> import lieham
@@ -94,7 +94,16 @@ class VectorPotentialLieConv(Hamiltonian):
         chosen: Int[Tensor, " f"] | None = None,
         mixing: Float[Tensor, "k r"] | None = None,
     ) -> Float[Tensor, "*batch f r"]:
-        """∂H/∂θ, θ the weights of the last kernel (see `LieResNet.basis`), which through |a|² depends on θ itself."""
+        """Return ∂H/∂θ, where θ are the weights of the last kernel (see `LieResNet.basis`).
+
+        Through |a|² the result depends on θ itself.
+
+        Args:
+            state: positions and canonical momenta.
+            bodies: the bodies.
+            chosen: the numbers of the functions f that are wanted; by default all of them.
+            mixing: combinations of the kernel's outputs, which replace the outputs.
+        """
         units = self.potential
 
         def read(pairs: Pairs, values: Tensor) -> Tensor:
@@ -109,18 +118,18 @@ class VectorPotentialLieConv(Hamiltonian):
         self.potential.network.redraw(generator)
 
     def vector_potential(self, q: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch n d"]:
-        """a_i(q), in units of momentum."""
+        """Return the vector potential a_i(q), in units of momentum."""
         units = self.potential
         _, values = units.network.local(q / units.length, units.seen(bodies), bodies.mask)
         return self._field(values, q)
 
     def _energy(self, pairs: Pairs, values: Tensor, state: PhaseState, bodies: Bodies) -> Tensor:
-        """H, of the network's outputs on the bodies."""
+        """Return H, from the network's outputs on the bodies."""
         kinetic = (state.p - self._field(values, state.q)).square().sum(-1) / (2 * bodies.mass)
         return (kinetic * bodies.mask).sum(-1) + self.potential.energy * pairs.pool(values)[..., 0]
 
     def _field(self, values: Tensor, q: Tensor) -> Tensor:
-        """a_i(q)."""
+        """Return a_i(q), from the network's outputs on the bodies."""
         A, b = self.group.generators(q.dtype, q.device)
         motions = torch.einsum("kij,...j->...ki", A, q / self.potential.length) + b
         return self.momentum * torch.einsum("...k,...ki->...i", values[..., 1:], motions)

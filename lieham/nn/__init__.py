@@ -1,4 +1,4 @@
-"""The network: LieConv, its residual blocks, and LieResNet."""
+"""This package holds the network: the convolution LieConv, residual blocks around it, and LieResNet."""
 
 from lieham.nn.blocks import BLOCKS, Block, GatedBlock, PaperBlock
 from lieham.nn.kernel import Kernel

@@ -1,4 +1,4 @@
-"""Residual bottleneck blocks around a LieConv."""
+"""The residual bottleneck blocks here surround a LieConv."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from lieham.typing import Float, Tensor
 
 
 class Block(nn.Module, ABC):
-    """A residual block, x ← kept(x) + W_out f(pairs, x), with the convolution f (`inner`) on a bottleneck.
+    """A residual block that maps x ← kept(x) + W_out f(pairs, x), with the convolution f (`inner`) on a bottleneck.
 
-    The bottleneck has a quarter of the channels. Channels that are added begin at 0. Where the pairs subsample points,
-    the convolution gives values on those that are kept, and x is restricted to them.
+    The bottleneck has a quarter of the channels. Added channels begin at 0. Where the pairs subsample points, the
+    convolution gives values on the points that are kept, and x is restricted to them.
 
     Args:
         width: the number of channels before the block.
         lift: the lift whose pairs the kernel sees.
         kernel_dim: the number of outputs of the kernel.
         wide: the number of channels after the block; by default `width`.
-        norm: batch normalizations at the places where the paper has them.
+        norm: True for batch normalizations at the places where the paper has them.
     """
 
     linear_in_kernel: bool = False
-    """Whether the output is linear in the kernel's outputs, so that least squares can find the last weights of the
-    kernel."""
+    """This is True where the output is linear in the kernel's outputs, so that least squares can find the kernel's last
+    weights."""
 
     def __init__(self, width: int, lift: Lift, kernel_dim: int = 16, wide: int | None = None, norm: bool = False):
         super().__init__()
@@ -44,7 +44,7 @@ class Block(nn.Module, ABC):
     def inner(
         self, pairs: Pairs, x: Float[Tensor, "*#batch n c"], kernel: Float[Tensor, "*pairs k"]
     ) -> Float[Tensor, "*batch n b"]:
-        """Return f.
+        """Return the convolution f on the bottleneck.
 
         Args:
             pairs: the pairs.
@@ -65,20 +65,26 @@ class Block(nn.Module, ABC):
         return self.kept(pairs, x) + self.outward(self.inner(pairs, x, kernel))
 
     def kept(self, pairs: Pairs, x: Tensor) -> Tensor:
-        """Return the channels to which the convolution is added."""
+        """Return the channels to which the convolution is added: those of the kept points, padded with zeros."""
         kept = pairs.kept(x)
         return pad(kept, (0, self.more)) if self.more else kept
 
     def normed(self, place: int, x: Tensor, mask: Tensor) -> Tensor:
-        """Return the values after the normalization at this place, if the block has one."""
+        """Return the values after the normalization at this place, or unchanged where the block has none.
+
+        Args:
+            place: the number of the normalization in the block, 0 to 2.
+            x: the values.
+            mask: the padding mask.
+        """
         return self.norms[place](x, mask) if self.norms else x
 
 
 class PaperBlock(Block):
-    """The paper's bottleneck (its figure 5), kept(x) + W_out σ(LieConv(σ(W_in σ(x)))) with σ = swish.
+    """A block that computes the paper's bottleneck (its figure 5), kept(x) + W_out σ(LieConv(σ(W_in σ(x)))), σ = swish.
 
-    With `norm` the batch is normalized before each σ. For dynamics it is not, since in training the energy of one
-    system would depend on its batch mates.
+    With `norm` the batch is normalized before each σ. For dynamics it is not, since then the energy of one system
+    would depend on its batch mates in training.
     """
 
     def inner(self, pairs: Pairs, x: Tensor, kernel: Tensor) -> Tensor:
@@ -88,11 +94,11 @@ class PaperBlock(Block):
 
 
 class GatedBlock(Block):
-    """The block kept(x) + W_out(h ⊙ W_gate kept(x)), h = LieConv(W_in x).
+    """A block that computes kept(x) + W_out(h ⊙ W_gate kept(x)), h = LieConv(W_in x).
 
     The gate multiplies the convolution by the body's own features: pair laws are products (m_i m_j, k_i k_j), and
-    a product is what a swish network learns slowest. One block makes the energies of pairs; in a second one both
-    factors depend on the surroundings, and many-body energies begin. With `norm` x and h are normalized.
+    a swish network learns products slowest. One block represents energies of pairs; in a second one both factors
+    depend on the surroundings, and many-body energies begin. With `norm` x and h are normalized.
     """
 
     def __init__(self, width: int, lift: Lift, kernel_dim: int = 16, wide: int | None = None, norm: bool = False):
@@ -107,4 +113,4 @@ class GatedBlock(Block):
 
 
 BLOCKS: dict[str, type[Block]] = {"gated": GatedBlock, "paper": PaperBlock}
-"""Every block by its name."""
+"""This dictionary maps the name of every block to its class."""

@@ -1,4 +1,4 @@
-"""The kernel of a LieConv: functions of a pair, and their linear combinations."""
+"""The kernel of a LieConv consists of functions of a pair and their linear combinations."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from lieham.typing import Float, Tensor
 
 
 class Kernel(nn.Module):
-    """The function K = W a + U e + MLP(e) of a pair, with a its coordinates and e their embedding.
+    """A kernel that maps a pair to K = W a + U e + MLP(e), with a its coordinates and e their embedding.
 
-    The linear skip W holds the polynomial laws (springs) exactly. U and the swish network begin at zero, so
-    training begins with W alone, whose problem is far better conditioned. W, U and the network's last weights are
-    one matrix θ, K = θᵀ `functions`, which least squares finds where the energy is linear in it.
+    The linear skip W represents polynomial laws (springs) exactly. U and the swish network begin at zero, so training
+    begins with W alone, whose problem is far better conditioned. W, U and the network's last weights form one matrix
+    θ, K = θᵀ `functions`, which least squares finds where the energy is linear in it.
 
     Args:
         coordinate_dim: the number of coordinates of a pair.
@@ -38,12 +38,12 @@ class Kernel(nn.Module):
 
     @property
     def first(self) -> nn.Linear:
-        """The first layer of the swish network."""
+        """Return the first layer of the swish network."""
         return cast("nn.Linear", self.mlp[0])
 
     @property
     def last(self) -> nn.Linear:
-        """The last layer of the swish network."""
+        """Return the last layer of the swish network."""
         return cast("nn.Linear", self.mlp[-1])
 
     def forward(self, pairs: Pairs) -> Tensor:
@@ -51,24 +51,28 @@ class Kernel(nn.Module):
         return self.skip(pairs.coordinates) + self.wide(pairs.embedding) + self.mlp(pairs.embedding)
 
     def functions(self, pairs: Pairs) -> Float[Tensor, "*pairs f"]:
-        """Return the functions of which the outputs are linear combinations but for a constant: the coordinates, the
-        embedding, and the last hidden layer."""
+        """Return the functions of a pair: its coordinates, its embedding, and the last hidden layer.
+
+        Up to a constant, the kernel's outputs are linear combinations of them.
+        """
         return torch.cat([pairs.coordinates, pairs.embedding, self.mlp[:-1](pairs.embedding)], -1)
 
     def rank(self, lift: Lift) -> Float[Tensor, " f"]:
-        """Return the rank in which cross-validation adds the `functions`: 0 for the coordinates, then `Lift.rank` for
-        the embedding, and the hidden layer last."""
+        """Return the rank in which cross-validation adds the `functions`, lowest first.
+
+        It is 0 for the coordinates, `Lift.rank` for the embedding, and the greatest for the hidden layer.
+        """
         rank = lift.rank().to(self.skip.weight.device)
         hidden = rank.max().expand(self.last.in_features) + 1
         return torch.cat([rank.new_zeros(self.skip.in_features), rank, hidden])
 
     def linear(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the weights of `functions`, (out, ·) each, in their order."""
+        """Return the weights of `functions` in their order, as three matrices of shape (out, ·)."""
         return self.skip.weight, self.wide.weight, self.last.weight
 
 
 def evaluated(kernels: Sequence[Kernel], pairs: Pairs) -> Float[Tensor, "l *pairs k"]:
-    """Return the outputs of several kernels on the same pairs, by three products for all of them.
+    """Return the outputs of several kernels on the same pairs; batched products serve all kernels at once.
 
     Args:
         kernels: kernels of the same sizes.

@@ -1,4 +1,4 @@
-"""LieConv: a convolution over pairs of lifted points, with the generalized PointConv trick."""
+"""`LieConv` convolves over pairs of lifted points, with the generalized PointConv trick."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from lieham.typing import Float, Tensor
 
 
 class LieConv(nn.Module):
-    """The convolution h_i = b + Σ_j w_ij Σ_k K_k(a_ij) W_k f_j, (*batch, n, c_in) → (*batch, n, c_out).
+    """A layer that computes h_i = b + Σ_j w_ij Σ_k K_k(a_ij) W_k f_j, (*batch, n, c_in) → (*batch, n, c_out).
 
     By the generalized PointConv trick the convolution's matrix is a sum of `kernel_dim` fixed matrices W_k, weighted
     by the kernel's outputs K_k, so no tensor of shape (n, n, c_in, c_out) is formed. Over all pairs w is 1 and h is a
-    sum: an energy is extensive, so what is learned from 6 bodies holds for 8. Over neighbors that are drawn, h is the
-    mean (`NearPairs`). The pairs say which of the products is formed first (`Pairs.convolve`).
+    sum: an energy is extensive, so a law that is learned from 6 bodies holds for 8. Over neighbors that are drawn, h
+    is the mean (`NearPairs`). The pairs decide which of the products is formed first (`Pairs.convolve`).
     Wu, Qi, Fuxin 2019, arXiv 1811.07246; Finzi et al. 2020, arXiv 2002.12880, section 4.5.
 
     Args:
@@ -47,7 +47,7 @@ class LieConv(nn.Module):
     def forward(
         self, pairs: Pairs, values: Float[Tensor, "*#batch n c"], kernel: Float[Tensor, "*pairs k"]
     ) -> Float[Tensor, "*batch t o"]:
-        """Return h.
+        """Return the convolution h on the targets.
 
         Args:
             pairs: the pairs.

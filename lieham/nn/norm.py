@@ -1,4 +1,4 @@
-"""Batch normalization in which padded points have no part."""
+"""`MaskedBatchNorm` normalizes batches in which padded points are ignored."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from lieham.typing import Bool, Float, Tensor
 
 
 class MaskedBatchNorm(nn.Module):
-    """The map x ↦ (x − μ)/√(σ² + ε) γ + β of each channel, with mean μ and variance σ² over the real points of a batch.
+    """A layer that maps each channel x ↦ (x − μ)/√(σ² + ε) γ + β, with mean μ and variance σ² over real points.
 
-    Padded points become 0. In eval μ and σ² are the running averages of training, so a cloud's output does not depend
-    on its batch mates. Ioffe and Szegedy 2015, arXiv 1502.03167.
+    Padded points become 0. In training μ and σ² are those of the batch. In eval mode they are the running averages of
+    training, so a cloud's output does not depend on its batch mates. Ioffe and Szegedy 2015, arXiv 1502.03167.
 
     Args:
         channels: the number of channels.
         momentum: the weight of a batch in the running averages.
-        epsilon: ε.
+        epsilon: the number ε that is added to the variance.
     """
 
     mean: Tensor
@@ -32,7 +32,7 @@ class MaskedBatchNorm(nn.Module):
         self.register_buffer("variance", torch.ones(channels))
 
     def forward(self, x: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*#batch n"]) -> Tensor:
-        """Return the normalized values; in training the running averages follow.
+        """Return the normalized values; in training, update the running averages.
 
         Args:
             x: the channels of the points.

@@ -1,4 +1,4 @@
-"""A network of one block that is linear in its kernel, for given features: a sum over pairs of known functions."""
+"""For given features, a network of one block that is linear in its kernel equals a sum of functions over pairs."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from lieham.typing import Bool, Float, Tensor
 
 
 class PairSum:
-    """A network as the sum over pairs that it is, V(x) = Σ_pf C_pf φ_f(pair p) + v₀.
+    """A callable that evaluates a network as the sum over pairs that it is, V(x) = Σ_pf C_pf φ_f(pair p) + v₀.
 
     φ are the kernel's `functions`. In a single block that is linear in its kernel the output's derivatives by the
-    kernel's outputs depend on the features alone. So C and v₀ are computed once for many positions, and what is left
-    for each of them is φ and one product. The sum equals the `LieResNet` wherever the points are.
+    kernel's outputs depend on the features alone. So C and v₀ are computed once for many positions, and each position
+    then costs only φ and one product. The sum equals the `LieResNet` wherever the points are.
 
     Args:
         network: the network; it is not copied.
-        drop: do not compute functions whose weights are all 0. This looks at the weights' values, and those weights
-            then get no gradient.
+        drop: True to skip functions whose weights are all 0. This looks at the weights' values, and those weights then
+            get no gradient.
 
     Raises:
-        ValueError: if the network is no such sum (`is_pair_sum`).
+        ValueError: if the network is not such a sum (`is_pair_sum`).
     """
 
     def __init__(self, network: LieResNet, drop: bool = False):
@@ -48,7 +48,7 @@ class PairSum:
     def coefficients(
         self, features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]
     ) -> tuple[Float[Tensor, "*batch p f"], Float[Tensor, "*batch"]]:
-        """Return C, with the pairs flattened, and v₀.
+        """Return the coefficients C, with the pairs flattened, and the constant v₀.
 
         Args:
             features: the channels of the points.
@@ -60,7 +60,7 @@ class PairSum:
     def shares(
         self, features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]
     ) -> tuple[Float[Tensor, "*batch p k"], Float[Tensor, "*batch"]]:
-        """Return the output's derivatives by the kernel's outputs k on each pair, and v₀.
+        """Return the output's derivatives by the kernel's outputs k on each pair, and the constant v₀.
 
         Args:
             features: the channels of the points.
@@ -94,7 +94,7 @@ class PairSum:
             unit: the model's unit of length.
             mask: the padding mask.
             C: the coefficients.
-            constant: v₀.
+            constant: the constant v₀.
         """
         pairs = self._pairs(points / unit, mask)
         kernel = self.network.kernel
@@ -106,6 +106,6 @@ class PairSum:
 
 
 def is_pair_sum(network: LieResNet) -> bool:
-    """Return whether the network is a sum over pairs of functions with coefficients that no position changes."""
+    """Return True if the network is a sum of functions over pairs with coefficients that do not depend on positions."""
     [block, *more] = network.layers
     return not more and block.linear_in_kernel and network.neighbors.fixed and not network.lift.has_cutoff

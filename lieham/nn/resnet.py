@@ -1,4 +1,4 @@
-"""LieResNet: the paper's network, from points with features to one value a point or a cloud."""
+"""`LieResNet` is the paper's network; it maps points with features to values on each point or on each cloud."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ from lieham.nn.norm import MaskedBatchNorm
 from lieham.typing import Bool, Float, Int, Tensor
 
 KERNEL_DIM = 16
-"""Outputs of a kernel for each output of the network: as many products of features as each can tell apart."""
+"""A kernel has this many outputs for each output of the network, which is the number of products of features that the
+output can tell apart."""
 
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """The sizes of a `LieResNet`, and the choice of its blocks.
+    """Settings that fix the sizes of a `LieResNet` and the class of its blocks.
 
     Args:
         width: the number of channels after the embedding.
         blocks: the number of blocks.
         block: the class of the blocks.
-        growth: the number of channels after all blocks over that before them; each block has its share.
-        norm: batch normalization in the blocks, and once more with a swish before the last linear map.
-        mean: take the mean over the points, and not the sum.
+        growth: the ratio of the number of channels after all blocks to that before them; each block adds its share.
+        norm: True for batch normalization in the blocks, and once more with a swish before the last linear map.
+        mean: True for the mean over the points, in place of the sum.
         kernel_dim: the number of outputs of a kernel; by default `KERNEL_DIM` for each output of the network.
     """
 
@@ -46,14 +47,14 @@ class NetworkSettings:
     kernel_dim: int | None = None
 
     def widths(self) -> list[int]:
-        """Return the number of channels before the first block and after each block, multiples of 4 where they grow."""
+        """Return the number of channels before the first block and after each; a growing one is a multiple of 4."""
         if self.growth == 1:
             return [self.width] * (self.blocks + 1)
         return [4 * round(self.width * self.growth ** (k / self.blocks) / 4) for k in range(self.blocks + 1)]
 
 
 class LieResNet(nn.Module):
-    """A network from clouds of points with features to numbers: lift → embed → blocks → linear → sum over the points.
+    """A network that maps clouds of points with features to numbers: lift → embed → blocks → linear → sum over points.
 
     The points may be bodies, pixels or atoms. With an exact `lift` the output is invariant under the lift's group for
     any weights, and padded points change nothing. Where all pairs are seen, permutations of the points change nothing
@@ -64,10 +65,10 @@ class LieResNet(nn.Module):
         features: the number of channels of a point.
         out: the number of outputs.
         settings: the sizes of the network; by default those of `NetworkSettings()`.
-        neighbors: which pairs each block looks at; by default all of them.
+        neighbors: the choice of pairs that each block sees; by default all of them.
 
     Raises:
-        InputError: if `neighbors` is for another number of blocks.
+        InputError: if `neighbors` is made for another number of blocks.
 
     Example:
         >>> import torch
@@ -103,12 +104,12 @@ class LieResNet(nn.Module):
 
     @property
     def layers(self) -> tuple[Block, ...]:
-        """The blocks, in the order in which they are applied."""
+        """Return the blocks in the order in which they are applied."""
         return cast("tuple[Block, ...]", tuple(self.blocks))
 
     @property
     def kernel(self) -> Kernel:
-        """The kernel of the last block."""
+        """Return the kernel of the last block."""
         return self.layers[-1].conv.kernel
 
     def forward(
@@ -130,12 +131,12 @@ class LieResNet(nn.Module):
 
     @property
     def norms(self) -> list[MaskedBatchNorm]:
-        """Every batch normalisation, in the order in which values pass through them."""
+        """Return every batch normalisation, in the order in which values pass through them."""
         inside = [cast(MaskedBatchNorm, norm) for block in self.layers for norm in block.norms]
         return inside if self.norm is None else [*inside, self.norm]
 
     def redraw(self, generator: torch.Generator) -> None:
-        """Draw anew what the lift and the neighbourhoods sample."""
+        """Replace the random draws of the lift and of the neighbourhoods by new ones."""
         self.lift.redraw(generator)
         self.neighbors.redraw(generator)
 
@@ -145,7 +146,7 @@ class LieResNet(nn.Module):
         features: Float[Tensor, "*#batch n c"],
         mask: Bool[Tensor, "*#batch n"],
     ) -> tuple[Pairs, Float[Tensor, "*batch m o"]]:
-        """Return the last block's pairs, and the outputs on every lifted point before they are summed.
+        """Return the last block's pairs, and the outputs on every lifted point, before they are summed.
 
         Args:
             points: positions, in the model's unit of length.
@@ -175,8 +176,8 @@ class LieResNet(nn.Module):
             mask: the padding mask.
             mixing: combinations of the kernel's outputs, which replace the outputs.
             chosen: the numbers of the functions f that are wanted; by default all of them.
-            read: the energy (*batch,) of the pairs and of the outputs of `local`; by default the sum of the outputs of
-                `forward`.
+            read: a function that returns the energy (*batch,) from the pairs and the outputs of `local`; by default the
+                sum of the outputs of `forward`.
         """
         pairs, x, last = self._before(points, features, mask)
         functions = self.kernel.functions(pairs)
@@ -192,7 +193,7 @@ class LieResNet(nn.Module):
         return torch.einsum("...pf,...pk->...fk", functions.flatten(batch, -2), shares.flatten(batch, -2))
 
     def _before(self, points: Tensor, features: Tensor, mask: Tensor) -> tuple[Pairs, Tensor, Tensor]:
-        """Return the last block's pairs, the channels of every lifted point before that block, and its kernel."""
+        """Return the last block's pairs, the channels before that block, and the outputs of its kernel."""
         layers, pairs = self.layers, self.neighbors(self.lift, points, mask)
         if all(found is pairs[0] for found in pairs):
             kernels = list(evaluated([block.conv.kernel for block in layers], pairs[0]))
@@ -204,7 +205,7 @@ class LieResNet(nn.Module):
         return pairs[-1], x, kernels[-1]
 
     def outputs(self, pairs: Pairs, x: Tensor, kernel: Tensor) -> Float[Tensor, "*batch m o"]:
-        """Return the network's outputs on every lifted point, from what comes before the last block.
+        """Return the network's outputs on every lifted point, from the channels before the last block.
 
         Without a norm the block's last matrix and the readout are multiplied first, which saves `width` channels.
 
