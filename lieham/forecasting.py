@@ -133,7 +133,7 @@ def forecast(
     with writer as sink, torch.no_grad(), reporting(progress, "forecast") as shown:
         path = _in_batches(_Flow(model, integrator, compile), start, times, batch, sink, shown)
     attributes["seconds"] = time.perf_counter() - began
-    trajectory = Trajectory(times.to(weight.device, weight.dtype), path.q, path.p, start.bodies)
+    trajectory = Trajectory(times.to(weight.device), path.q, path.p, start.bodies)
     return Forecast(trajectory, model, integrator, attributes)
 
 

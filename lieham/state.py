@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from lieham._support.clock import exact_times
 from lieham._support.polynomials import derivative
 from lieham.errors import InputError, expected
 from lieham.typing import Bool, Float, Tensor
@@ -119,7 +120,7 @@ class Trajectory:
     Build it with `Trajectory.of`, `Trajectory.from_velocities` or `Trajectory.from_positions`, which validate.
 
     Args:
-        times: strictly increasing times (*batch, time).
+        times: strictly increasing times (*batch, time), in float64 whatever the precision of q and p is.
         q: positions (*batch, time, n, d).
         p: momenta (*batch, time, n, d).
         bodies: masses, features and padding mask of (*batch, n) bodies.
@@ -140,12 +141,15 @@ class Trajectory:
     p: Float[Tensor, "*batch time n d"]
     bodies: Bodies
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "times", self.times.to(torch.float64))
+
     @classmethod
     def of(cls, times: Tensor, q: Tensor, p: Tensor, bodies: Bodies) -> Trajectory:
         """Validate a trajectory; padded bodies are put at rest at the origin.
 
         Args:
-            times: (*batch, time), or (time,) where the whole batch shares them.
+            times: (*batch, time), or (time,) where the whole batch shares them; see `clock.exact_times`.
             q: positions (*batch, time, n, d).
             p: momenta like q.
             bodies: of shape (*batch, n), in the precision of q.
@@ -156,7 +160,7 @@ class Trajectory:
         _check_shapes(q, "p", p, bodies)
         if times.shape not in (q.shape[:-2], q.shape[-3:-2]):
             raise expected("times", f"of shape {tuple(q.shape[:-2])} or {tuple(q.shape[-3:-2])}", _shape(times))
-        real = bodies.mask[..., None, :, None]
+        times, real = exact_times(times, q.dtype), bodies.mask[..., None, :, None]
         q, p = (torch.where(real, x, torch.zeros_like(x)) for x in (q, p))
         for name, x in (("times", times), ("q", q), ("p", p)):
             _check_finite(name, x)
@@ -178,9 +182,7 @@ class Trajectory:
         The momenta are estimates. Tell `fit` so by `observed="positions"`, and it learns from the positions alone.
 
         Args:
-            times: as in `of`, at least 3.
-            q: as in `of`.
-            bodies: as in `of`.
+            times, q, bodies: as in `of`, with at least 3 times.
 
         Raises:
             InputError: there are fewer than 3 times, and as `of` raises it.
@@ -228,9 +230,9 @@ class Trajectory:
         return Trajectory(self.times[index], self.q[index], self.p[index], bodies)
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Trajectory:
-        """Move all tensors to a device and cast those that are floating."""
-        times, q, p = (x.to(device=device, dtype=dtype) for x in (self.times, self.q, self.p))
-        return Trajectory(times, q, p, self.bodies.to(device, dtype))
+        """Move all tensors to a device and cast those that are floating, except the times, which stay float64."""
+        q, p = (x.to(device=device, dtype=dtype) for x in (self.q, self.p))
+        return Trajectory(self.times.to(device=device), q, p, self.bodies.to(device, dtype))
 
 
 def _shape(x: Tensor) -> str:

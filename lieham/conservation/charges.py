@@ -151,7 +151,7 @@ class Conservation(Report):
     @property
     def round_off(self) -> float:
         """The machine epsilon is that of the forecast's precision."""
-        return ROUND_OFF[self.times.dtype]
+        return ROUND_OFF[self.charges[-1].values.dtype]
 
     def __str__(self) -> str:
         head = f"{'charge':<8} {'max drift':>10} {'median':>9}  {'growth':<9} {'model':<14} {'integrator':<16} blame"

@@ -87,7 +87,7 @@ def _momenta(forecast: Forecast, group: Group, promises: tuple[Promise, ...]) ->
 def _boosts(forecast: Forecast, promises: tuple[Promise, ...]) -> Iterator[Charge]:
     """Yield K along each axis that it was asked for."""
     x = forecast.trajectory
-    t, bodies = x.times - x.times[:, :1], x.bodies.over_time()
+    t, bodies = (x.times - x.times[:, :1]).to(x.q.dtype), x.bodies.over_time()
     values, scale = boost(x.states(), bodies, t), boost_scale(x.states(), bodies, t).mean(-1)
     for promise in _of(BOOST, promises):
         yield Charge(promise, values[..., promise.index], scale, forecast.integrator.keeps_linear, "linear")

@@ -23,10 +23,10 @@ from lieham.typing import Float, Tensor
 
 
 class _Motion:
-    """A motion is a field as torchdiffeq calls it, f(t, (q, p)) = (q̇, ṗ), and reports how far the solver has come."""
+    """A motion is a field f(t, (q, p)) = (q̇, ṗ) of tuples, and reports how far the solver has come."""
 
     def __init__(self, field: Field, grid: TimeGrid, progress: Progress | None) -> None:
-        self.field, self.grid, self.progress = field, grid, progress
+        self.field, self.grid, self.progress = grid.prepared(field), grid, progress
         self.time, self.done = grid.times[..., 0], 0
 
     def __call__(self, t: Tensor, z: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
@@ -34,19 +34,33 @@ class _Motion:
         self.grid.check_derivative(q, p)
         return q, p
 
-    def callback_step(self, t: Tensor, z: object, h: object) -> None:
-        """Note where a step begins; torchdiffeq calls this."""
-        self.time = t
-        if self.progress is not None:
-            times = self.grid.times
-            self.reached(int(((times[1:] - t.to(times)) * (times[1] - times[0]).sign() <= 0).sum()))
-
     def reached(self, done: int) -> None:
         """Report the output times up to number `done` that were not reported yet."""
         while self.done < done:
             self.done += 1
             if self.progress is not None:
                 self.progress(self.done, len(self.grid))
+
+
+class _WholeMotion:
+    """This motion covers all times as torchdiffeq calls it, f(s, (q, p)) at t = t_0 + s.
+
+    torchdiffeq rounds the times that it passes to the dtype of the state, so they count from the first one.
+    """
+
+    def __init__(self, motion: _Motion) -> None:
+        self.motion, self.begin = motion, motion.grid.times[0]
+        self.elapsed = motion.grid.times - self.begin
+
+    def __call__(self, s: Tensor, z: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        return self.motion(s.double() + self.begin, z)
+
+    def callback_step(self, s: Tensor, z: object, h: object) -> None:
+        """Note where a step begins; torchdiffeq calls this."""
+        motion, times = self.motion, self.elapsed
+        motion.time = s.to(times) + self.begin
+        if motion.progress is not None:
+            motion.reached(int(((times[1:] - s.to(times)) * times[1].sign() <= 0).sum()))
 
 
 class _IntervalMotion:
@@ -104,7 +118,8 @@ class TorchDiffEq(Integrator):
         return path
 
     def _whole(self, motion: _Motion, state: PhaseState) -> PhaseState:
-        path = self._solve(motion, motion, state, motion.grid.times.to(state.q.device))
+        whole = _WholeMotion(motion)
+        path = self._solve(motion, whole, state, whole.elapsed.to(state.q.device))
         return PhaseState(*(x.movedim(0, -3) for x in path))
 
     def _intervals(self, motion: _Motion, state: PhaseState) -> PhaseState:
@@ -117,7 +132,7 @@ class TorchDiffEq(Integrator):
         return stack(path)
 
     def _solve(
-        self, motion: _Motion, function: _Motion | _IntervalMotion, state: PhaseState, t: Float[Tensor, " points"]
+        self, motion: _Motion, function: _WholeMotion | _IntervalMotion, state: PhaseState, t: Float[Tensor, " points"]
     ) -> tuple[Tensor, Tensor]:
         settings = {"method": self.name, **self._settings(t)}
         try:

@@ -189,7 +189,7 @@ class FreeStatesLoss(ShootingLoss):
 
 def middles(windows: Trajectory, path: PhaseState) -> Float[Tensor, "b k n d"]:
     """Return positions half-way between the times, by the cubic through positions and velocities p/m of `path`."""
-    h = windows.times.diff(dim=-1)[..., None, None]
+    h = windows.times.diff(dim=-1)[..., None, None].to(path.q.dtype)
     v = path.p / windows.bodies.mass[:, None, :, None]
     return (path.q[:, 1:] + path.q[:, :-1]) / 2 + h / 8 * (v[:, :-1] - v[:, 1:])
 
