@@ -15,15 +15,21 @@ class Describe(Command):
     Args:
         file: an .h5 or .npz file.
         masses: symmetry of the motion, such as SE(2), whose conserved momenta give the masses of a file without them.
+        split: shares of train, val and test, such as 0.8,0.2,0, of a file without splits; 0.8,0.1,0.1 by default.
+        window: number of points for which a cut along time leaves room in every split.
         json: print the description as JSON.
     """
 
     file: Path
     masses: str = ""
+    split: str = ""
+    window: int = 5
     json: bool = False
 
     def __call__(self) -> None:
         from lieham.data import describe, read
+        from lieham.data.splitting import shares_of
 
-        description = describe(read(self.file, masses=self.masses))
+        shares = shares_of(self.split)
+        description = describe(read(self.file, shares, masses=self.masses, window=self.window))
         show(description.as_dict(), self.json, lambda _: str(description))

@@ -21,7 +21,10 @@ class Provenance:
         source: the file, the collection or the publication that the data were taken from.
         file: the path of the file that holds the data now.
         masses: the group from whose conserved momenta the masses were inferred; empty where they were known.
-        split: how the splits were cut, "by trajectory" or "along time", if the file had none.
+        split: how the splits were cut, "by trajectory" or "along time", if the file had none; and which splits were
+            left out, since the trajectories were too short.
+        shares: the shares of train, val and test that were asked for, such as "0.8,0.2,0"; empty for the default.
+        window: the number of points for which a cut along time left room; None for the default.
         seed: the seed of whatever was drawn at random.
         target: the name of the number that a cloud has to predict.
         unit: the unit of that number.
@@ -49,6 +52,8 @@ class Provenance:
     file: str = ""
     masses: str = ""
     split: str = ""
+    shares: str = ""
+    window: int | None = None
     seed: int | None = None
     target: str = ""
     unit: str = ""

@@ -17,17 +17,22 @@ class Windows:
     Args:
         trajectory: trajectories with q and p of shape (k, time, n, d).
         length: the number of points in a window, from 2 to time.
+        split: the name of the split that they are, for the message of an error.
 
     Raises:
         InputError: the trajectories are shorter than a window, or have no batch axis.
     """
 
-    def __init__(self, trajectory: Trajectory, length: int) -> None:
+    def __init__(self, trajectory: Trajectory, length: int, split: str = "") -> None:
         if trajectory.q.ndim != 4:
             raise expected("q", "of shape (trajectories, time, n, d)", tuple(trajectory.q.shape))
         points = trajectory.times.shape[-1]
+        if points < 2:
+            raise expected("trajectories", "at least 2 points long where windows are cut", points)
         if not 2 <= length <= points:
-            raise expected("window", f"between 2 and the {points} points of a trajectory", length)
+            where = f" in {split}" if split else ""
+            got = _with_remedy(length, points, split)
+            raise expected("window", f"between 2 and the {points} points of a trajectory{where}", got)
         self.trajectory, self.length = trajectory, length
         self.starts = points - length + 1
 
@@ -49,3 +54,12 @@ class Windows:
     def all(self) -> Trajectory:
         """Return all windows in order."""
         return self[torch.arange(len(self))]
+
+
+def _with_remedy(length: int, points: int, split: str) -> str:
+    """Return the length that was asked for, with what mends it where the trajectories are too short."""
+    if length <= points:
+        return f"{length}"
+    shorter = f"take window={points} (--train.window {points})"
+    shares = ", or leave val without a share (split=(1, 0, 0), --split 1,0,0)" if split == "val" else ""
+    return f"{length}: {shorter}{shares}"

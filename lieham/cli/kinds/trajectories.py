@@ -26,6 +26,8 @@ class TrainTrajectories(Train):
         model: architecture of the model; `features` follows the data.
         train: settings of the training.
         masses: symmetry of the motion, such as SE(2), whose conserved momenta give the masses of a file without them.
+        split: shares of train, val and test, such as 0.8,0.2,0, of a file without splits; 0.8,0.1,0.1 by default. One
+            or two trajectories are cut along time, so that every split holds windows of train.window points.
         resume: continue the run in that folder, with the settings it was begun with.
         json: print the figures as JSON.
     """
@@ -38,13 +40,14 @@ class TrainTrajectories(Train):
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     masses: str = ""
+    split: str = ""
     resume: bool = False
     json: bool = False
 
     def settings(self) -> dict:
         if self.data is None:
             raise InputError("data must name a file of trajectories, got none")
-        return {"file": self.data, "masses": self.masses}
+        return {"file": self.data, "masses": self.masses, "shares": self.split, "window": self.train.window}
 
     def moved(self) -> dict:
         return {} if self.data is None else {"file": self.data}
@@ -52,10 +55,12 @@ class TrainTrajectories(Train):
     @classmethod
     def dataset(cls, settings: dict) -> lieham.Dataset:
         from lieham.data import read
+        from lieham.data.splitting import WINDOW, shares_of
 
         if settings.get("file") is None:
             raise InputError("data must name a file, since the run does not say on which it was trained")
-        data = read(settings["file"], masses=settings.get("masses", ""))
+        shares, window = shares_of(settings.get("shares", "")), settings.get("window") or WINDOW
+        data = read(settings["file"], shares, masses=settings.get("masses", ""), window=window)
         return data.with_provenance(file=str(Path(settings["file"]).resolve()))
 
     def new_model(self, data: lieham.Dataset) -> models.LieConvModel:
@@ -69,7 +74,8 @@ class TrainTrajectories(Train):
     def options(cls, config: dict[str, dict]) -> dict:
         own = config["data"]
         data = {"data": own["file"]} if "file" in own else {}
-        return data | {"masses": own.get("masses", ""), "model": config["model"], "train": config["train"]}
+        data |= {"masses": own.get("masses", ""), "split": own.get("shares", "")}
+        return data | {"model": config["model"], "train": config["train"]}
 
     @classmethod
     def report(cls, model: models.LieConvModel, data: lieham.Dataset, history: training.History, run: Path) -> dict:

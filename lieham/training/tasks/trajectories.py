@@ -31,9 +31,9 @@ class TrajectoryTask(Task):
     def __init__(self, model: Hamiltonian, data: Dataset, config: TrainConfig, may_stop: Callable[[], None]):
         assert data.train is not None, "`accepts` refuses data without a train split"
         self.config, self._may_stop = config, may_stop
-        self.windows = Windows(data.train, config.window)
+        self.windows = Windows(data.train, config.window, "train")
         self.fixed = _draw(self.windows, config.refine_windows, config.seed + 1)
-        self.validation = None if data.val is None else _draw(Windows(data.val, config.window), 200, 2)
+        self.validation = None if data.val is None else _draw(Windows(data.val, config.window, "val"), 200, 2)
         self.free = config.observed in ("noisy", "positions")
         self.loss = self._loss(model).to(data.train.q.device, data.train.q.dtype)
         self.loss.calibrate(self.fixed)
