@@ -107,12 +107,13 @@ def load_hamiltonian(run: Path) -> lieham.Hamiltonian:
     return cast("lieham.Hamiltonian", model)
 
 
-def trajectories_of(run: Path, data: Path | None) -> tuple[Path, lieham.Dataset]:
+def trajectories_of(run: Path, data: Path | None, shares: str = "") -> tuple[Path, lieham.Dataset]:
     """Return a file of trajectories and its dataset, with masses inferred as in the run.
 
-    The file is `data`, or if that is None, the one that the run was trained on.
+    The file is `data`, or if that is None, the one that the run was trained on. A file without splits is cut by
+    `shares`, such as "1,0,0", or if that is empty, as in the run.
     """
     own = training.RunFolder(run).config()["data"] if data is None or (run / "config.yaml").exists() else {}
     settings = own if data is None else own | {"file": data}
-    dataset = TrainTrajectories.dataset(settings)
+    dataset = TrainTrajectories.dataset(settings | ({"shares": shares} if shares else {}))
     return Path(settings["file"]), dataset
