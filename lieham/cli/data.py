@@ -27,9 +27,8 @@ class Describe(Command):
     json: bool = False
 
     def __call__(self) -> None:
-        from lieham.data import describe, read
-        from lieham.data.splitting import shares_of
+        from lieham.cli.kinds.trajectories import read_cut
+        from lieham.data import describe
 
-        shares = shares_of(self.split)
-        description = describe(read(self.file, shares, masses=self.masses, window=self.window))
+        description = describe(read_cut(self.file, self.split, self.masses, self.window))
         show(description.as_dict(), self.json, lambda _: str(description))

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lieham._support.names import METHODS, naming
 from lieham.cli.command import Command, show
 from lieham.cli.kinds.trajectories import load_hamiltonian, trajectories_of
 from lieham.errors import InputError, check_choice, expected
-
-if TYPE_CHECKING:
-    from lieham.state import Trajectory
 
 SPLITS = ("train", "val", "test")
 
@@ -83,7 +80,7 @@ class MakeForecast(Command):
         figures = {"systems": len(made.trajectory), **span, **made.attributes, "file": str(out)}
         show(figures, self.json, lambda x: "\n".join(f"{key:<12} {value}" for key, value in x.items()))
 
-    def _initial(self) -> tuple[str, Trajectory]:
+    def _initial(self) -> tuple[str, Any]:
         """Return the name of the split that was asked for, or that suits, and its trajectories."""
         path, dataset = trajectories_of(self.run, self.data)
         if self.split:

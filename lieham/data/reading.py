@@ -75,9 +75,6 @@ def read(
     contents = FORMATS[path.suffix].read(path)
     if "" in contents.splits:
         return _divided(contents, path, split, _Cut(seed, masses, window))
-    if split is not None:
-        has = ", ".join(contents.splits)
-        warnings.warn(f"split has no effect on {path}, which has splits of its own: {has}", UserWarning, stacklevel=2)
     return _as_split(contents, path, masses)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, cast
@@ -54,13 +55,10 @@ class TrainTrajectories(Train):
 
     @classmethod
     def dataset(cls, settings: dict) -> lieham.Dataset:
-        from lieham.data import read
-        from lieham.data.splitting import WINDOW, shares_of
-
         if settings.get("file") is None:
             raise InputError("data must name a file, since the run does not say on which it was trained")
-        shares, window = shares_of(settings.get("shares", "")), settings.get("window") or WINDOW
-        data = read(settings["file"], shares, masses=settings.get("masses", ""), window=window)
+        shares, masses = settings.get("shares", ""), settings.get("masses", "")
+        data = read_cut(settings["file"], shares, masses, settings.get("window"))
         return data.with_provenance(file=str(Path(settings["file"]).resolve()))
 
     def new_model(self, data: lieham.Dataset) -> models.LieConvModel:
@@ -96,6 +94,28 @@ class TrainTrajectories(Train):
             f"run must hold a classifier or a regressor that `lieham train` made, got {run} with {kind}: "
             "`lieham forecast` and `lieham conservation` are for Hamiltonians, `lieham.scores` for other models"
         )
+
+
+def read_cut(file: Path, shares: str, masses: str, window: int | None) -> lieham.Dataset:
+    """Read a file of trajectories; warn if shares are given for a file that has splits of its own.
+
+    Args:
+        file: the file.
+        shares: shares of train, val and test, such as "0.8,0.2,0", for a file without splits; empty for the default.
+        masses: symmetry from which missing masses are inferred; empty for never.
+        window: number of points for which a cut along time leaves room; None for the default.
+    """
+    from lieham.data import read
+    from lieham.data.splitting import WINDOW, shares_of
+
+    data = read(file, shares_of(shares), masses=masses, window=window or WINDOW)
+    if shares and not data.provenance.shares:
+        warnings.warn(
+            f"split={shares} has no effect on {file}, which has splits of its own: {', '.join(data.splits)}",
+            UserWarning,
+            stacklevel=2,
+        )
+    return data
 
 
 def load_hamiltonian(run: Path) -> lieham.Hamiltonian:
