@@ -1,4 +1,4 @@
-"""Motions are fields as torchdiffeq calls them: functions of a time and of a tuple (q, p), which note where they are."""
+"""Motions are fields as torchdiffeq calls them: functions of a time and of a tuple (q, p)."""
 
 from __future__ import annotations
 
