@@ -60,4 +60,5 @@ class IntervalMotion:
         return q * self.h, p * self.h
 
     def callback_step(self, s: Tensor, z: object, h: object) -> None:
+        """Note where a step begins; torchdiffeq calls this."""
         self.motion.time = self.t + s * self.h
