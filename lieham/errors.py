@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class LiehamError(Exception):
-    """Every error that lieham raises on purpose has this base; the command line prints it and exits with code 2."""
+    """Every error of the input has this base; the command line prints its sentence and exits with code 2."""
 
 
 class InputError(LiehamError, ValueError):
@@ -23,8 +23,11 @@ class IntegrationError(LiehamError, RuntimeError):
     """An integration left the finite numbers or did not converge."""
 
 
-class Interrupted(LiehamError, KeyboardInterrupt):
-    """A run was stopped by the user; `run` is the folder from which it resumes."""
+class Interrupted(KeyboardInterrupt):
+    """A run was stopped by the user; `run` is the folder from which it resumes.
+
+    Like every KeyboardInterrupt it is no Exception, so that a caller's `except Exception` does not swallow Ctrl-C.
+    """
 
     def __init__(self, message: str, run: Path | None = None):
         super().__init__(message)
