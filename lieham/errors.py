@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 
 
@@ -74,3 +74,36 @@ def check_count(name: str, value: object, least: int = 1) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise expected(name, f"an integer of at least {least}", repr(value))
+
+
+def check_integer(name: str, value: object) -> None:
+    """Raise InputError unless `value` is an integer, and no bool.
+
+    Args:
+        name: the argument, as the person typed it.
+        value: its value.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise expected(name, "an integer", repr(value))
+
+
+def check_number(name: str, value: object) -> None:
+    """Raise InputError unless `value` is a real number, and no bool; a number that is written as text is none.
+
+    Args:
+        name: the argument, as the person typed it.
+        value: its value.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise expected(name, "a number", repr(value))
+
+
+def check_flag(name: str, value: object) -> None:
+    """Raise InputError unless `value` is True or False.
+
+    Args:
+        name: the argument, as the person typed it.
+        value: its value.
+    """
+    if not isinstance(value, bool):
+        raise expected(name, "True or False", repr(value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lieham._support.names import GROUP_NAMES, LIFT_NAMES, naming
-from lieham._support.settings import DTYPES, at_least
+from lieham._support.settings import DTYPES, at_least, check_types
 from lieham.errors import InputError, check_choice
 
 KINDS = ("HLieConv", "VectorPotentialLieConv")
@@ -46,6 +46,7 @@ class ModelConfig:
     dtype: str = "float64"
 
     def __post_init__(self) -> None:
+        check_types(self)
         for name, least in (("features", 0), ("width", 4), ("blocks", 1)):
             at_least(self, name, least)
         check_choice("kind", self.kind, KINDS)
@@ -93,6 +94,7 @@ class CloudModelConfig:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
+        check_types(self)
         for name, least in (("width", 4), ("blocks", 1), ("kernel_dim", 1), ("growth", 1)):
             at_least(self, name, least)
         if self.most == 0 and (self.keep < 1 or self.fill < 1):

@@ -81,7 +81,7 @@ class HLieConv(SeparableHamiltonian):
             "HLieConv", declared.name, features, width, blocks, block, named, radius, fill, seed, precision
         )
         super().__init__(make_potential(declared, 1, config, own))
-        self.group, self.features = declared, features
+        self.group, self.features = declared, config.features
         self.config = saved_settings(config, declared, self.potential.network.lift)
         self._default_lift, self._seed = lift in (None, ""), seed
 

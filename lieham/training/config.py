@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lieham._support.names import METHODS, naming
-from lieham._support.settings import OBSERVED, at_least
+from lieham._support.settings import OBSERVED, at_least, check_types
 from lieham.errors import InputError, check_choice, expected
 
 
@@ -66,6 +66,8 @@ class TrainConfig:
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "device", str(self.device))  # a torch.device too, which no file could hold
+        check_types(self)
         least = {
             "steps": 0,
             "refine": 0,
@@ -126,6 +128,8 @@ class CloudTrainConfig:
     tolerance: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "device", str(self.device))  # a torch.device too, which no file could hold
+        check_types(self)
         for name, least in (("steps", 1), ("batch", 1), ("evaluate_every", 1), ("patience", 0)):
             at_least(self, name, least)
         check_choice("products", self.products, ("", "bfloat16"))
