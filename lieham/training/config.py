@@ -16,8 +16,9 @@ class TrainConfig:
     """Settings that say how a Hamiltonian is fitted to trajectories.
 
     Args:
-        steps: number of Adam steps, with a cosine schedule of the learning rate from `lr` to 0.
-        refine: number of L-BFGS iterations after Adam, on a fixed set of windows; 0 for none.
+        steps: number of Adam steps, with a cosine schedule of the learning rate from `lr` to 0; 0 for none.
+        refine: number of L-BFGS iterations after Adam, on a fixed set of windows; 0 for none. With 0 steps too, the
+            ridge regression is all that is done.
         batch: number of windows in an Adam step.
         refine_windows: number of windows in the loss that L-BFGS minimises; all of them where there are no more.
         window: number of points in a window; window − 1 steps are compared.
@@ -88,8 +89,8 @@ class TrainConfig:
         check_adam(self)
         if self.segment and (self.window - 1) % self.segment:
             raise expected("segment", f"0 or a divisor of window - 1 = {self.window - 1}", self.segment)
-        if self.steps + self.refine == 0:
-            raise InputError("steps and refine must not both be 0: there would be nothing to do")
+        if self.steps + self.refine == 0 and not self.ridge:
+            raise InputError("steps and refine must not both be 0 where ridge=False: there would be nothing to do")
 
 
 @dataclass(frozen=True)
