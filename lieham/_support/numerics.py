@@ -12,7 +12,23 @@ from math import factorial
 
 import torch
 
+from lieham.errors import expected
 from lieham.typing import Tensor
+
+
+def check_precision(name: str, x: Tensor, weight: Tensor) -> None:
+    """Raise InputError unless `x` has the precision of a model's weights, which torch's products need.
+
+    Args:
+        name: what `x` is to the person who gave it.
+        x: the tensor.
+        weight: one of the weights.
+    """
+    if x.dtype != weight.dtype:
+        here, there = (str(y.dtype).removeprefix("torch.") for y in (weight, x))
+        raise expected(
+            name, f"in {here} like the model", f"{there}: convert them, or the model by model.to(torch.{there})"
+        )
 
 
 def taylor(coefficients: tuple[float, ...], x: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from lieham.groups import Group, make_group
 from lieham.groups.algebra import keeps_form_in_other_units
 from lieham.lift import Lift, make_lift
 from lieham.models.config import CloudModelConfig
+from lieham.models.precision import FloatModule
 from lieham.neighbors import MonteCarlo, MonteCarloSettings
 from lieham.nn import BLOCKS, LieResNet, NetworkSettings
 from lieham.typing import Float, Tensor
@@ -28,7 +29,7 @@ SAMPLED = {"kind": "sampled", "samples": 1, "bodies": 1024}
 """For clouds, the lift "sampled" has these settings: one element for each point, as in the paper's tables."""
 
 
-class CloudModel(nn.Module, ABC):
+class CloudModel(FloatModule, ABC):
     """A model that applies a LieResNet to clouds, in units ℓ of length: k clouds → (k, out).
 
     For any weights its outputs are invariant under `group`.
