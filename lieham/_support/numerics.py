@@ -31,6 +31,14 @@ def check_precision(name: str, x: Tensor, weight: Tensor) -> None:
         )
 
 
+def as_device(name: str | torch.device) -> torch.device:
+    """Return the device of that name; raise InputError if torch has none such here."""
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise expected("device", "one that torch has here, such as cpu or cuda", repr(str(name))) from error
+
+
 def taylor(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
     """Return Σ_k coefficients[k] x^k, by Horner's rule."""
     total = torch.full_like(x, coefficients[-1])

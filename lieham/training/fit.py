@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from lieham._support.interrupt import interruptible
+from lieham._support.numerics import as_device
 from lieham._support.progress import Progress, announce, reporting
 from lieham.data import CloudDataset, Dataset
-from lieham.errors import InputError, Interrupted, expected
+from lieham.errors import InputError, Interrupted
 from lieham.models import save_model
 from lieham.training.config import CloudTrainConfig, TrainConfig
 from lieham.training.history import History
@@ -150,7 +151,7 @@ def _fit_in(folder: RunFolder, trainer: Trainer, data: Any, resume: bool, progre
 def _moved(model: nn.Module, data: Any, device: str) -> Any:
     """Move the model to `device`, if one is named, and return the splits there that training sees."""
     weight = next(model.parameters())
-    place = _device(device) if device else weight.device
+    place = as_device(device) if device else weight.device
     for name, split in (("train", data.train), ("val", data.val)):
         if any(isinstance(x, Tensor) and x.is_inference() for x in (() if split is None else vars(split).values())):
             raise InputError(
@@ -159,13 +160,6 @@ def _moved(model: nn.Module, data: Any, device: str) -> Any:
     model.to(place)
     train, val = (None if x is None else x.to(place, weight.dtype) for x in (data.train, data.val))
     return replace(data, train=train, val=val, test=None)
-
-
-def _device(name: str) -> torch.device:
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise expected("device", "one that torch has here, such as cpu or cuda", repr(name)) from error
 
 
 def _check_tensorboard(run: str | Path | None) -> None:
