@@ -18,7 +18,9 @@ class ModelConfig:
 
     Args:
         kind: class of the model: HLieConv, H = K(p) + V(q), or VectorPotentialLieConv, for magnetic fields.
-        group: symmetry that is declared, in dimension d: {groups}.
+        group: symmetry that is declared, in dimension d: {groups}; empty for SE(d) in 2 or 3 dimensions and T(d) in
+            others, for Trivial(d) where the data are of a single body, on which those allow no force, and for SO(2) or
+            SO(2)xT(1) in a VectorPotentialLieConv.
         features: number of features of a body beside its mass; the command line takes it from the data.
         width: number of channels of the residual stream; convolutions run on a quarter of them.
         blocks: number of LieConv blocks.
@@ -34,7 +36,7 @@ class ModelConfig:
     """
 
     kind: str = "HLieConv"
-    group: str = "SE(2)"
+    group: str = ""
     features: int = 0
     width: int = 64
     blocks: int = 1
