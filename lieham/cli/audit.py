@@ -42,6 +42,10 @@ class CheckSymmetry(Command):
     seed: int = 0
     json: bool = False
 
+    @classmethod
+    def of_run(cls, folder: Path, config: dict[str, dict]) -> dict:
+        return {"target": str(folder)}
+
     def __call__(self) -> int:
         from lieham.auditing import audit
 

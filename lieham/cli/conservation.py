@@ -27,6 +27,10 @@ class ShowConservation(Command):
     plot: Path | None = None
     json: bool = False
 
+    @classmethod
+    def of_run(cls, folder: Path, config: dict[str, dict]) -> dict:
+        return {"run": str(folder)}
+
     def __call__(self) -> None:
         report = self._report()
         if self.plot is not None:

@@ -22,6 +22,10 @@ class Describe(Command):
     masses: str = ""
     json: bool = False
 
+    @classmethod
+    def of_run(cls, folder: Path, config: dict[str, dict]) -> dict:
+        return {"file": config["data"]["file"], "masses": config["data"].get("masses", "")}
+
     def __call__(self) -> None:
         from lieham.data import describe, read
 

@@ -22,8 +22,8 @@ ROLL = ["forecast", "r", "--out", "n.h5"]
         (["generate", "springs", "--n_train", -1, "--out", "n.h5"], ("n_train must be", "got -1")),
         (["generate", "springs", "--points", 1, "--out", "n.h5"], ("points must be", "got 1")),
         (
-            ["generate", "gravity", "--benchmark", "--out", "n.h5"],
-            ("benchmark must go with the law springs",),
+            ["generate", "gravity", "--benchmark", "--points", 9, "--out", "n.h5"],
+            ("points must not be given with --benchmark", "windows have 5, got 9"),
         ),
         (["generate", "springs", "--out", "springs.h5/x.h5"], ("springs.h5",)),
         (["train", "--run", "n"], ("data must name a file", "got none")),

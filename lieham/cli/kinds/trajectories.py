@@ -88,7 +88,7 @@ class TrainTrajectories(Train):
     def text(cls, figures: dict) -> str:
         return (
             f"best validation loss {figures['validation']:.3e} after {figures['seconds']:.0f} s, "
-            f"by {figures['learner']}; model with the group {figures['group']} in {figures['run']}"
+            f"by {figures['learner']}; model in {figures['run']}, with the group {figures['group']}"
         )
 
     @classmethod
