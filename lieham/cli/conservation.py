@@ -41,7 +41,7 @@ class ShowConservation(Command):
         from lieham.conservation.drift import conservation
         from lieham.data import read_forecast
         from lieham.forecasting import Forecast
-        from lieham.integrate import make_integrator
+        from lieham.integrate.registry import integrator_of
 
         model = load_hamiltonian(self.run)
         path = self.file or self.run / "forecast.h5"
@@ -49,4 +49,4 @@ class ShowConservation(Command):
             remedy = f"run `lieham forecast {self.run}` first"
             raise FileError(f"file must be a forecast, got {path}, which does not exist: {remedy}")
         trajectory, attributes = read_forecast(path)
-        return conservation(Forecast(trajectory, model, make_integrator(attributes["method"]), attributes))
+        return conservation(Forecast(trajectory, model, integrator_of(attributes), attributes))

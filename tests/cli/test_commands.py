@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ import torch
 
 from lieham import load_model
 from lieham.auditing import smoothness
+from lieham.conservation import conservation
 from lieham.data import load, read_forecast
+from lieham.forecasting import Forecast, forecast
 from lieham.models import HLieConv
 from lieham.training import History, RunFolder, fit
 from systems import SYSTEMS, Springs
@@ -118,6 +121,28 @@ def test_conservation_prints_and_draws(place, capsys):
     assert lieham("conservation", "r", "--file", "r/forecast.h5", "--json") == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["method"] == "yoshida4" and all(row["promised"] for row in figures["charges"])
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["--substeps", 3], ["--method", "rk4", "--substeps", 5], ["--method", "dopri5"]]
+)
+def test_conservation_knows_the_integrator_of_the_forecast(options, place, monkeypatch):
+    """With its substeps and its compensation, which a forecast's file keeps."""
+    seen: list[Forecast] = []
+    monkeypatch.setattr(sys.modules["lieham.conservation.drift"], "conservation", spying(seen, conservation))
+    model, x = load_model("r"), load("springs.h5").test
+    assert lieham("forecast", "r", "--steps", 3, "--out", "f.h5", *options) == 0
+    assert lieham("conservation", "r", "--file", "f.h5") == 0
+    own = dict(zip((str(word)[2:] for word in options[::2]), options[1::2], strict=True))
+    assert seen[0].integrator == forecast(model, x, 3, **own).integrator
+
+
+def spying(seen: list, function):
+    def spy(x, *others):
+        seen.append(x)
+        return function(x, *others)
+
+    return spy
 
 
 def test_describe_prints_text_or_json(place, capsys):
