@@ -107,3 +107,23 @@ def check_flag(name: str, value: object) -> None:
     """
     if not isinstance(value, bool):
         raise expected(name, "True or False", repr(value))
+
+
+def check_offers(name: str, value: object, wanted: str, needed: Sequence[str]) -> None:
+    """Raise InputError unless an argument offers what a thing of its kind does, whatever its class is.
+
+    Args:
+        name: the argument, as the person typed it.
+        value: its value.
+        wanted: the kind of thing that it must be, in words.
+        needed: attributes of such a thing.
+
+    Example:
+        >>> check_offers("model", 3, "a Hamiltonian, such as HLieConv", ("field",))
+        Traceback (most recent call last):
+        ...
+        lieham.errors.InputError: model must be a Hamiltonian, such as HLieConv, got an int
+    """
+    if not all(hasattr(value, attribute) for attribute in needed):
+        kind = type(value).__name__
+        raise expected(name, wanted, f"{'an' if kind[0] in 'aeiouAEIO' else 'a'} {kind}")

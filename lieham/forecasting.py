@@ -16,7 +16,7 @@ import torch
 from lieham._support.progress import Progress, reporting
 from lieham.data import TrajectoryWriter
 from lieham.dynamics.hamiltonian import Hamiltonian
-from lieham.errors import InputError, expected
+from lieham.errors import InputError, check_integer, check_offers, expected
 from lieham.groups import Group, Trivial
 from lieham.integrate import Integrator, make_integrator
 from lieham.metrics import state_mse
@@ -123,6 +123,10 @@ def forecast(
         (torch.Size([2, 6, 3, 2]), 'yoshida4')
     """
     _check_positive(steps=steps, batch=batch)
+    check_offers(
+        "model", model, "a Hamiltonian, such as HLieConv, that predicts motion", ("field", "separable", "check")
+    )
+    check_offers("initial", initial, "trajectories, such as data.test", ("times", "q", "p", "bodies"))
     integrator = _integrator(model, method, settings)
     model.check(initial)
     weight, whole, began = next(model.parameters(), initial.q), _as_batch(initial), time.perf_counter()
@@ -166,6 +170,7 @@ def _in_batches(
 
 def _check_positive(**counts: int) -> None:
     for name, value in counts.items():
+        check_integer(name, value)
         if value < 1:
             raise expected(name, "at least 1", value)
 

@@ -10,6 +10,7 @@ import torch
 from lieham._support.report import Report
 from lieham.data.dataset import Dataset
 from lieham.data.provenance import Provenance
+from lieham.errors import expected
 from lieham.state import Trajectory
 
 
@@ -58,7 +59,12 @@ def describe(dataset: Dataset) -> Description:
 
     Returns:
         A description, to be printed, drawn by `plot`, or taken as a dictionary by `as_dict`.
+
+    Raises:
+        InputError: if this is no dataset of trajectories.
     """
+    if getattr(dataset, "kind", None) != Dataset.kind:
+        raise expected("dataset", "a Dataset of trajectories, such as lieham.read gives", f"a {type(dataset).__name__}")
     splits = dataset.splits
     figures = {name: _figures(x) for name, x in splits.items()}
     return Description(dataset.provenance, figures, {name: x[0] for name, x in splits.items()})

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from lieham._support.files import must_exist, replacing
 from lieham._support.numerics import as_device
-from lieham.errors import FileError, InputError, check_choice, expected
+from lieham.errors import FileError, InputError, check_choice, check_offers, expected
 from lieham.groups import Group, make_group
 from lieham.lift import LIFTS, Lift
 from lieham.models.registry import MODELS, LieConvModel, settings_of
@@ -27,10 +27,14 @@ def save_model(model: LieConvModel, path: str | Path) -> None:
         model: the model; its group and its lift are saved by name and settings.
         path: the file to write.
 
+    Raises:
+        InputError: if the model is of another class than those of `MODELS`.
+
     Example:
         >>> import tempfile, lieham
         >>> lieham.save_model(lieham.HLieConv("T(2)", width=8), tempfile.mkdtemp() + "/model.safetensors")
     """
+    check_offers("model", model, f"one of {', '.join(MODELS)}", ("config", "state_dict"))
     tensors = {name: x.detach().cpu().contiguous() for name, x in model.state_dict().items()}
     # One key: safetensors writes several in any order, and the same model shall give the same bytes.
     metadata = {"lieham": json.dumps({"format": FORMAT, "config": settings_of(model)})}
