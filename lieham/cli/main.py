@@ -161,11 +161,17 @@ def _configs(arguments: list[str]) -> list[tuple[int, str]]:
 
 
 def _of_a_run(path: str) -> dict[str, dict] | None:
-    """Return the settings in the config.yaml of a run, which is a file or in a folder, or None for another file."""
+    """Return the settings in the config.yaml of a run, which is a file or in a folder, or None for other options.
+
+    Raises:
+        FileError: the file is no text, or looks like a run's and lacks a section.
+    """
     file = _config_file(Path(path))
     try:
         content = yaml.safe_load(file.read_text()) if file.is_file() else None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+    except UnicodeDecodeError as error:
+        raise FileError(f"config must be a YAML file of options, got {path}, which is no text") from error
+    except (OSError, yaml.YAMLError):
         return None
     if not isinstance(content, dict) or not isinstance(content.get("data"), dict):
         return None
