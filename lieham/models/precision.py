@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import nn
@@ -28,7 +28,7 @@ class FloatModule(nn.Module):
         lieham.errors.InputError: model must be in float32 or float64, got float16: fit...
     """
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
         """Convert or move all tensors by `fn`, as `nn.Module` does; first on an empty tensor, to see what it makes."""
         weight = next(self.parameters())
         dtype = fn(torch.empty(0, dtype=weight.dtype, device=weight.device)).dtype
@@ -38,5 +38,4 @@ class FloatModule(nn.Module):
             raise expected(
                 "model", f"in {' or '.join(DTYPES)}", f"{name}: {remedy}" if dtype.is_floating_point else name
             )
-        moved: Any = super()._apply(fn, recurse)
-        return moved
+        return super()._apply(fn, recurse)
