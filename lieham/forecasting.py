@@ -15,7 +15,7 @@ import torch
 from lieham._support.progress import Progress, reporting
 from lieham.data import TrajectoryWriter
 from lieham.dynamics.hamiltonian import Hamiltonian
-from lieham.errors import InputError, expected
+from lieham.errors import InputError, check_integer, check_offers, expected
 from lieham.groups import Group, Trivial
 from lieham.integrate import Integrator, make_integrator
 from lieham.integrate.outputs import lead_in, output_times, output_width, steps_until, stored_before
@@ -129,6 +129,10 @@ def forecast(
     """
     _check_end(steps, until)
     _check_positive(steps=1 if steps is None else steps, batch=batch)
+    check_offers(
+        "model", model, "a Hamiltonian, such as HLieConv, that predicts motion", ("field", "separable", "check")
+    )
+    check_offers("initial", initial, "trajectories, such as data.test", ("times", "q", "p", "bodies"))
     integrator = _integrator(model, method, settings)
     model.check(initial)
     weight, whole, began = next(model.parameters(), initial.q), _as_batch(initial), time.perf_counter()
@@ -183,6 +187,7 @@ def _check_end(steps: int | None, until: float | None) -> None:
 
 def _check_positive(**counts: int) -> None:
     for name, value in counts.items():
+        check_integer(name, value)
         if value < 1:
             raise expected(name, "at least 1", value)
 

@@ -16,7 +16,7 @@ from lieham.auditing.invariance import invariance
 from lieham.auditing.report import Audit, Check
 from lieham.auditing.subject import Subject
 from lieham.auditing.targets import Model, of_callable, of_model
-from lieham.errors import InputError
+from lieham.errors import InputError, expected
 from lieham.groups import Group
 from lieham.typing import Tensor
 
@@ -102,7 +102,9 @@ def assert_sound(target: Model | Callable[..., Tensor], group: str | Group | Non
 
 
 def _declared(target: object, group: str | Group | None) -> Symmetry:
-    """Return the symmetry that was given, else the target's own; raise InputError if it has none."""
+    """Return the symmetry that was given, else the target's own; raise InputError if it has none or is no target."""
+    if not callable(target) or getattr(target, "learns_from", "trajectories") != "trajectories":
+        raise expected("target", "a Hamiltonian or a function of positions (b, n, d)", f"a {type(target).__name__}")
     group = group or getattr(target, "group", None)
     if group is None:
         raise InputError(f"group must be given, since {type(target).__name__} declares none")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from lieham._support.settings import at_least
+from lieham._support.settings import at_least, check_types
 from lieham.errors import check_choice
 
 KINDS = ("H", "V", "force")
@@ -44,6 +44,7 @@ class AuditConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_types(self)
         at_least(self, "n_bodies", 2)
         at_least(self, "count", 1)
         check_choice("kind", self.kind, KINDS)

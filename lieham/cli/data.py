@@ -26,6 +26,10 @@ class Describe(Command):
     window: int = 5
     json: bool = False
 
+    @classmethod
+    def of_run(cls, folder: Path, config: dict[str, dict]) -> dict:
+        return {"file": config["data"]["file"], "masses": config["data"].get("masses", "")}
+
     def __call__(self) -> None:
         from lieham.cli.kinds.trajectories import read_cut
         from lieham.data import describe

@@ -53,6 +53,10 @@ class MakeForecast(Command):
     compile: bool = False
     json: bool = False
 
+    @classmethod
+    def of_run(cls, folder: Path, config: dict[str, dict]) -> dict:
+        return {"run": str(folder)}
+
     def __call__(self) -> None:
         from lieham.forecasting import forecast
 

@@ -9,7 +9,7 @@ import torch
 from lieham.conservation.charges import Charge, Conservation
 from lieham.conservation.momentum import boost, boost_scale, charge_scale, momentum_map
 from lieham.dynamics.promise import BOOST, MOMENTUM, SPIN, Promise
-from lieham.errors import InputError
+from lieham.errors import InputError, check_offers
 from lieham.forecasting import Forecast
 from lieham.groups import Group, Translation, make_group
 from lieham.state import PhaseState
@@ -41,7 +41,8 @@ def conservation(forecast: Forecast, group: str | Group | None = None) -> Conser
         The report, one charge a row.
 
     Raises:
-        InputError: if the group acts on a space of another dimension than the forecast's.
+        InputError: if the argument is no forecast, and if the group acts on a space of another dimension than the
+            forecast's.
 
     Example:
         >>> import lieham, systems
@@ -53,6 +54,7 @@ def conservation(forecast: Forecast, group: str | Group | None = None) -> Conser
         >>> report.largest("P") < 1e-13, report.largest("L") < 1e-13
         (True, True)
     """
+    check_offers("forecast", forecast, "what lieham.forecast makes", ("trajectory", "model", "integrator"))
     d = forecast.trajectory.dim
     extra: tuple[Charge, ...] = ()
     if group is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from lieham.data.provenance import Provenance
-from lieham.errors import InputError, expected
+from lieham.errors import InputError, check_offers, expected
 from lieham.state import Trajectory
 
 SPLITS = ("train", "val", "test")
@@ -48,6 +48,7 @@ class Dataset:
         if not self.splits:
             raise InputError("a dataset must have at least one split with trajectories, got none")
         for name, split in self.splits.items():
+            check_offers(name, split, "a Trajectory, as Trajectory.of makes", ("times", "q", "p", "bodies"))
             if split.q.ndim != 4:
                 raise expected(f"q of {name}", "of shape (trajectories, time, n, d)", tuple(split.q.shape))
             for what, value, wanted in (

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from lieham._support.progress import Progress
-from lieham.errors import InputError, expected
+from lieham.errors import InputError
 from lieham.state import PhaseState
 from lieham.typing import Float, Tensor
 
@@ -160,9 +160,3 @@ class Integrator(ABC):
                 f"{self.name} needs velocity and force apart (a SeparableField, H = K(p) + V(q)), got "
                 f"{type(field).__name__}: take gauss4, rk4 or dopri5 for a general H(q, p)"
             )
-
-
-def check_flag(name: str, value: object) -> None:
-    """Raise InputError unless `value` is True or False."""
-    if not isinstance(value, bool):
-        raise expected(name, "True or False", repr(value))

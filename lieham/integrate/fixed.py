@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from lieham.errors import check_count
-from lieham.integrate.base import Field, Integrator, Progress, check_flag
+from lieham.errors import check_count, check_flag
+from lieham.integrate.base import Field, Integrator, Progress
 from lieham.integrate.compensated import CompensatedState
 from lieham.integrate.grid import TimeGrid, stack
 from lieham.state import PhaseState

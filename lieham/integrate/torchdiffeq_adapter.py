@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 import torch
 from torchdiffeq import odeint, odeint_adjoint
 
-from lieham.errors import IntegrationError, check_count, expected
-from lieham.integrate.base import Field, Integrator, Progress, check_flag
+from lieham.errors import IntegrationError, check_count, check_flag, expected
+from lieham.integrate.base import Field, Integrator, Progress
 from lieham.integrate.grid import TimeGrid, stack
 from lieham.integrate.torchdiffeq_motions import IntervalMotion, Motion, WholeMotion
 from lieham.state import PhaseState

@@ -58,8 +58,10 @@ class KernelDictionary(Dictionary):
 def dictionary_of(network: LieResNet, basis: Callable[..., Tensor]) -> KernelDictionary | None:
     """Return the network's dictionary, or None where it is not linear in its last kernel or its lift is not exact.
 
-    With a lift that samples, a regression would solve for one draw alone, so such a network has no dictionary.
+    With a lift that samples, a regression would solve for one draw alone, so such a network has no dictionary. Nor has
+    one whose last kernel is frozen (`requires_grad=False`), since a regression would change it.
     """
-    if network.layers[-1].linear_in_kernel and network.lift.exact:
+    frozen = any(not weight.requires_grad for weight in network.kernel.parameters())
+    if network.layers[-1].linear_in_kernel and network.lift.exact and not frozen:
         return KernelDictionary(network, basis)
     return None

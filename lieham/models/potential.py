@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import nn
 
 from lieham.dynamics.base import Units
 from lieham.errors import check_choice
@@ -13,12 +12,13 @@ from lieham.groups import Group
 from lieham.groups.algebra import keeps_form_in_other_units
 from lieham.lift import Lift, make_lift
 from lieham.models.config import ModelConfig
+from lieham.models.precision import FloatModule
 from lieham.nn import BLOCKS, LieResNet, NetworkSettings, PairSum, is_pair_sum
 from lieham.state import Bodies, Trajectory
 from lieham.typing import Float, Int, Tensor
 
 
-class LieConvPotential(nn.Module):
+class LieConvPotential(FloatModule):
     """A potential that computes V(q) = E · LieResNet(q / ℓ, (m, features) / s), (*batch, n, d) → (*batch,).
 
     The units ℓ, E and s are buffers. They are 1 until `calibrate` measures them once on training data.

@@ -29,7 +29,7 @@ class Columns:
     def spread(self, theta: Float[Tensor, " columns"], functions: int) -> Float[Tensor, "f k"]:
         """Return the coefficients of all functions and outputs; those of functions that were not chosen are 0."""
         whole = theta.new_zeros(functions, len(self.mixing))
-        whole[self.chosen] = theta.unflatten(0, (-1, self.mixing.shape[1])) @ self.mixing.mT.to(theta)
+        whole[self.chosen] = theta.reshape(len(self.chosen), self.mixing.shape[1]) @ self.mixing.mT.to(theta)
         return whole
 
     def gather(self, theta: Float[Tensor, "f k"]) -> Float[Tensor, " columns"]:

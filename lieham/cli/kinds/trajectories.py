@@ -9,6 +9,7 @@ from typing import ClassVar, cast
 
 import lieham
 from lieham import models, training
+from lieham._support.progress import announce
 from lieham._support.settings import changed
 from lieham.cli.runs import TRAJECTORIES, Question, Train, built
 from lieham.errors import InputError
@@ -62,7 +63,13 @@ class TrainTrajectories(Train):
         return data.with_provenance(file=str(Path(settings["file"]).resolve()))
 
     def new_model(self, data: lieham.Dataset) -> models.LieConvModel:
-        return built(asdict(replace(self.model, features=data.n_features)))
+        group = self.model.group
+        if not group:
+            group = suitable_group(self.model.kind, data)
+            announce(
+                f"no group was named, so the model declares {group} for {_in_words(data)}: --model.group takes another"
+            )
+        return built(asdict(replace(self.model, features=data.n_features, group=group)))
 
     @classmethod
     def rebuilt(cls, settings: dict) -> models.LieConvModel:
@@ -78,13 +85,14 @@ class TrainTrajectories(Train):
     @classmethod
     def report(cls, model: models.LieConvModel, data: lieham.Dataset, history: training.History, run: Path) -> dict:
         seconds = round(history.seconds, 2)
-        return {"validation": history.best, "seconds": seconds, "learner": history.learner, "run": str(run)}
+        own = {"validation": history.best, "seconds": seconds, "learner": history.learner}
+        return own | {"group": str(model.group), "run": str(run)}
 
     @classmethod
     def text(cls, figures: dict) -> str:
         return (
             f"best validation loss {figures['validation']:.3e} after {figures['seconds']:.0f} s, "
-            f"by {figures['learner']}; model in {figures['run']}"
+            f"by {figures['learner']}; model in {figures['run']}, with the group {figures['group']}"
         )
 
     @classmethod
@@ -116,6 +124,33 @@ def read_cut(file: Path, shares: str, masses: str, window: int | None) -> lieham
             stacklevel=2,
         )
     return data
+
+
+def suitable_group(kind: str, data: lieham.Dataset) -> str:
+    """Return the name of the group that a model of these data declares where none is named.
+
+    It is SE(d) in 2 or 3 dimensions, and T(d) in others. A single body has Trivial(d), since under the others no force
+    acts on it. A vector potential takes abelian groups: SO(2), SO(2)xT(1) with the field along z, or T(d).
+
+    Args:
+        kind: the class of the model, one of `models.config.KINDS`.
+        data: the trajectories.
+    """
+    d = data.dim
+    suited = {2: "SO(2)", 3: "SO(2)xT(1)"} if kind == "VectorPotentialLieConv" else {2: "SE(2)", 3: "SE(3)"}
+    if _single(data) and (kind == "HLieConv" or d not in suited):
+        return f"Trivial({d})"
+    return suited.get(d, f"T({d})")
+
+
+def _single(data: lieham.Dataset) -> bool:
+    """Return whether every system is a single body."""
+    return all(int(x.bodies.mask.sum(-1).max()) == 1 for x in data.splits.values())
+
+
+def _in_words(data: lieham.Dataset) -> str:
+    """Return what the choice of a group depends on, in words."""
+    return f"{'a single body' if _single(data) else 'several bodies'} in {data.dim} dimension{'s'[: data.dim - 1]}"
 
 
 def load_hamiltonian(run: Path) -> lieham.Hamiltonian:

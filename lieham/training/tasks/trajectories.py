@@ -55,6 +55,7 @@ class TrajectoryTask(Task):
     @classmethod
     def _check(cls, model: Any, data: Any) -> None:
         model.check(data.train)
+        model.check_learnable(data.train)
 
     @classmethod
     def configured(cls, config: TrainConfig | None, settings: dict[str, Any], data: Dataset) -> TrainConfig:
