@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
 from lieham.data.check.consistency import check_momenta
 from lieham.data.check.findings import SEVERITIES, DataCheck, Finding
+from lieham.data.check.meeting import check_meetings
 from lieham.data.check.motion import Motion
+from lieham.data.check.order import check_order
+from lieham.data.check.sampling import check_sampling
 from lieham.data.provenance import Provenance
 from lieham.groups import Group
 from lieham.state import Trajectory
 
-CHECKS: tuple[Callable[[Motion], list[Finding]], ...] = (check_momenta,)
-"""Every check of a motion that asks for nothing beside it."""
-
-
 class HasSplits(Protocol):
     """What a check asks of a dataset: trajectories by split, and what is known about them."""
 
-    provenance: Provenance
+    @property
+    def provenance(self) -> Provenance:
+        """Return what is known about the data."""
 
     @property
     def splits(self) -> Mapping[str, Trajectory]:
@@ -31,9 +32,21 @@ def check(dataset: HasSplits, group: str | Group | None = None, quick: bool = Fa
     """Check whether trajectories are consistent, and find the momenta that they conserve; the data are not changed."""
     findings: list[Finding] = []
     for name, x in dataset.splits.items():
-        motion = Motion.of(x, dataset.provenance)
-        findings += [replace(f, splits=(name,)) for one in CHECKS for f in one(motion)]
+        for f in examine(Motion.of(x, dataset.provenance)):
+            suspects = tuple(replace(one, split=name) for one in f.suspects)
+            findings.append(replace(f, splits=(name,), suspects=suspects))
     return DataCheck(merged(findings), str(group or ""), "", {})
+
+
+def examine(motion: Motion) -> list[Finding]:
+    """Return the findings of one split: first the order of frames, then momenta, and the rest where these are sound."""
+    found, broken = check_order(motion, motion.guessed)
+    motion = motion.without(broken)
+    momenta = check_momenta(motion)
+    if any(f.severity == "fault" for f in momenta) and not found:
+        found, broken = check_order(motion, True)
+        motion = motion.without(broken)
+    return found + momenta + check_meetings(motion) + check_sampling(motion)
 
 
 def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:

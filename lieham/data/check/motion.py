@@ -11,6 +11,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from lieham.data.provenance import Provenance
 from lieham.state import Trajectory
 
+MEDIANS = {1: 1.483, 2: 1.201, 3: 1.126}
+"""A normal vector of that dimension has this deviation in units of the median of its root mean square."""
 POINTS = 5
 """The number of points of a window, along which velocities are integrated by a polynomial through all of them."""
 
@@ -93,7 +95,7 @@ class Motion:
     @cached_property
     def whole(self) -> np.ndarray:
         """Return whether the frames of every window are in order, (k, windows)."""
-        return sliding_window_view(self.sound, self.width - 1, axis=1).all(-1)
+        return np.asarray(sliding_window_view(self.sound, self.width - 1, axis=1).all(-1))
 
     @property
     def width(self) -> int:
@@ -154,8 +156,14 @@ def roughness(times: np.ndarray, x: np.ndarray, real: np.ndarray) -> np.ndarray:
     Returns:
         Standard deviations (n,); an upper bound where the sampling is coarse.
     """
-    sizes = [_median(differences(times, x, order), real) for order in range(1, min(6, times.shape[1] - 1) + 1)]
-    return np.min(sizes, axis=0) if sizes else np.zeros(x.shape[2])
+    sizes = roughness_by_order(times, x, real)
+    return np.min(sizes, axis=0) if len(sizes) else np.zeros(x.shape[2])
+
+
+def roughness_by_order(times: np.ndarray, x: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Return the size of differences of the orders 1 to 6, as far as there are points, (orders, n); see `roughness`."""
+    orders = range(1, min(6, times.shape[1] - 1) + 1)
+    return np.array([_median(differences(times, x, order), real) for order in orders])
 
 
 def differences(times: np.ndarray, x: np.ndarray, order: int) -> np.ndarray:
@@ -172,7 +180,7 @@ def _median(y: np.ndarray, real: np.ndarray) -> np.ndarray:
     found = np.zeros(y.shape[2])
     for i in range(y.shape[2]):
         own = y[real[:, i], :, i]
-        found[i] = np.median(np.sqrt((own**2).mean(-1))) * 1.1 if own.size else 0.0
+        found[i] = MEDIANS.get(y.shape[-1], 1.0) * np.median(np.sqrt((own**2).mean(-1))) if own.size else 0.0
     return found
 
 

@@ -20,7 +20,7 @@ def least_absolute(X: np.ndarray, Y: np.ndarray, weight: np.ndarray) -> np.ndarr
         The coefficients C, (columns, outputs).
     """
     w = weight
-    C = np.zeros((X.shape[1], Y.shape[1]))
+    C: np.ndarray = np.zeros((X.shape[1], Y.shape[1]))
     for _ in range(ROUNDS):
         A, b = X * w[:, None] ** 0.5, Y * w[:, None] ** 0.5
         C = np.linalg.lstsq(A, b, rcond=1e-9)[0]

@@ -1,0 +1,259 @@
+"""This module checks the order of frames and bodies: repeated, dropped and permuted frames, spikes, wrapped boxes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from lieham.data.check.findings import Finding, Suspect
+from lieham.data.check.motion import Motion
+from lieham.data.check.steps import MOST, Steps, measure
+
+MOST_PLACES = 2000
+"""The number of broken steps that are looked at one by one."""
+
+
+@dataclass
+class Places:
+    """These are the places of one kind of break: for every trajectory its frames and bodies, and figures.
+
+    Args:
+        frames: for every trajectory the frames that are concerned.
+        bodies: for every trajectory the bodies that are concerned.
+        numbers: what was measured at the places.
+    """
+
+    frames: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    bodies: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    numbers: list[float] = field(default_factory=list)
+
+    def add(self, row: int, frames: Iterable[int], bodies: Iterable[int] = (), number: float = 0.0) -> None:
+        """Add a place: the trajectory, its frames and bodies, and a number."""
+        self.frames[row].update(int(f) for f in frames)
+        self.bodies[row].update(int(b) for b in bodies)
+        self.numbers.append(number)
+
+    @property
+    def suspects(self) -> tuple[Suspect, ...]:
+        """Return the frames by trajectory."""
+        return tuple(Suspect(k, tuple(sorted(x)), tuple(sorted(self.bodies[k]))) for k, x in sorted(self.frames.items()))
+
+    @property
+    def count(self) -> int:
+        """Return the number of frames."""
+        return sum(len(x) for x in self.frames.values())
+
+    def words(self) -> str:
+        """Return where the first place is."""
+        k = min(self.frames)
+        body = f" of body {min(self.bodies[k])}" if self.bodies[k] else ""
+        return f"frame {min(self.frames[k])}{body} of trajectory {k}"
+
+
+def check_order(motion: Motion, own_path: bool) -> tuple[list[Finding], np.ndarray]:
+    """Find breaks in the order of frames and bodies.
+
+    Args:
+        motion: the motion.
+        own_path: True where p tells nothing of dq/dt.
+
+    Returns:
+        The findings, and the steps (k, time − 1) across which the order is broken.
+    """
+    none = np.zeros_like(motion.sound)
+    if motion.points < 4 or (own_path and motion.points < 8):
+        return [], none
+    steps = measure(motion, own_path)
+    broken = steps.broken.copy()
+    if broken[motion.real[:, None].repeat(broken.shape[1], 1)].mean() > MOST:
+        return [], none
+    kinds: dict[str, Places] = defaultdict(Places)
+    _repeated(motion, steps, broken, kinds["repeated-frames"])
+    box = _box(motion, steps, broken)
+    if box is not None:
+        _wrapped(steps, broken, box, kinds["wrapped"])
+    for row in np.flatnonzero(broken.any((1, 2)))[:MOST_PLACES]:
+        _of_row(motion, steps, broken, int(row), kinds)
+    found = [_finding(name, x, motion, box) for name, x in kinds.items() if x.frames]
+    return found, steps.broken.any(-1) | (steps.still & motion.real[:, None]).any(-1)
+
+
+def _repeated(motion: Motion, steps: Steps, broken: np.ndarray, places: Places) -> None:
+    """Take frames that repeat the one before, and the jump with which they end, out of the broken steps."""
+    real = motion.real[:, None]
+    frozen = steps.still & (np.diff(motion.p, axis=1) == 0).all(-1)
+    frozen |= steps.still & motion.guessed
+    lost = steps.still & steps.broken
+    for row in np.flatnonzero((frozen | lost).any((1, 2))):
+        whole = (frozen | ~real)[row].all(-1)
+        for i in np.flatnonzero((frozen | lost)[row].any(0)):
+            here = frozen[row, :, i] | lost[row, :, i]
+            frames = np.flatnonzero(here) + 1
+            places.add(int(row), frames, [] if (whole == here).all() else [i])
+            after = np.flatnonzero(np.diff(np.r_[here, False].astype(int)) < 0) + 1
+            broken[row, here, i] = False
+            broken[row, after[after < broken.shape[1]], i] = False
+
+
+def _box(motion: Motion, steps: Steps, broken: np.ndarray) -> np.ndarray | None:
+    """Return the lengths (d,) of a box into which coordinates were wrapped, nan along axes that are not, or None.
+
+    Jumps of one size along an axis, in both the data's range and no more, tell a box.
+    """
+    lengths = np.full(motion.dim, np.nan)
+    at = broken & (np.linalg.norm(steps.miss, axis=-1) > 2 * steps.size)
+    for a in range(motion.dim):
+        jumps = np.abs(steps.miss[..., a][at])
+        error = steps.size[at]
+        values = motion.q[..., a][motion.real[:, None].repeat(motion.points, 1)]
+        span = np.ptp(values)
+        jumps, error = jumps[jumps > 0.5 * span], error[jumps > 0.5 * span]
+        if len(jumps) == 0:
+            continue
+        L = np.median(jumps)
+        alike = np.abs(jumps - L) <= np.maximum(error, 0.02 * L)
+        filled = np.ptp(np.quantile(values, (0.05, 0.95))) > 0.2 * L  # and not one frame that lies far off
+        if not filled or alike.mean() < 0.9 or span > 1.05 * L or (len(jumps) < 3 and span < 0.7 * L):
+            continue
+        lengths[a] = _edge(L, span)
+    return lengths if np.isfinite(lengths).any() else None
+
+
+def _edge(L: float, span: float) -> float:
+    """Return the length of a box from the median jump; never less than what the positions span."""
+    return max(L, span) if span < 1.02 * L else L
+
+
+def _wrapped(steps: Steps, broken: np.ndarray, box: np.ndarray, places: Places) -> None:
+    """Take the steps that a whole number of boxes explains out of the broken ones."""
+    size = np.where(np.isfinite(box), box, np.inf)
+    number = np.round(steps.miss / size)
+    left = steps.miss - np.where(number == 0, 0.0, number * np.where(np.isfinite(box), box, 0.0))
+    wrapped = broken & (number != 0).any(-1)
+    wrapped &= np.linalg.norm(left, axis=-1) < np.maximum(steps.size, 0.1 * np.nanmin(box))
+    for row, k, i in np.argwhere(wrapped):
+        places.add(int(row), [k, k + 1], [i])
+    broken &= ~wrapped
+
+
+def _of_row(motion: Motion, steps: Steps, broken: np.ndarray, row: int, kinds: dict[str, Places]) -> None:
+    """Name the broken steps of one trajectory."""
+    here = broken[row]
+    for k in np.flatnonzero(here.any(-1)):
+        bodies = np.flatnonzero(here[k])
+        if not len(bodies):
+            continue
+        if _skipped(motion, steps, row, k, kinds["dropped-frames"]):
+            here[k] = False
+            continue
+        for frame in (k, k + 1):
+            if len(bodies) > 1 and _permuted(motion, steps, row, frame, bodies):
+                kinds["permuted-bodies"].add(row, [frame], bodies)
+                for step in (frame - 1, frame):
+                    if 0 <= step < len(here):
+                        here[step, bodies] = False
+                break
+    for i in np.flatnonzero(here.any(0)):
+        _spikes(motion, steps, row, int(i), here[:, i], kinds)
+
+
+def _skipped(motion: Motion, steps: Steps, row: int, k: int, places: Places) -> bool:
+    """Return True, and add the place, if all bodies went a whole number of steps too far."""
+    real = motion.real[row]
+    way = steps.miss[row, k, real] + steps.expected[row, k, real]
+    unit = 1 / (steps.size[row, k, real] + 0.1 * np.linalg.norm(steps.expected[row, k, real], axis=-1))[:, None]
+    along = (unit**2 * steps.expected[row, k, real] ** 2).sum()
+    if along <= 0 or steps.broken[row, k, real].mean() < 0.5:
+        return False
+    ratio = (unit**2 * steps.expected[row, k, real] * way).sum() / along
+    miss = np.linalg.norm(way - ratio * steps.expected[row, k, real], axis=-1)
+    fine = miss <= 0.35 * np.linalg.norm(way, axis=-1) + steps.size[row, k, real]
+    if ratio < 1.5 or fine.mean() < 0.75:
+        return False
+    places.add(row, [k, k + 1], number=ratio - 1)
+    return True
+
+
+def _permuted(motion: Motion, steps: Steps, row: int, frame: int, bodies: np.ndarray) -> bool:
+    """Return True if the bodies of a frame, in another order, are where the frame beside it expects them."""
+    q, t, v = motion.q[row], motion.times[row], motion.v[row]
+    guess = []
+    for other in (frame - 1, frame + 1):
+        if 0 <= other < len(q):
+            guess.append(q[other, bodies] + (t[frame] - t[other]) * (0 if motion.guessed else v[other, bodies]))
+    allowed = steps.size[row][[min(max(frame - 1, 0), len(t) - 2)]].max(0)[bodies]
+    for expected in guess:
+        apart = np.linalg.norm(q[frame, bodies][None] - expected[:, None], axis=-1)
+        own, order = linear_sum_assignment(apart)
+        moved = (order != own).sum()
+        if moved > 1 and apart[own, order].sum() < 0.2 * np.trace(apart):
+            return bool((apart[own, order] <= allowed + 0.3 * apart.diagonal()).mean() > 0.7)
+    return False
+
+
+def _spikes(motion: Motion, steps: Steps, row: int, i: int, here: np.ndarray, kinds: dict[str, Places]) -> None:
+    """Name the broken steps of one body: pairs that undo one another enclose a spike, and others are jumps."""
+    q, t, v = motion.q[row, :, i], motion.times[row], motion.v[row, :, i]
+    left = list(np.flatnonzero(here))
+    while left:
+        k = left.pop(0)
+        if k == 0 and (not left or left[0] > 1):
+            kinds["spike"].add(row, [0], [i], np.linalg.norm(steps.miss[row, k, i]))
+            continue
+        back = next((m for m in left if np.linalg.norm(_sum(steps, row, k, m, i)) < _allowed(steps, row, k, m, i)), None)
+        if back is not None and back - k <= 50:
+            kinds["spike"].add(row, range(k + 1, back + 1), [i], np.linalg.norm(steps.miss[row, k, i]))
+            left = [m for m in left if m > back]
+        elif k == len(here) - 1:
+            kinds["spike"].add(row, [k + 1], [i], np.linalg.norm(steps.miss[row, k, i]))
+        else:
+            kinds["jump"].add(row, [k, k + 1], [i], np.linalg.norm(steps.miss[row, k, i]))
+
+
+def _sum(steps: Steps, row: int, k: int, m: int, i: int) -> np.ndarray:
+    return steps.miss[row, k : m + 1, i].sum(0)
+
+
+def _allowed(steps: Steps, row: int, k: int, m: int, i: int) -> float:
+    return max(0.2 * float(np.linalg.norm(steps.miss[row, k, i])), float(steps.size[row, [k, m], i].max()))
+
+
+def _finding(name: str, places: Places, motion: Motion, box: np.ndarray | None) -> Finding:
+    """Return the finding of one kind of break."""
+    many, where = places.count, places.words()
+    figures: dict = {"frames": many, "trajectories": len(places.frames)}
+    frames = f"{many} frame{'s' if many > 1 else ''}"
+    if name == "wrapped" and box is not None:
+        lengths = [float(x) for x in box]
+        known = {axis: x for axis, x in zip("xyzw", lengths, strict=False) if np.isfinite(x)}
+        sizes = ", ".join(f"{x:.4g} along {axis}" for axis, x in known.items())
+        figures |= {"box": [x if np.isfinite(x) else None for x in lengths]}
+        text = f"q jumps by the length of a box, {sizes}, {len(places.numbers)} times (first at {where}), which p does not "
+        text += "explain: the coordinates are wrapped; unwrap them by adding that length at every jump"
+        text = text if not motion.guessed else text.replace(", which p does not explain", "")
+        return Finding(name, "fault", text, figures, places.suspects)
+    if name == "repeated-frames":
+        text = f"{frames} repeat the frame before, though the bodies move (first: {where}): leave them out, with the "
+        text += "steps that touch them, or give their own times"
+    elif name == "dropped-frames":
+        lost = float(np.median(places.numbers))
+        figures |= {"lost": lost}
+        text = f"all bodies go {lost + 1:.2g} times as far as their momenta lead them at {len(places.numbers)} step"
+        text += f"{'s' if len(places.numbers) > 1 else ''} (first: {where}), so about {round(lost)} frames are missing "
+        text += "there: cut the trajectory, or give the true times"
+    elif name == "permuted-bodies":
+        text = f"the bodies of {frames} stand in another order than in the frames beside them (first: {where}): give "
+        text += "every body one index throughout"
+    else:
+        length = float(np.median(places.numbers))
+        figures |= {"length": length}
+        text = f"a body is off by {length:.3g} (median) in {frames} (first: {where}) and back on its path afterwards: "
+        text += "leave these frames out or mend them"
+        if name == "jump":
+            text = f"a body jumps by {length:.3g} (median), which its momentum does not explain, in {frames} (first: "
+            text += f"{where}): cut the trajectory there"
+    return Finding(name, "fault", text, figures, places.suspects)
