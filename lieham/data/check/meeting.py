@@ -34,10 +34,14 @@ def check_meetings(motion: Motion) -> list[Finding]:
     if not places:
         return []
     row = min(places)
-    text = f"bodies {min(places[row][1])} and {max(places[row][1])} stand at one point in frame {min(places[row][0])} of "
+    text = (
+        f"bodies {min(places[row][1])} and {max(places[row][1])} stand at one point in frame {min(places[row][0])} of "
+    )
     text += f"trajectory {row}, and {count} times in all: forces have no direction there; leave these frames out"
     if always:
-        text = f"bodies {always[0][0]} and {always[0][1]} stand at one point in all frames: they are one body; take one "
+        text = (
+            f"bodies {always[0][0]} and {always[0][1]} stand at one point in all frames: they are one body; take one "
+        )
         text += "of them out, and add its mass to that of the other"
     suspects = tuple(Suspect(k, tuple(sorted(f)), tuple(sorted(b))) for k, (f, b) in sorted(places.items()))
     return [Finding("bodies-meet", "fault", text, {"times": count, "always": always}, suspects)]

@@ -134,6 +134,16 @@ class Motion:
         names = ("times", "q", "p", "mass", "features", "real", "start", "sound")
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
+    def thinned(self, numbers: int) -> Motion:
+        """Return whole trajectories, evenly chosen, of at most about that many numbers, cut where one alone has more."""
+        k, time = self.times.shape
+        each = self.q[0].size
+        chosen = np.unique(np.linspace(0, k - 1, max(1, min(k, numbers // each))).round().astype(int))
+        last = max(min(time, 16), min(time, numbers * time // each))
+        cut = {name: getattr(self, name)[chosen, :last] for name in ("times", "q", "p")}
+        cut["sound"] = self.sound[chosen, : last - 1]
+        return replace(self.kept(chosen), **cut)
+
     def without(self, broken: np.ndarray) -> Motion:
         """Return the same motion, with these steps (k, time − 1) marked as out of order."""
         return replace(self, sound=self.sound & ~broken)

@@ -40,7 +40,9 @@ class Places:
     @property
     def suspects(self) -> tuple[Suspect, ...]:
         """Return the frames by trajectory."""
-        return tuple(Suspect(k, tuple(sorted(x)), tuple(sorted(self.bodies[k]))) for k, x in sorted(self.frames.items()))
+        return tuple(
+            Suspect(k, tuple(sorted(x)), tuple(sorted(self.bodies[k]))) for k, x in sorted(self.frames.items())
+        )
 
     @property
     def count(self) -> int:
@@ -204,7 +206,9 @@ def _spikes(motion: Motion, steps: Steps, row: int, i: int, here: np.ndarray, ki
         if k == 0 and (not left or left[0] > 1):
             kinds["spike"].add(row, [0], [i], np.linalg.norm(steps.miss[row, k, i]))
             continue
-        back = next((m for m in left if np.linalg.norm(_sum(steps, row, k, m, i)) < _allowed(steps, row, k, m, i)), None)
+        back = next(
+            (m for m in left if np.linalg.norm(_sum(steps, row, k, m, i)) < _allowed(steps, row, k, m, i)), None
+        )
         if back is not None and back - k <= 50:
             kinds["spike"].add(row, range(k + 1, back + 1), [i], np.linalg.norm(steps.miss[row, k, i]))
             left = [m for m in left if m > back]

@@ -13,7 +13,8 @@ FEW_POINTS = 12.0
 
 def check_sampling(motion: Motion) -> list[Finding]:
     """Note steps that are long for the fastest oscillation, noise, and rounding that is felt."""
-    return [f for f in (_clock(motion), _period(motion), _noise(motion), _rounding(motion), _gaps(motion)) if f]
+    coarse = _period(motion)
+    return [f for f in (_clock(motion), coarse or _noise(motion), _rounding(motion), _gaps(motion)) if f]
 
 
 def sampling_figures(motion: Motion) -> dict:
@@ -30,17 +31,23 @@ def points_per_oscillation(motion: Motion) -> float | None:
     """Return the number of points in a period of the body that oscillates fastest, or None if none can be told.
 
     The angle that an oscillation turns in a step follows from the sizes of successive differences of its velocity,
-    |Δv| = 2 sin(ωh/2) |v|.
+    |Δ²v| = 2 sin(ωh/2) |Δv|, where Δ are differences over even steps and slopes over others.
     """
     if motion.points < 4:
         return None
+    h = float(np.median(motion.steps))
     found = []
     for x, noise in ((motion.v, motion.noise[1] / np.median(motion.mass, axis=0)), (motion.q, motion.noise[0])):
         x = x - x.mean(1, keepdims=True)
         for i in range(motion.q.shape[2]):
             own = x[motion.real[:, i], :, i]
-            first, second = (np.sqrt((np.diff(own, n=k, axis=1) ** 2).sum(-1).mean()) for k in (1, 2))
-            if own.size and second > 10 * noise[i] * motion.dim**0.5 and first > 0:
+            if not own.size:
+                continue
+            step = motion.steps[motion.real[:, i], :, None] / h
+            slope = np.diff(own, axis=1) / step
+            bend = np.diff(slope, axis=1) / (step[:, 1:] + step[:, :-1]) * 2
+            first, second = (np.sqrt((z**2).sum(-1).mean()) for z in (slope, bend))
+            if second > 10 * noise[i] * motion.dim**0.5 and first > 0:
                 found.append(2 * np.pi / (2 * np.arcsin(min(1.0, second / first / 2)) + 1e-12))
         if found:
             break
@@ -51,7 +58,9 @@ def _period(motion: Motion) -> Finding | None:
     points = points_per_oscillation(motion)
     if points is None or points >= FEW_POINTS:
         return None
-    text = f"the fastest motion has {points:.2g} points an oscillation: at least {FEW_POINTS:.0f} are needed for the path "
+    text = (
+        f"the fastest motion has {points:.2g} points an oscillation: at least {FEW_POINTS:.0f} are needed for the path "
+    )
     text += "between them to be known; take shorter steps"
     return Finding("few-points", "note", text, {"points": points})
 
@@ -74,9 +83,15 @@ def _noise(motion: Motion) -> Finding | None:
             shares[name] = (float(np.median(level[noisy])), float(np.median((level / (way + 1e-300))[noisy])))
     if not shares or motion.known.observed == "noisy":
         return None
-    words = " and ".join(f"{name} of {x:.2g} ({100 * share:.2g} % of its motion)" for name, (x, share) in shares.items())
-    remedy = 'say observed="noisy", and take a longer window' if motion.known.observed == "exact" else "take longer windows"
-    return Finding("noise", "note", f"there is noise in {words}: {remedy}", {name: x for name, (x, _) in shares.items()})
+    words = " and ".join(
+        f"{name} of {x:.2g} ({100 * share:.2g} % of its motion)" for name, (x, share) in shares.items()
+    )
+    remedy = (
+        'say observed="noisy", and take a longer window' if motion.known.observed == "exact" else "take longer windows"
+    )
+    return Finding(
+        "noise", "note", f"there is noise in {words}: {remedy}", {name: x for name, (x, _) in shares.items()}
+    )
 
 
 def _rounding(motion: Motion) -> Finding | None:
@@ -85,7 +100,9 @@ def _rounding(motion: Motion) -> Finding | None:
         return None
     step = np.sqrt((np.diff(motion.q, axis=1) ** 2).mean((1, 3)))
     rounding = motion.rounding * np.abs(motion.q).max((1, 3)) / 2
-    share = float(np.median((rounding / np.maximum(step, 1e-300))[motion.real & (step > 0)])) if (step > 0).any() else 0.0
+    share = (
+        float(np.median((rounding / np.maximum(step, 1e-300))[motion.real & (step > 0)])) if (step > 0).any() else 0.0
+    )
     if share < 0.01:
         return None
     text = f"the rounding of q is {100 * share:.2g} % of a step's way: store q in float64, or about a nearer origin"
@@ -109,5 +126,7 @@ def _gaps(motion: Motion) -> Finding | None:
         return None
     row, k = (int(x) for x in np.argwhere(long)[0])
     text = f"{int(long.sum())} steps are longer than the others, by up to {steps.max() / usual:.3g} times (first: after frame "
-    text += f"{k} of trajectory {row}), so frames may be missing there: cut the trajectories if the motion does not show"
+    text += (
+        f"{k} of trajectory {row}), so frames may be missing there: cut the trajectories if the motion does not show"
+    )
     return Finding("gaps", "note", text, {"steps": int(long.sum()), "longest": float(steps.max() / usual)})

@@ -54,7 +54,8 @@ def measure(motion: Motion, own_path: bool) -> Steps:
         everywhere = np.median(length[real.repeat(length.shape[1], 1)])
         typical = np.minimum(typical, RARE * everywhere)
     reach = np.abs(motion.q).max((1, 3))[:, None]
-    size = 1.5 * RARE * typical + error + 8 * motion.rounding * reach + 6 * motion.noise[0]
+    noise = np.minimum(motion.noise[0], RARE * np.median(motion.noise[0]))
+    size = 1.5 * RARE * typical + error + 8 * motion.rounding * reach + 6 * noise
     usual = np.median(np.linalg.norm(way, axis=-1), axis=1, keepdims=True)
     still = (way == 0).all(-1) & (usual > 50 * motion.rounding * reach) & real
     still &= np.linalg.norm(expected, axis=-1) > 0.05 * usual

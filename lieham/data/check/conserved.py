@@ -1,0 +1,146 @@
+"""This module finds the momenta that are constant in the data, and the group that they belong to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lieham.data.check.findings import Finding
+from lieham.data.check.motion import Motion, differences
+from lieham.errors import expected
+from lieham.groups import Group, make_group
+
+NAMES = {
+    1: ("T(1)", "Trivial(1)"),
+    2: ("SE(2)", "T(2)", "SO(2)", "T(1)xTrivial(1)", "Trivial(1)xT(1)", "Trivial(2)"),
+    3: (
+        *("SE(3)", "SE(2)xT(1)", "T(1)xSE(2)", "T(3)", "SO(3)", "SE(2)xTrivial(1)", "Trivial(1)xSE(2)", "SO(2)xT(1)"),
+        *("T(1)xSO(2)", "T(2)xTrivial(1)", "Trivial(1)xT(2)", "T(1)xTrivial(1)xT(1)", "SO(2)xTrivial(1)"),
+        *("Trivial(1)xSO(2)", "T(1)xTrivial(2)", "Trivial(1)xT(1)xTrivial(1)", "Trivial(2)xT(1)", "Trivial(3)"),
+    ),
+}
+"""For every dimension the groups that a report may name, from the largest on."""
+SMALL = 1e-3
+"""A momentum is constant if it changes by less than this share of what its bodies exchange."""
+CLEAR = 3e-2
+"""A momentum is said to change where its change is at least this share of what its bodies exchange."""
+
+
+@dataclass(frozen=True)
+class Charge:
+    """A charge is the momentum that belongs to one generator, and how it changes along the trajectories.
+
+    Args:
+        name: its name, such as P_x.
+        drift: the root mean square of its change, in units of what its bodies exchange.
+        size: the root mean square of its change in units of what it would be if nothing cancelled.
+        noise: what of `drift` is noise and the error of the momenta.
+        constant: True if it does not change beyond noise.
+        changing: True if it changes clearly.
+    """
+
+    name: str
+    drift: float
+    size: float
+    noise: float
+    constant: bool
+    changing: bool
+
+
+def charge_of(motion: Motion, name: str, A: np.ndarray, b: np.ndarray) -> Charge:
+    """Return the charge Σ_i p_i·(A q_i + b) and how it changes.
+
+    Args:
+        motion: the motion, some of whose steps may be marked as out of order.
+        name: the name of the charge.
+        A: the matrix of the generator, (d, d).
+        b: its vector, (d,).
+    """
+    real = motion.real[:, None]
+    field = motion.q @ A.T + b
+    share = (motion.p * field).sum(-1) * real
+    total = share.sum(-1)
+    exchange = np.sqrt(_variance(share).sum(-1).mean())
+    plain = (np.linalg.norm(motion.p, axis=-1) * np.linalg.norm(field, axis=-1) * real).sum(-1)
+    change = np.sqrt(_variance(total).mean())
+    size = np.sqrt((plain**2).mean())
+    floor = (100 * motion.rounding + 1e-12) * size
+    if exchange <= 10 * floor:
+        exchange = size
+    noise = np.sqrt((_error(motion, field, A) ** 2).sum(-1).mean())
+    smooth = _smooth(motion, total)
+    drift, noise_share = change / max(exchange, 1e-300), noise / max(exchange, 1e-300)
+    constant = change <= floor or drift <= SMALL or (change <= 3 * noise and not smooth)
+    changing = drift > CLEAR and change > 5 * floor and (change > 6 * noise or (smooth and change > 2 * noise))
+    return Charge(name, float(drift), float(change / max(size, 1e-300)), float(noise_share), bool(constant), changing)
+
+
+def _variance(x: np.ndarray) -> np.ndarray:
+    """Return the variance along each trajectory, without the loss of digits of large means."""
+    return ((x - x.mean(1, keepdims=True)) ** 2).mean(1) * x.shape[1] / max(x.shape[1] - 1, 1)
+
+
+def _error(motion: Motion, field: np.ndarray, A: np.ndarray) -> np.ndarray:
+    """Return the error of a share of the charge by noise, and by the derivative where momenta are estimates, (k, n)."""
+    noise_q, noise_p = motion.noise
+    error = noise_p**2 * (field**2).sum(-1).mean(1) + noise_q**2 * ((motion.p @ A) ** 2).sum(-1).mean(1)
+    if motion.guessed and motion.points >= 5 and A.any():
+        step = motion.steps
+        slope = (motion.q[:, 2:] - motion.q[:, :-2]) / (step[:, 1:] + step[:, :-1])[..., None, None]
+        off = (motion.v[:, 1:-1] - slope) * motion.mass[:, None, :, None]
+        error = error + ((off * field[:, 1:-1]).sum(-1) ** 2).mean(1)
+    return np.sqrt(error) * motion.real
+
+
+def _smooth(motion: Motion, total: np.ndarray) -> bool:
+    """Return True if the charge changes from time to time much less than in all, as no noise does."""
+    first = differences(motion.times, total, 1)
+    return bool((first**2).mean() < 0.3 * max(_variance(total).mean(), 1e-300))
+
+
+def charges(motion: Motion) -> dict[str, Charge]:
+    """Return the charges of all translations and turns of space by their names."""
+    full = make_group({1: "T(1)"}.get(motion.dim, f"SE({motion.dim})"))
+    A, b = (x.numpy() for x in full.generators())
+    return {name: charge_of(motion, name, *x) for name, *x in zip(full.charges, A, b, strict=True)}
+
+
+def supported(found: dict[str, Charge], dim: int) -> str:
+    """Return the name of the largest group all of whose charges are constant; empty in more than 3 dimensions."""
+    names = {"L_z" if name == "L" else name for name, x in found.items() if x.constant}
+    for name in NAMES.get(dim, ()):
+        if {"L_z" if x == "L" else x for x in make_group(name).charges} <= names:
+            return name
+    return ""
+
+
+def check_group(motion: Motion, group: Group, found: dict[str, Charge], support: str) -> list[Finding]:
+    """Compare the charges of the declared group with the data.
+
+    Args:
+        motion: the motion.
+        group: the group that was declared.
+        found: the charges of space, as `charges` returns them.
+        support: the name of the group that the data support.
+
+    Raises:
+        InputError: the group acts on a space of another dimension.
+    """
+    if group.space_dim != motion.dim:
+        raise expected("group", f"of {motion.dim} dimensions like q", group)
+    A, b = (x.numpy() for x in group.generators())
+    names = group.charges
+    own = [charge_of(motion, name, *x) for name, *x in zip(names, A[:], b[:], strict=True)]
+    keeps = group.isometries.numpy()
+    bad = [x for x, isometry in zip(own, keeps, strict=True) if x.changing and isometry]
+    if not bad:
+        return []
+    words = " and ".join(f"{x.name} changes by {_percent(x.drift)} of what the bodies exchange" for x in bad)
+    remedy = f'declare "{support}", whose momenta the data keep' if support else "declare a smaller group"
+    text = f"{group} is declared, but {words}: {remedy}, or say what acts from outside"
+    return [Finding("group", "fault", text, {"changes": {x.name: x.drift for x in bad}, "supported": support})]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"
