@@ -99,9 +99,28 @@ def _smooth(motion: Motion, total: np.ndarray) -> bool:
     return bool((first**2).mean() < 0.3 * max(_variance(total).mean(), 1e-300))
 
 
+def totals(motion: Motion) -> list[tuple[np.ndarray, float]]:
+    """Return the charges of all translations and turns, (k, time) each, and what each would be if nothing cancelled."""
+    found = []
+    A, b = (x.numpy() for x in _space(motion.dim).generators())
+    real = motion.real[:, None]
+    for turn, shift in zip(A, b, strict=True):
+        field = motion.q @ turn.T + shift
+        plain = (np.linalg.norm(motion.p, axis=-1) * np.linalg.norm(field, axis=-1) * real).sum(-1)
+        size = float(np.sqrt((plain**2).mean()))
+        if size > 0:
+            found.append((((motion.p * field).sum(-1) * real).sum(-1), size))
+    return found
+
+
+def _space(dim: int) -> Group:
+    """Return the group of all translations and turns of space, or of the translations in more than 3 dimensions."""
+    return make_group(f"SE({dim})" if dim in (2, 3) else f"T({dim})")
+
+
 def charges(motion: Motion) -> dict[str, Charge]:
     """Return the charges of all translations and turns of space by their names."""
-    full = make_group({1: "T(1)"}.get(motion.dim, f"SE({motion.dim})"))
+    full = _space(motion.dim)
     A, b = (x.numpy() for x in full.generators())
     return {name: charge_of(motion, name, *x) for name, *x in zip(full.charges, A, b, strict=True)}
 

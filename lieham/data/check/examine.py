@@ -8,15 +8,20 @@ from typing import Protocol
 
 from lieham.data.check.conserved import Charge, charges, check_group, supported
 from lieham.data.check.consistency import check_momenta
+from lieham.data.check.energy import check_forces
 from lieham.data.check.findings import SEVERITIES, DataCheck, Finding
 from lieham.data.check.meeting import check_meetings
 from lieham.data.check.motion import Motion
 from lieham.data.check.order import check_order
-from lieham.data.check.sampling import check_sampling, sampling_figures
+from lieham.data.check.sampling import check_sampling, points_per_oscillation, sampling_figures
 from lieham.data.provenance import Provenance
 from lieham.groups import Group, make_group
 from lieham.state import Trajectory
 
+UNTOLD = ("wrapped", "canonical-momenta")
+"""Where one of these was found, or momenta are faulty, forces cannot be told from the data."""
+FEWEST = 5.0
+"""With fewer points an oscillation, forces cannot be told either."""
 NUMBERS = 100_000
 """A quick check looks at about as many numbers."""
 
@@ -93,7 +98,12 @@ def examine(motion: Motion) -> tuple[list[Finding], Motion]:
     if any(f.severity == "fault" for f in momenta) and not found:
         found, broken = check_order(motion, True)
         motion = motion.without(broken)
-    return found + momenta + check_meetings(motion) + check_sampling(motion), motion
+    found = found + momenta
+    coarse = check_sampling(motion)
+    points = points_per_oscillation(motion) or FEWEST
+    untold = any(f.name in UNTOLD or f in momenta and f.severity == "fault" for f in found) or points < FEWEST
+    forces = [] if untold else check_forces(motion)
+    return found + forces + check_meetings(motion) + coarse, motion
 
 
 def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
