@@ -61,10 +61,10 @@ def charge_of(motion: Motion, name: str, A: np.ndarray, b: np.ndarray) -> Charge
     field = motion.q @ A.T + b
     share = (motion.p * field).sum(-1) * real
     total = share.sum(-1)
-    exchange = np.sqrt(_variance(share).sum(-1).mean())
+    exchange = np.sqrt(_variance(share, motion.fine[..., None]).sum(-1).mean())
     plain = (np.linalg.norm(motion.p, axis=-1) * np.linalg.norm(field, axis=-1) * real).sum(-1)
-    change = np.sqrt(_variance(total).mean())
-    size = np.sqrt((plain**2).mean())
+    change = np.sqrt(_variance(total, motion.fine).mean())
+    size = np.sqrt((plain[motion.fine] ** 2).mean()) if motion.fine.any() else 0.0
     floor = (100 * motion.rounding + 1e-12) * size
     if exchange <= 10 * floor:
         exchange = size
@@ -76,9 +76,11 @@ def charge_of(motion: Motion, name: str, A: np.ndarray, b: np.ndarray) -> Charge
     return Charge(name, float(drift), float(change / max(size, 1e-300)), float(noise_share), bool(constant), changing)
 
 
-def _variance(x: np.ndarray) -> np.ndarray:
-    """Return the variance along each trajectory, without the loss of digits of large means."""
-    return ((x - x.mean(1, keepdims=True)) ** 2).mean(1) * x.shape[1] / max(x.shape[1] - 1, 1)
+def _variance(x: np.ndarray, fine: np.ndarray) -> np.ndarray:
+    """Return the variance along each trajectory of the frames that count, without the loss of digits of large means."""
+    count = np.maximum(fine.sum(1, keepdims=True), 1)
+    off = (x - (x * fine).sum(1, keepdims=True) / count) * fine
+    return (off**2).sum(1) / np.maximum(count[:, 0] - 1, 1)
 
 
 def _error(motion: Motion, field: np.ndarray, A: np.ndarray) -> np.ndarray:
@@ -95,8 +97,9 @@ def _error(motion: Motion, field: np.ndarray, A: np.ndarray) -> np.ndarray:
 
 def _smooth(motion: Motion, total: np.ndarray) -> bool:
     """Return True if the charge changes from time to time much less than in all, as no noise does."""
-    first = differences(motion.times, total, 1)
-    return bool((first**2).mean() < 0.3 * max(_variance(total).mean(), 1e-300))
+    both = motion.fine[:, 1:] & motion.fine[:, :-1]
+    first = differences(motion.times, total, 1)[both]
+    return bool(first.size and (first**2).mean() < 0.3 * max(_variance(total, motion.fine).mean(), 1e-300))
 
 
 def totals(motion: Motion) -> list[tuple[np.ndarray, float]]:

@@ -78,6 +78,8 @@ def _pairs(motion: Motion) -> np.ndarray | None:
     both = np.broadcast_to(both[:, None], distance.shape)
     real = distance[both]
     middle = np.median(real)
+    if not middle > 0:
+        return None
     r = np.where(both, np.maximum(distance, 1e-6 * middle), middle) / middle
     functions = [r**s for s in POWERS]
     knots = np.unique(np.quantile(np.log(np.maximum(real, 1e-6 * middle) / middle), np.linspace(0, 1, KNOTS)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 
 from lieham.data.check.conserved import totals
 from lieham.data.check.dictionary import pose
@@ -28,7 +29,7 @@ def check_forces(motion: Motion) -> list[Finding]:
         return [] if decay is None else [decay]
     fit = Fit(motion, equations)
     found: dict[str, Finding] = {} if decay is None else {"drag": decay}
-    taken: list[np.ndarray] = []
+    taken: list[np.ndarray] = [] if decay is None else [suspected(fit)["drag"]]
     for _ in range(3):
         terms = {name: (x, fit.term(x, taken)) for name, x in suspected(fit).items() if name not in found}
         sure = {name: both for name, both in terms.items() if fit.sure(*both)}
@@ -37,8 +38,6 @@ def check_forces(motion: Motion) -> list[Finding]:
         name = min(sure, key=lambda name: sure[name][1].left)
         found[name] = WORDS[name](motion, sure[name][1])
         taken.append(sure[name][0])
-    if "drag" in found and decay is not None:
-        taken.append(suspected(fit)["drag"])
     driving = of_driving(fit, taken)
     return list(found.values()) + ([] if driving is None else [driving])
 
@@ -139,11 +138,13 @@ def of_driving(fit: Fit, taken: Sequence[np.ndarray]) -> Finding | None:
     if best is None or best[0] <= 0:
         return None
     _, omega, kind = best
-    columns = _oscillating(fit, shapes[kind], middle, h, omega)
+    columns = _oscillating(shapes[kind], middle, h, omega)
     term = fit.term(columns, taken)
     few = len(motion) < 3
     if not fit.sure(columns, term) or term.left > (0.05 if few else 0.6):
         return None
+    omega, columns = _refined(fit, taken, shapes[kind], (middle, h), omega)
+    term = fit.term(columns, taken)
     what = "the forces of the bodies oscillate" if kind == 2 else "a force on all bodies oscillates"
     size = float(np.linalg.norm(term.value))
     text = f"{what} with the time as cos({omega:.4g} t + φ), of amplitude {size:.3g}{' of their mean' if kind == 2 else ''}, "
@@ -176,7 +177,20 @@ def _strongest(left: np.ndarray, shape: np.ndarray, middle: np.ndarray, step: fl
     return float(best), float(found.max() / max((left**2).sum(), 1e-300))
 
 
-def _oscillating(fit: Fit, shape: np.ndarray, middle: np.ndarray, h: np.ndarray, omega: float) -> np.ndarray:
+def _refined(
+    fit: Fit, taken: Sequence[np.ndarray], shape: np.ndarray, clock: tuple[np.ndarray, np.ndarray], omega: float
+) -> tuple[float, np.ndarray]:
+    """Return the frequency near `omega` that leaves least beside all other forces, and its columns."""
+    width = np.pi / max(float(np.ptp(clock[0])), 1e-300)
+
+    def left(x: float) -> float:
+        return float((fit.residual([*taken, _oscillating(shape, *clock, x)]) ** 2).sum())
+
+    best = minimize_scalar(left, bounds=(omega - width, omega + width), method="bounded", options={"maxiter": 12}).x
+    return float(best), _oscillating(shape, *clock, float(best))
+
+
+def _oscillating(shape: np.ndarray, middle: np.ndarray, h: np.ndarray, omega: float) -> np.ndarray:
     """Return a shape times cos ωt and times sin ωt, averaged over each window."""
     smooth = np.sinc(omega * h / 2 / np.pi)
     waves = np.stack([smooth * np.cos(omega * middle), smooth * np.sin(omega * middle)], -1)

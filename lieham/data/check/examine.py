@@ -22,6 +22,10 @@ UNTOLD = ("wrapped", "canonical-momenta")
 """Where one of these was found, or momenta are faulty, forces cannot be told from the data."""
 FEWEST = 5.0
 """With fewer points an oscillation, forces cannot be told either."""
+SPOILED = ("wrapped", "axes", "momentum-unexplained", "jump")
+"""Where one of these was found, the momenta that are not constant are no finding of their own."""
+FRAMES = ("spike", "permuted-bodies", "repeated-frames")
+"""The findings whose frames are left out where momenta are compared."""
 NUMBERS = 100_000
 """A quick check looks at about as many numbers."""
 
@@ -70,40 +74,44 @@ def check(dataset: HasSplits, group: str | Group | None = None, quick: bool = Fa
     known = dataset.provenance
     declared = known.settings.get("symmetry", "") if group is None else group
     asked = make_group(declared) if declared else None  # type: ignore[arg-type]
+    motions = {name: Motion.of(x, known) for name, x in dataset.splits.items()}
+    if quick:
+        motions = {name: x.thinned(NUMBERS) for name, x in motions.items()}
+    largest = max(motions, key=lambda name: motions[name].q.size)
     findings: list[Finding] = []
     figures: dict = {}
-    constant: list[dict[str, Charge]] = []
-    for name, x in dataset.splits.items():
-        motion = Motion.of(x, known)
-        if quick:
-            motion = motion.thinned(NUMBERS)
-        found, motion = examine(motion)
-        momenta = charges(motion) if motion.points > 1 else {}
-        constant.append(momenta)
+    support = ""
+    for name, motion in motions.items():
+        found, motion = examine(motion, name == largest)
+        momenta = charges(motion)
+        if asked is not None and not any(f.name in SPOILED for f in found):
+            found += check_group(motion, asked, momenta, supported(momenta, motion.dim))
+        if name == largest:
+            support = supported(momenta, motion.dim)
+        figures[name] = {"momenta": {c.name: c.drift for c in momenta.values()}} | sampling_figures(motion)
         for f in found:
             suspects = tuple(replace(one, split=name) for one in f.suspects)
             findings.append(replace(f, splits=(name,), suspects=suspects))
-        figures[name] = {"momenta": {c.name: c.drift for c in momenta.values()}} | sampling_figures(motion)
-        if asked is not None and momenta:
-            of_group = check_group(motion, asked, momenta, supported(momenta, motion.dim))
-            findings += [replace(f, splits=(name,)) for f in of_group]
-    return DataCheck(merged(findings), str(declared or ""), supported(constant[0], x.dim), figures)
+    return DataCheck(merged(findings), str(declared or ""), support, figures)
 
 
-def examine(motion: Motion) -> tuple[list[Finding], Motion]:
-    """Return the findings of one split, and the motion with the steps marked that are out of order."""
+def examine(motion: Motion, forces: bool = True) -> tuple[list[Finding], Motion]:
+    """Return the findings of one split, and the motion with what is out of order marked.
+
+    Args:
+        motion: the motion.
+        forces: False to leave out the forces, which are told best by the largest split.
+    """
     found, broken = check_order(motion, motion.guessed)
-    motion = motion.without(broken)
-    momenta = check_momenta(motion)
+    known = motion.without(broken, (x for f in found if f.name in FRAMES for x in f.suspects))
+    momenta = check_momenta(known)
     if any(f.severity == "fault" for f in momenta) and not found:
         found, broken = check_order(motion, True)
-        motion = motion.without(broken)
-    found = found + momenta
-    coarse = check_sampling(motion)
-    points = points_per_oscillation(motion) or FEWEST
-    untold = any(f.name in UNTOLD or f in momenta and f.severity == "fault" for f in found) or points < FEWEST
-    forces = [] if untold else check_forces(motion)
-    return found + forces + check_meetings(motion) + coarse, motion
+        known = motion.without(broken, (x for f in found if f.name in FRAMES for x in f.suspects))
+    told = not any(f.severity == "fault" for f in momenta) and not any(f.name in UNTOLD for f in found + momenta)
+    if forces and told and (points_per_oscillation(known) or FEWEST) >= FEWEST:
+        momenta = momenta + check_forces(known)
+    return found + momenta + check_meetings(known) + check_sampling(known), known
 
 
 def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:

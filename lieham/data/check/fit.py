@@ -18,6 +18,8 @@ FELT = 5e-3
 """A force is named if over the whole time it changes a momentum by at least this share."""
 BETTER = 100.0
 """A force is named if it lowers the residual by this many times what a column of chance does."""
+FEW_LEFT = 0.3
+"""In few trajectories, where motion repeats itself, a force is named if no more than this share is left."""
 RIDGE = 1e-11
 """The ridge, relative to the mean square of the columns, that makes the equations definite."""
 
@@ -102,7 +104,8 @@ class Fit:
             self.motion.real[:, None].repeat(self.motion.points, 1)
         ]
         felt = np.sqrt((part**2).mean()) * windows > FELT * np.sqrt((whole**2).mean())
-        return bool(gain > BETTER and felt)
+        enough = term.left < (1.0 if len(self.motion) >= FOLDS // 2 else FEW_LEFT)
+        return bool(gain > BETTER and felt and enough)
 
 
 def _solved(G: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ NEAR = 1e-9
 
 def check_meetings(motion: Motion) -> list[Finding]:
     """Find bodies that stand at one point."""
-    k, time, n, _ = motion.q.shape
+    n = motion.q.shape[2]
     pairs = [(i, j) for i in range(n) for j in range(i)]
     if not pairs:
         return []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from lieham.data.check.findings import Suspect
 from lieham.data.provenance import Provenance
 from lieham.state import Trajectory
 
@@ -33,6 +35,7 @@ class Motion:
         clock: the rounding of the times, in units of the shortest step.
         start: the first time of each trajectory, (k,).
         sound: False at the steps (k, time − 1) across which the order of frames is broken.
+        fine: False at the frames (k, time) that are suspicious.
     """
 
     times: np.ndarray
@@ -46,6 +49,7 @@ class Motion:
     clock: float
     start: np.ndarray
     sound: np.ndarray
+    fine: np.ndarray
 
     @classmethod
     def of(cls, x: Trajectory, known: Provenance) -> Motion:
@@ -62,7 +66,8 @@ class Motion:
         q, p, mass, features, real = (array(y) for y in (x.q, x.p, x.bodies.mass, x.bodies.features, x.bodies.mask))
         sound = np.ones((len(times), times.shape[1] - 1), dtype=bool)
         rounding = torch.finfo(x.q.dtype).eps
-        return cls(times, q, p, mass, features, real, known, rounding, clock, start, sound)
+        fine = np.ones_like(times, dtype=bool)
+        return cls(times, q, p, mass, features, real, known, rounding, clock, start, sound, fine)
 
     def __len__(self) -> int:
         return len(self.times)
@@ -131,7 +136,7 @@ class Motion:
 
     def kept(self, rows: np.ndarray | slice) -> Motion:
         """Return the motion of some of the trajectories."""
-        names = ("times", "q", "p", "mass", "features", "real", "start", "sound")
+        names = ("times", "q", "p", "mass", "features", "real", "start", "sound", "fine")
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
     def thinned(self, numbers: int) -> Motion:
@@ -140,13 +145,16 @@ class Motion:
         each = self.q[0].size
         chosen = np.unique(np.linspace(0, k - 1, max(1, min(k, numbers // each))).round().astype(int))
         last = max(min(time, 16), min(time, numbers * time // each))
-        cut = {name: getattr(self, name)[chosen, :last] for name in ("times", "q", "p")}
+        cut = {name: getattr(self, name)[chosen, :last] for name in ("times", "q", "p", "fine")}
         cut["sound"] = self.sound[chosen, : last - 1]
         return replace(self.kept(chosen), **cut)
 
-    def without(self, broken: np.ndarray) -> Motion:
-        """Return the same motion, with these steps (k, time − 1) marked as out of order."""
-        return replace(self, sound=self.sound & ~broken)
+    def without(self, broken: np.ndarray, suspects: Iterable[Suspect] = ()) -> Motion:
+        """Return the same motion, with these steps (k, time − 1) marked as out of order, and these frames too."""
+        fine = self.fine.copy()
+        for suspect in suspects:
+            fine[suspect.trajectory, list(suspect.frames)] = False
+        return replace(self, sound=self.sound & ~broken, fine=fine)
 
     def moving(self, v: np.ndarray) -> Motion:
         """Return the same motion with the momenta m v of other velocities."""

@@ -153,14 +153,13 @@ def _of_row(motion: Motion, steps: Steps, broken: np.ndarray, row: int, kinds: d
             here[k] = False
             continue
         for frame in (k, k + 1):
-            if len(bodies) > 1 and _permuted(motion, steps, row, frame, bodies):
-                kinds["permuted-bodies"].add(row, [frame], bodies)
-                for step in (frame - 1, frame):
-                    if 0 <= step < len(here):
-                        here[step, bodies] = False
+            moved = _permuted(motion, steps, row, frame)
+            if len(moved) and set(bodies) & set(moved):
+                kinds["permuted-bodies"].add(row, [frame], moved)
+                here[max(frame - 1, 0) : frame + 1, moved] = False
                 break
     for i in np.flatnonzero(here.any(0)):
-        _spikes(motion, steps, row, int(i), here[:, i], kinds)
+        _spikes(steps, row, int(i), here[:, i], kinds)
 
 
 def _skipped(motion: Motion, steps: Steps, row: int, k: int, places: Places) -> bool:
@@ -180,26 +179,27 @@ def _skipped(motion: Motion, steps: Steps, row: int, k: int, places: Places) -> 
     return True
 
 
-def _permuted(motion: Motion, steps: Steps, row: int, frame: int, bodies: np.ndarray) -> bool:
-    """Return True if the bodies of a frame, in another order, are where the frame beside it expects them."""
-    q, t, v = motion.q[row], motion.times[row], motion.v[row]
-    guess = []
+def _permuted(motion: Motion, steps: Steps, row: int, frame: int) -> np.ndarray:
+    """Return the bodies of a frame that, in another order, are where the frame beside it expects them; maybe none."""
+    bodies = np.flatnonzero(motion.real[row])
+    q, t, v = motion.q[row][:, bodies], motion.times[row], motion.v[row][:, bodies]
+    allowed = steps.size[row, min(max(frame - 1, 0), len(t) - 2), bodies]
     for other in (frame - 1, frame + 1):
-        if 0 <= other < len(q):
-            guess.append(q[other, bodies] + (t[frame] - t[other]) * (0 if motion.guessed else v[other, bodies]))
-    allowed = steps.size[row][[min(max(frame - 1, 0), len(t) - 2)]].max(0)[bodies]
-    for expected in guess:
-        apart = np.linalg.norm(q[frame, bodies][None] - expected[:, None], axis=-1)
-        own, order = linear_sum_assignment(apart)
-        moved = (order != own).sum()
-        if moved > 1 and apart[own, order].sum() < 0.2 * np.trace(apart):
-            return bool((apart[own, order] <= allowed + 0.3 * apart.diagonal()).mean() > 0.7)
-    return False
+        if not 0 <= other < len(q):
+            continue
+        expected = q[other] + (t[frame] - t[other]) * (0.0 if motion.guessed else v[other])
+        apart = np.linalg.norm(q[frame][None] - expected[:, None], axis=-1)
+        own, place = linear_sum_assignment(apart)
+        moved = own[place != own]
+        if len(moved) > 1 and apart[moved, place[moved]].sum() < 0.2 * apart[moved, moved].sum():
+            fits = apart[moved, place[moved]] <= allowed[moved] + 0.3 * apart[moved, moved]
+            if fits.mean() > 0.7:
+                return bodies[moved]
+    return np.array([], dtype=int)
 
 
-def _spikes(motion: Motion, steps: Steps, row: int, i: int, here: np.ndarray, kinds: dict[str, Places]) -> None:
+def _spikes(steps: Steps, row: int, i: int, here: np.ndarray, kinds: dict[str, Places]) -> None:
     """Name the broken steps of one body: pairs that undo one another enclose a spike, and others are jumps."""
-    q, t, v = motion.q[row, :, i], motion.times[row], motion.v[row, :, i]
     left = list(np.flatnonzero(here))
     while left:
         k = left.pop(0)
@@ -236,8 +236,8 @@ def _finding(name: str, places: Places, motion: Motion, box: np.ndarray | None) 
         known = {axis: x for axis, x in zip("xyzw", lengths, strict=False) if np.isfinite(x)}
         sizes = ", ".join(f"{x:.4g} along {axis}" for axis, x in known.items())
         figures |= {"box": [x if np.isfinite(x) else None for x in lengths]}
-        text = f"q jumps by the length of a box, {sizes}, {len(places.numbers)} times (first at {where}), which p does not "
-        text += "explain: the coordinates are wrapped; unwrap them by adding that length at every jump"
+        text = f"q jumps by the length of a box, {sizes}, {len(places.numbers)} times (first at {where}), which p does "
+        text += "not explain: the coordinates are wrapped; unwrap them by adding that length at every jump"
         text = text if not motion.guessed else text.replace(", which p does not explain", "")
         return Finding(name, "fault", text, figures, places.suspects)
     if name == "repeated-frames":
