@@ -6,20 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lieham.data.check.explanations import LEAST, have_same_masses, of_axes, of_factor, of_masses, of_potential
 from lieham.data.check.findings import Finding
 from lieham.data.check.motion import Motion
 from lieham.data.check.robust import least_absolute, pooled, slopes
-
-LEAST = 2e-3
-"""A factor that differs by less from 1 is not named: integrators of low order make as much."""
-UNITS = {
-    1000.0: "ms and s",
-    60.0: "minutes and s",
-    3600.0: "hours and s",
-    86400.0: "days and s",
-    10.18: "ASE's unit of time and fs",
-}
-"""Factors between units of time that are mixed up often."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +49,15 @@ def check_momenta(motion: Motion) -> list[Finding]:
     off = rows.flat(np.linalg.norm(rows.y - rows.x, axis=-1))
     plain = float(np.median(off / rows.flat(rows.error))) <= 1
     if plain and each.odd.any():
-        return [_of_masses(motion, each.factor)]
+        return [of_masses(motion, each.factor)]
     if plain:
-        return [] if factor is None else [_of_factor(motion, factor)]
+        return [] if factor is None else [of_factor(motion, factor)]
     share = float(np.median(off) / np.median(np.linalg.norm(rows.flat(rows.x), axis=-1)))
     found = of_integrator(motion, rows) or _explained(motion, rows, each, factor)
     if found is not None:
         return [found]
     if share < 0.01:
-        return [] if factor is None else [_of_factor(motion, factor)]
+        return [] if factor is None else [of_factor(motion, factor)]
     text = (
         f"p differs from m dq/dt by {share:.2g} of its size (median), and no factor, masses, axes or vector potential "
     )
@@ -124,14 +114,9 @@ def by_body(motion: Motion, rows: Rows) -> Each:
     most = np.median(c[known]) if known.any() else 1.0
     far = known & (np.abs(c - most) > np.maximum(0.01 * abs(most), 8 * error))
     often = far.sum(0) > 0.8 * np.maximum(known.sum(0), 1)
-    if not _shared(motion):
+    if not have_same_masses(motion):
         often = np.full(n, far.sum() > 0.2 * known.sum()) | often
     return Each(c, error, far & often & (error < 0.1 * np.abs(c)))
-
-
-def _shared(motion: Motion) -> bool:
-    """Return True if the masses are those of the same bodies in all trajectories."""
-    return bool((np.ptp(motion.mass, axis=0) <= 1e-9 * motion.mass[0]).all())
 
 
 def common(rows: Rows, each: Each) -> float | None:
@@ -191,10 +176,10 @@ def _explained(motion: Motion, rows: Rows, each: Each, factor: float | None) -> 
     if after[name] > 0.5:
         return None
     if name == "factor":
-        return _of_factor(motion, value)
+        return of_factor(motion, value)
     if name == "axes":
-        return _of_axes(M)
-    return _of_masses(motion, own) if name == "masses" else _of_potential(1 - after[name])
+        return of_axes(M)
+    return of_masses(motion, own) if name == "masses" else of_potential(1 - after[name])
 
 
 def _matrix(X: np.ndarray, Y: np.ndarray, weight: np.ndarray, value: float) -> np.ndarray:
@@ -223,66 +208,3 @@ def _potential(motion: Motion, rows: Rows) -> np.ndarray:
         return Y - X
     size = np.abs(A).max(0) + 1e-300
     return Y - X - A / size @ least_absolute(A / size, Y - X, weight)
-
-
-def _of_factor(motion: Motion, c: float) -> Finding:
-    figures: dict = {"factor": c}
-    step = motion.known.settings.get("step")
-    close = next((words for x, words in UNITS.items() if min(abs(c / x - 1), abs(c * x - 1)) < 0.01), "")
-    unit = f" ({c:.4g} or its inverse lies between {close})" if close else ""
-    if isinstance(step, float) and step > 0 and abs(np.median(motion.steps) / step / c - 1) < 0.05 * min(1, abs(c - 1)):
-        text = (
-            f"times are {c:.4g} times too large: their step is {np.median(motion.steps):.4g}, and {step:.4g} is known"
-        )
-        return Finding("time-factor", "fault", f"{text}: divide times by {c:.4g}", figures)
-    return Finding(
-        "momentum-factor",
-        "fault",
-        f"p is {c:.4g} times m dq/dt in all bodies{unit}: divide p by {c:.4g}, or, if the times are in another unit, "
-        f"divide the times by {c:.4g}",
-        figures,
-    )
-
-
-def _of_axes(M: np.ndarray) -> Finding:
-    """Say which axis of p belongs to which of q."""
-    d, names = len(M), "xyzw"
-    order = np.abs(M).argmax(0)
-    size = np.abs(M[order, np.arange(d)])
-    rest = np.abs(M).sum() - size.sum()
-    figures = {"matrix": M.T.tolist()}
-    if sorted(order) != list(range(d)) or rest > 0.1 * size.sum():
-        rows = "; ".join(" ".join(f"{x:.3g}" for x in row) for row in M.T)
-        text = f"p is R m dq/dt with the matrix R = [{rows}]: turn p by its inverse, so that q and p have the same axes"
-        return Finding("axes", "fault", text, figures)
-    words = []
-    for a, b in enumerate(order):
-        c = M[b, a]
-        if b != a or abs(c - 1) > LEAST:
-            words.append(f"{names[a]} of p is {'' if abs(c - 1) <= LEAST else f'{c:.3g} times '}{names[b]} of m dq/dt")
-    return Finding("axes", "fault", f"{', '.join(words)}: swap or divide the axes of p accordingly", figures)
-
-
-def _of_masses(motion: Motion, each: np.ndarray) -> Finding:
-    shared = len(each) > 1 and (np.ptp(motion.mass, axis=0) <= 1e-9 * motion.mass[0]).all()
-    c = np.median(each, axis=0) if shared else each[0]
-    mass = (motion.mass[0] * c)[motion.real[0]]
-    ratios, masses = (", ".join(f"{x:.4g}" for x in y) for y in (c[motion.real[0]][:8], mass[:8]))
-    where = "" if shared or len(each) == 1 else " of the first trajectory"
-    return Finding(
-        "masses",
-        "fault",
-        f"p is not m dq/dt, but ({ratios}) times that in the bodies{where}: the masses ({masses}) would agree with q and "
-        "p; give those, or give v in place of p",
-        {"factors": c.tolist(), "masses": (motion.mass[0] * c).tolist()},
-    )
-
-
-def _of_potential(share: float) -> Finding:
-    return Finding(
-        "canonical-momenta",
-        "note",
-        f"p − m dq/dt is a function of the positions (it explains {100 * share:.3g} % of the difference), so p is a "
-        "canonical momentum in a vector potential: VectorPotentialLieConv is for such data, HLieConv is not",
-        {"explained": share},
-    )

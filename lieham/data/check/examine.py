@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
-from lieham.data.check.conserved import Charge, charges, check_group, supported
+from lieham.data.check.conserved import charges, check_group, supported
 from lieham.data.check.consistency import check_momenta
-from lieham.data.check.energy import check_forces
 from lieham.data.check.findings import SEVERITIES, DataCheck, Finding
+from lieham.data.check.forces import check_forces
 from lieham.data.check.meeting import check_meetings
 from lieham.data.check.motion import Motion
 from lieham.data.check.order import check_order

@@ -27,8 +27,8 @@ def check_meetings(motion: Motion) -> list[Finding]:
         count += int(at.sum())
         if at.any() and at[real].all():
             always.append((j, i))
-        for row in np.flatnonzero(at.any(1)):
-            frames, bodies = places.setdefault(int(row), (set(), set()))
+        for row in np.flatnonzero(at.any(1)).tolist():
+            frames, bodies = places.setdefault(row, (set(), set()))
             frames.update(np.flatnonzero(at[row]).tolist())
             bodies.update((j, i))
     if not places:

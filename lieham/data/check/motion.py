@@ -140,7 +140,7 @@ class Motion:
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
     def thinned(self, numbers: int) -> Motion:
-        """Return whole trajectories, evenly chosen, of at most about that many numbers, cut where one alone has more."""
+        """Return trajectories, evenly chosen, of at most about that many numbers; one that has more is cut."""
         k, time = self.times.shape
         each = self.q[0].size
         chosen = np.unique(np.linspace(0, k - 1, max(1, min(k, numbers // each))).round().astype(int))

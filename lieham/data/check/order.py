@@ -3,57 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from lieham.data.check.findings import Finding, Suspect
+from lieham.data.check.findings import Finding
 from lieham.data.check.motion import Motion
+from lieham.data.check.places import Places, finding_of
 from lieham.data.check.steps import MOST, Steps, measure
 
 MOST_PLACES = 2000
 """The number of broken steps that are looked at one by one."""
-
-
-@dataclass
-class Places:
-    """These are the places of one kind of break: for every trajectory its frames and bodies, and figures.
-
-    Args:
-        frames: for every trajectory the frames that are concerned.
-        bodies: for every trajectory the bodies that are concerned.
-        numbers: what was measured at the places.
-    """
-
-    frames: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
-    bodies: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
-    numbers: list[float] = field(default_factory=list)
-
-    def add(self, row: int, frames: Iterable[int], bodies: Iterable[int] = (), number: float = 0.0) -> None:
-        """Add a place: the trajectory, its frames and bodies, and a number."""
-        self.frames[row].update(int(f) for f in frames)
-        self.bodies[row].update(int(b) for b in bodies)
-        self.numbers.append(number)
-
-    @property
-    def suspects(self) -> tuple[Suspect, ...]:
-        """Return the frames by trajectory."""
-        return tuple(
-            Suspect(k, tuple(sorted(x)), tuple(sorted(self.bodies[k]))) for k, x in sorted(self.frames.items())
-        )
-
-    @property
-    def count(self) -> int:
-        """Return the number of frames."""
-        return sum(len(x) for x in self.frames.values())
-
-    def words(self) -> str:
-        """Return where the first place is."""
-        k = min(self.frames)
-        body = f" of body {min(self.bodies[k])}" if self.bodies[k] else ""
-        return f"frame {min(self.frames[k])}{body} of trajectory {k}"
 
 
 def check_order(motion: Motion, own_path: bool) -> tuple[list[Finding], np.ndarray]:
@@ -80,7 +40,7 @@ def check_order(motion: Motion, own_path: bool) -> tuple[list[Finding], np.ndarr
         _wrapped(steps, broken, box, kinds["wrapped"])
     for row in np.flatnonzero(broken.any((1, 2)))[:MOST_PLACES]:
         _of_row(motion, steps, broken, int(row), kinds)
-    found = [_finding(name, x, motion, box) for name, x in kinds.items() if x.frames]
+    found = [finding_of(name, x, motion, box) for name, x in kinds.items() if x.frames]
     return found, steps.broken.any(-1) | (steps.still & motion.real[:, None]).any(-1)
 
 
@@ -95,7 +55,7 @@ def _repeated(motion: Motion, steps: Steps, broken: np.ndarray, places: Places) 
         for i in np.flatnonzero((frozen | lost)[row].any(0)):
             here = frozen[row, :, i] | lost[row, :, i]
             frames = np.flatnonzero(here) + 1
-            places.add(int(row), frames, [] if (whole == here).all() else [i])
+            places.add(int(row), frames, [] if (whole == here).all() else [int(i)])
             after = np.flatnonzero(np.diff(np.r_[here, False].astype(int)) < 0) + 1
             broken[row, here, i] = False
             broken[row, after[after < broken.shape[1]], i] = False
@@ -145,7 +105,7 @@ def _wrapped(steps: Steps, broken: np.ndarray, box: np.ndarray, places: Places) 
 def _of_row(motion: Motion, steps: Steps, broken: np.ndarray, row: int, kinds: dict[str, Places]) -> None:
     """Name the broken steps of one trajectory."""
     here = broken[row]
-    for k in np.flatnonzero(here.any(-1)):
+    for k in np.flatnonzero(here.any(-1)).tolist():
         bodies = np.flatnonzero(here[k])
         if not len(bodies):
             continue
@@ -200,22 +160,26 @@ def _permuted(motion: Motion, steps: Steps, row: int, frame: int) -> np.ndarray:
 
 def _spikes(steps: Steps, row: int, i: int, here: np.ndarray, kinds: dict[str, Places]) -> None:
     """Name the broken steps of one body: pairs that undo one another enclose a spike, and others are jumps."""
-    left = list(np.flatnonzero(here))
+    left: list[int] = np.flatnonzero(here).tolist()
     while left:
         k = left.pop(0)
         if k == 0 and (not left or left[0] > 1):
-            kinds["spike"].add(row, [0], [i], np.linalg.norm(steps.miss[row, k, i]))
+            kinds["spike"].add(row, [0], [i], _length(steps, row, k, i))
             continue
         back = next(
             (m for m in left if np.linalg.norm(_sum(steps, row, k, m, i)) < _allowed(steps, row, k, m, i)), None
         )
         if back is not None and back - k <= 50:
-            kinds["spike"].add(row, range(k + 1, back + 1), [i], np.linalg.norm(steps.miss[row, k, i]))
+            kinds["spike"].add(row, range(k + 1, back + 1), [i], _length(steps, row, k, i))
             left = [m for m in left if m > back]
         elif k == len(here) - 1:
-            kinds["spike"].add(row, [k + 1], [i], np.linalg.norm(steps.miss[row, k, i]))
+            kinds["spike"].add(row, [k + 1], [i], _length(steps, row, k, i))
         else:
-            kinds["jump"].add(row, [k, k + 1], [i], np.linalg.norm(steps.miss[row, k, i]))
+            kinds["jump"].add(row, [k, k + 1], [i], _length(steps, row, k, i))
+
+
+def _length(steps: Steps, row: int, k: int, i: int) -> float:
+    return float(np.linalg.norm(steps.miss[row, k, i]))
 
 
 def _sum(steps: Steps, row: int, k: int, m: int, i: int) -> np.ndarray:
@@ -223,41 +187,4 @@ def _sum(steps: Steps, row: int, k: int, m: int, i: int) -> np.ndarray:
 
 
 def _allowed(steps: Steps, row: int, k: int, m: int, i: int) -> float:
-    return max(0.2 * float(np.linalg.norm(steps.miss[row, k, i])), float(steps.size[row, [k, m], i].max()))
-
-
-def _finding(name: str, places: Places, motion: Motion, box: np.ndarray | None) -> Finding:
-    """Return the finding of one kind of break."""
-    many, where = places.count, places.words()
-    figures: dict = {"frames": many, "trajectories": len(places.frames)}
-    frames = f"{many} frame{'s' if many > 1 else ''}"
-    if name == "wrapped" and box is not None:
-        lengths = [float(x) for x in box]
-        known = {axis: x for axis, x in zip("xyzw", lengths, strict=False) if np.isfinite(x)}
-        sizes = ", ".join(f"{x:.4g} along {axis}" for axis, x in known.items())
-        figures |= {"box": [x if np.isfinite(x) else None for x in lengths]}
-        text = f"q jumps by the length of a box, {sizes}, {len(places.numbers)} times (first at {where}), which p does "
-        text += "not explain: the coordinates are wrapped; unwrap them by adding that length at every jump"
-        text = text if not motion.guessed else text.replace(", which p does not explain", "")
-        return Finding(name, "fault", text, figures, places.suspects)
-    if name == "repeated-frames":
-        text = f"{frames} repeat the frame before, though the bodies move (first: {where}): leave them out, with the "
-        text += "steps that touch them, or give their own times"
-    elif name == "dropped-frames":
-        lost = float(np.median(places.numbers))
-        figures |= {"lost": lost}
-        text = f"all bodies go {lost + 1:.2g} times as far as their momenta lead them at {len(places.numbers)} step"
-        text += f"{'s' if len(places.numbers) > 1 else ''} (first: {where}), so about {round(lost)} frames are missing "
-        text += "there: cut the trajectory, or give the true times"
-    elif name == "permuted-bodies":
-        text = f"the bodies of {frames} stand in another order than in the frames beside them (first: {where}): give "
-        text += "every body one index throughout"
-    else:
-        length = float(np.median(places.numbers))
-        figures |= {"length": length}
-        text = f"a body is off by {length:.3g} (median) in {frames} (first: {where}) and back on its path afterwards: "
-        text += "leave these frames out or mend them"
-        if name == "jump":
-            text = f"a body jumps by {length:.3g} (median), which its momentum does not explain, in {frames} (first: "
-            text += f"{where}): cut the trajectory there"
-    return Finding(name, "fault", text, figures, places.suspects)
+    return max(0.2 * _length(steps, row, k, i), float(steps.size[row, [k, m], i].max()))

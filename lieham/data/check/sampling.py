@@ -125,8 +125,8 @@ def _gaps(motion: Motion) -> Finding | None:
     if not long.any() or (even | long).mean() < 1 or long.mean() > 0.1:
         return None
     row, k = (int(x) for x in np.argwhere(long)[0])
-    text = f"{int(long.sum())} steps are longer than the others, by up to {steps.max() / usual:.3g} times (first: after frame "
-    text += (
-        f"{k} of trajectory {row}), so frames may be missing there: cut the trajectories if the motion does not show"
+    text = (
+        f"{int(long.sum())} steps are longer than the others, by up to {steps.max() / usual:.3g} times (first: after "
     )
+    text += f"frame {k} of trajectory {row}), so frames may be missing there: cut the trajectories there"
     return Finding("gaps", "note", text, {"steps": int(long.sum()), "longest": float(steps.max() / usual)})

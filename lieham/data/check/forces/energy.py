@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from lieham.data.check.conserved import totals
-from lieham.data.check.dictionary import pose
 from lieham.data.check.findings import Finding
-from lieham.data.check.fit import CERTAIN, FELT, FOLDS, Fit, Term
+from lieham.data.check.forces.dictionary import pose
+from lieham.data.check.forces.driving import of_driving
+from lieham.data.check.forces.fit import CERTAIN, FELT, FOLDS, Fit, Term
 from lieham.data.check.motion import Motion
-
-FREQUENCIES = 400
-"""The number of frequencies that are tried."""
-MOST_TIMES = 3000
-"""The number of windows by which frequencies are tried."""
 
 
 def check_forces(motion: Motion) -> list[Finding]:
@@ -111,91 +104,6 @@ def of_decay(motion: Motion) -> Finding | None:
     if explained < 0.98 or abs(rate) * span < FELT or abs(rate) < CERTAIN * error:
         return None
     return _of_drag(-float(rate), error)
-
-
-def of_driving(fit: Fit, taken: Sequence[np.ndarray]) -> Finding | None:
-    """Find a force that oscillates with time: alike on all bodies, or as the forces of the bodies on one another do.
-
-    Args:
-        fit: the forces of the motion.
-        taken: forces in question that were found.
-    """
-    motion, unit = fit.motion, fit.equations.unit[:, None, :, None]
-    left = fit.residual(taken)
-    if (left**2).mean() <= 1e-10 * (fit.equations.target**2).mean():
-        return None
-    clock = motion.times + motion.start[:, None] - motion.start.min()
-    early, late = clock[:, : left.shape[1]], clock[:, motion.width - 1 :]
-    middle, h = (early + late) / 2, late - early
-    own = (fit.equations.target - left) * fit.use
-    shapes = [np.stack([h[..., None, None] / unit * e for e in np.eye(motion.dim)], -1) * fit.use[..., None]]
-    shapes += [shapes[0] * motion.mass[:, None, :, None, None], own[..., None]]
-    best: tuple[float, float, int] | None = None
-    for kind, shape in enumerate(shapes):
-        omega, power = _strongest(left, shape, middle, float(np.median(motion.steps)))
-        if best is None or power > best[0]:
-            best = (power, omega, kind)
-    if best is None or best[0] <= 0:
-        return None
-    _, omega, kind = best
-    columns = _oscillating(shapes[kind], middle, h, omega)
-    term = fit.term(columns, taken)
-    few = len(motion) < 3
-    if not fit.sure(columns, term) or term.left > (0.05 if few else 0.6):
-        return None
-    omega, columns = _refined(fit, taken, shapes[kind], (middle, h), omega)
-    term = fit.term(columns, taken)
-    what = "the forces of the bodies oscillate" if kind == 2 else "a force on all bodies oscillates"
-    size = float(np.linalg.norm(term.value))
-    text = f"{what} with the time as cos({omega:.4g} t + φ), of amplitude {size:.3g}{' of their mean' if kind == 2 else ''}, "
-    text += "so the energy is driven from outside and not kept: a Hamiltonian of q and p alone cannot say so"
-    return Finding("driving", "fault", text, {"frequency": omega, "amplitude": size, "parametric": kind == 2})
-
-
-def _strongest(left: np.ndarray, shape: np.ndarray, middle: np.ndarray, step: float) -> tuple[float, float]:
-    """Return the frequency at which the residual follows a shape times cos(ωt + φ) best, and the share explained."""
-    span = float(np.ptp(middle))
-    if span <= 0:
-        return 0.0, 0.0
-    count = int(min(FREQUENCIES, max(8, span / step)))
-    grid = np.linspace(np.pi / span, min(0.5 * np.pi / step, np.pi / span * count), count)
-    sums = np.einsum("ksnd,ksndc->ksc", left, shape).reshape(-1, shape.shape[-1])
-    norms = (shape**2).sum((2, 3)).reshape(-1, shape.shape[-1])
-    t = middle.ravel()
-    if len(t) > MOST_TIMES:
-        chosen = np.linspace(0, len(t) - 1, MOST_TIMES).astype(int)
-        sums, norms, t = sums[chosen], norms[chosen], t[chosen]
-
-    def power(omega: np.ndarray) -> np.ndarray:
-        waves = np.exp(1j * omega[:, None] * t)
-        return (np.abs(waves @ sums) ** 2 / (0.5 * norms.sum(0) + 1e-300)).sum(1)
-
-    for _ in range(3):
-        found = power(grid)
-        best, width = grid[found.argmax()], grid[1] - grid[0]
-        grid = np.linspace(max(best - width, 0.1 * width), best + width, 21)
-    return float(best), float(found.max() / max((left**2).sum(), 1e-300))
-
-
-def _refined(
-    fit: Fit, taken: Sequence[np.ndarray], shape: np.ndarray, clock: tuple[np.ndarray, np.ndarray], omega: float
-) -> tuple[float, np.ndarray]:
-    """Return the frequency near `omega` that leaves least beside all other forces, and its columns."""
-    width = np.pi / max(float(np.ptp(clock[0])), 1e-300)
-
-    def left(x: float) -> float:
-        return float((fit.residual([*taken, _oscillating(shape, *clock, x)]) ** 2).sum())
-
-    best = minimize_scalar(left, bounds=(omega - width, omega + width), method="bounded", options={"maxiter": 12}).x
-    return float(best), _oscillating(shape, *clock, float(best))
-
-
-def _oscillating(shape: np.ndarray, middle: np.ndarray, h: np.ndarray, omega: float) -> np.ndarray:
-    """Return a shape times cos ωt and times sin ωt, averaged over each window."""
-    smooth = np.sinc(omega * h / 2 / np.pi)
-    waves = np.stack([smooth * np.cos(omega * middle), smooth * np.sin(omega * middle)], -1)
-    both = shape[..., None, :] * waves[:, :, None, None, :, None]
-    return both.reshape(*shape.shape[:-1], -1)
 
 
 def suspected(fit: Fit) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lieham.data.check.dictionary import Equations
+from lieham.data.check.forces.dictionary import Equations
 from lieham.data.check.motion import Motion
 
 FOLDS = 8
