@@ -51,6 +51,9 @@ def check_momenta(motion: Motion) -> list[Finding]:
     if plain and each.odd.any():
         return [of_masses(motion, each.factor)]
     if plain:
+        unlike = _unlike(motion)
+        if factor is None and unlike is not None:
+            return [_unexplained(unlike)]
         return [] if factor is None else [of_factor(motion, factor)]
     share = float(np.median(off) / np.median(np.linalg.norm(rows.flat(rows.x), axis=-1)))
     found = of_integrator(motion, rows) or _explained(motion, rows, each, factor)
@@ -58,11 +61,31 @@ def check_momenta(motion: Motion) -> list[Finding]:
         return [found]
     if share < 0.01:
         return [] if factor is None else [of_factor(motion, factor)]
+    return [_unexplained(share)]
+
+
+def _unexplained(share: float) -> Finding:
     text = (
-        f"p differs from m dq/dt by {share:.2g} of its size (median), and no factor, masses, axes or vector potential "
+        f"p differs from m dq/dt by {share:.2g} of its size (median), and no factor, masses, axes or vector potential"
     )
-    text += "explains it: check units, order and times of the arrays, or give q alone"
-    return [Finding("momentum-unexplained", "fault", text, {"share": share})]
+    text += " explains it: check units, order and times of the arrays, or give q alone"
+    return Finding("momentum-unexplained", "fault", text, {"share": share})
+
+
+def _unlike(motion: Motion) -> float | None:
+    """Return by what share p/m is unlike the slopes of q where these are well resolved, or None if it is like them."""
+    if motion.points < 5:
+        return None
+    q, t = motion.q, motion.times
+    near = (q[:, 3:-1] - q[:, 1:-3]) / (t[:, 3:-1] - t[:, 1:-3])[..., None, None]
+    far = (q[:, 4:] - q[:, :-4]) / (t[:, 4:] - t[:, :-4])[..., None, None]
+    size = np.linalg.norm(near, axis=-1)
+    counts = motion.real[:, None] & motion.fine[:, 2:-2, None] & (size > 0)
+    if not counts.any():
+        return None
+    off = (np.linalg.norm(x - near, axis=-1)[counts] / size[counts] for x in (far, motion.v[:, 2:-2]))
+    apart, unlike = (float(np.median(x)) for x in off)
+    return unlike if apart < 0.1 and unlike > 0.3 else None
 
 
 def compare(motion: Motion) -> Rows | None:

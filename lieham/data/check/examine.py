@@ -26,8 +26,12 @@ SPOILED = ("wrapped", "axes", "momentum-unexplained", "jump")
 """Where one of these was found, the momenta that are not constant are no finding of their own."""
 FRAMES = ("spike", "permuted-bodies", "repeated-frames")
 """The findings whose frames are left out where momenta are compared."""
-NUMBERS = 100_000
-"""A quick check looks at about as many numbers."""
+QUICK = 12_000
+"""A quick check looks at the first trajectories, of about that many numbers in q."""
+FULL = 10_000_000
+"""A full one looks at that many."""
+MOST = 60_000
+"""Forces are fitted to about that many numbers of q at most."""
 
 
 class HasSplits(Protocol):
@@ -52,7 +56,8 @@ def check(dataset: HasSplits, group: str | Group | None = None, quick: bool = Fa
         dataset: trajectories in splits.
         group: the symmetry that is to be declared, whose momenta are compared with the data. By default it is the one
             that the provenance names as `symmetry`, or none.
-        quick: look at a part of the trajectories, at most about 1e5 numbers a split.
+        quick: look at a part of the trajectories, those that come first, some 1e4 numbers of q a
+            split, and 1e5 for the order of frames.
 
     Returns:
         A report, to be printed, or taken as a dictionary by `as_dict`.
@@ -75,14 +80,12 @@ def check(dataset: HasSplits, group: str | Group | None = None, quick: bool = Fa
     declared = known.settings.get("symmetry", "") if group is None else group
     asked = make_group(declared) if declared else None  # type: ignore[arg-type]
     motions = {name: Motion.of(x, known) for name, x in dataset.splits.items()}
-    if quick:
-        motions = {name: x.thinned(NUMBERS) for name, x in motions.items()}
     largest = max(motions, key=lambda name: motions[name].q.size)
     findings: list[Finding] = []
     figures: dict = {}
     support = ""
     for name, motion in motions.items():
-        found, motion = examine(motion, name == largest)
+        found, motion = examine(motion, name == largest, QUICK if quick else FULL)
         momenta = charges(motion)
         if asked is not None and not any(f.name in SPOILED for f in found):
             found += check_group(motion, asked, momenta, supported(momenta, motion.dim))
@@ -95,23 +98,25 @@ def check(dataset: HasSplits, group: str | Group | None = None, quick: bool = Fa
     return DataCheck(merged(findings), str(declared or ""), support, figures)
 
 
-def examine(motion: Motion, forces: bool = True) -> tuple[list[Finding], Motion]:
+def examine(motion: Motion, forces: bool = True, numbers: int = FULL) -> tuple[list[Finding], Motion]:
     """Return the findings of one split, and the motion with what is out of order marked.
 
     Args:
         motion: the motion.
         forces: False to leave out the forces, which are told best by the largest split.
+        numbers: how many numbers of q are looked at, ten times as many for the order of frames.
     """
+    motion = motion.thinned(10 * numbers)
     found, broken = check_order(motion, motion.guessed)
-    known = motion.without(broken, (x for f in found if f.name in FRAMES for x in f.suspects))
+    known = motion.without(broken, (x for f in found if f.name in FRAMES for x in f.suspects)).thinned(numbers)
     momenta = check_momenta(known)
     if any(f.severity == "fault" for f in momenta) and not found:
         found, broken = check_order(motion, True)
-        known = motion.without(broken, (x for f in found if f.name in FRAMES for x in f.suspects))
+        known = motion.without(broken, (x for f in found if f.name in FRAMES for x in f.suspects)).thinned(numbers)
     told = not any(f.severity == "fault" for f in momenta) and not any(f.name in UNTOLD for f in found + momenta)
     if forces and told and (points_per_oscillation(known) or FEWEST) >= FEWEST:
-        momenta = momenta + check_forces(known)
-    return found + momenta + check_meetings(known) + check_sampling(known), known
+        momenta = momenta + check_forces(known.thinned(MOST))
+    return found + momenta + check_meetings(motion) + check_sampling(known), known
 
 
 def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -65,8 +65,9 @@ def of_axes(M: np.ndarray) -> Finding:
 
 def of_masses(motion: Motion, each: np.ndarray) -> Finding:
     """Say with which masses p is m dq/dt, from the factor of every body, (k, n)."""
-    shared = len(each) > 1 and have_same_masses(motion)
-    c = np.median(each, axis=0) if shared else each[0]
+    c = np.median(each, axis=0)
+    shared = len(each) > 1 and have_same_masses(motion) and bool((np.ptp(each, axis=0) < 0.01 * np.abs(c)).all())
+    c = c if shared else each[0]
     mass = (motion.mass[0] * c)[motion.real[0]]
     ratios, masses = (", ".join(f"{x:.4g}" for x in y) for y in (c[motion.real[0]][:8], mass[:8]))
     where = "" if shared or len(each) == 1 else " of the first trajectory"

@@ -140,10 +140,10 @@ class Motion:
         return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
     def thinned(self, numbers: int) -> Motion:
-        """Return trajectories, evenly chosen, of at most about that many numbers; one that has more is cut."""
+        """Return the first trajectories, of at most about that many numbers in q; a single one that has more is cut."""
         k, time = self.times.shape
         each = self.q[0].size
-        chosen = np.unique(np.linspace(0, k - 1, max(1, min(k, numbers // each))).round().astype(int))
+        chosen = np.arange(max(1, min(k, numbers // each)))
         last = max(min(time, 16), min(time, numbers * time // each))
         cut = {name: getattr(self, name)[chosen, :last] for name in ("times", "q", "p", "fine")}
         cut["sound"] = self.sound[chosen, : last - 1]

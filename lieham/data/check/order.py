@@ -112,12 +112,11 @@ def _of_row(motion: Motion, steps: Steps, broken: np.ndarray, row: int, kinds: d
         if _skipped(motion, steps, row, k, kinds["dropped-frames"]):
             here[k] = False
             continue
-        for frame in (k, k + 1):
-            moved = _permuted(motion, steps, row, frame)
-            if len(moved) and set(bodies) & set(moved):
-                kinds["permuted-bodies"].add(row, [frame], moved)
-                here[max(frame - 1, 0) : frame + 1, moved] = False
-                break
+        frame = 0 if k == 0 and not here[1].any() else k + 1
+        moved = _permuted(motion, steps, row, frame)
+        if set(bodies) & set(moved):
+            kinds["permuted-bodies"].add(row, [frame], moved)
+            here[max(frame - 1, 0) : frame + 1, moved] = False
     for i in np.flatnonzero(here.any(0)):
         _spikes(steps, row, int(i), here[:, i], kinds)
 
