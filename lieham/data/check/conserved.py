@@ -23,7 +23,7 @@ NAMES = {
 """For every dimension the groups that a report may name, from the largest on."""
 SMALL = 1e-3
 """A momentum is constant if it changes by less than this share of what its bodies exchange."""
-CLEAR = 3e-2
+CLEAR = 5e-3
 """A momentum is said to change where its change is at least this share of what its bodies exchange."""
 
 

@@ -12,6 +12,10 @@ from lieham.data.check.forces.fit import Fit
 
 FREQUENCIES = 400
 """The number of frequencies that are tried."""
+PEAKS = 4
+"""The number of frequencies, for each kind of driving, that are fitted beside all other forces."""
+LEAST_SHARE = 0.04
+"""A frequency is fitted if it explains this share of what the other forces leave."""
 MOST_TIMES = 3000
 """The number of windows by which frequencies are tried."""
 
@@ -33,15 +37,15 @@ def of_driving(fit: Fit, taken: Sequence[np.ndarray]) -> Finding | None:
     own = (fit.equations.target - left) * fit.use
     shapes = [np.stack([h[..., None, None] / unit * e for e in np.eye(motion.dim)], -1) * fit.use[..., None]]
     shapes += [shapes[0] * motion.mass[:, None, :, None, None], own[..., None]]
-    best: tuple[float, float, int] | None = None
+    tried = []
     for kind, shape in enumerate(shapes):
-        omega, power = _strongest(left, shape, middle, float(np.median(motion.steps)))
-        if best is None or power > best[0]:
-            best = (power, omega, kind)
-    if best is None or best[0] <= 0:
+        for omega, share in _strongest(left, shape, middle, float(np.median(motion.steps))):
+            if share > LEAST_SHARE:
+                columns = _oscillating(shape, middle, h, omega)
+                tried.append((float((fit.residual([*taken, columns]) ** 2).sum()), omega, kind, columns))
+    if not tried:
         return None
-    _, omega, kind = best
-    columns = _oscillating(shapes[kind], middle, h, omega)
+    _, omega, kind, columns = min(tried, key=lambda x: x[0])
     term = fit.term(columns, taken)
     few = len(motion) < 3
     if not fit.sure(columns, term) or term.left > (0.05 if few else 0.6):
@@ -56,29 +60,39 @@ def of_driving(fit: Fit, taken: Sequence[np.ndarray]) -> Finding | None:
     return Finding("driving", "fault", text, {"frequency": omega, "amplitude": size, "parametric": kind == 2})
 
 
-def _strongest(left: np.ndarray, shape: np.ndarray, middle: np.ndarray, step: float) -> tuple[float, float]:
-    """Return the frequency at which the residual follows a shape times cos(ωt + φ) best, and the share explained."""
+def _strongest(left: np.ndarray, shape: np.ndarray, middle: np.ndarray, step: float) -> list[tuple[float, float]]:
+    """Return frequencies at which the residual follows a shape times cos(ωt + φ) best, and the shares explained.
+
+    The other forces explain a part of what oscillates, so the highest peak need not be that of the force in question.
+    """
     span = float(np.ptp(middle))
     if span <= 0:
-        return 0.0, 0.0
+        return []
     count = int(min(FREQUENCIES, max(8, span / step)))
     grid = np.linspace(np.pi / span, min(0.5 * np.pi / step, np.pi / span * count), count)
     sums = np.einsum("ksnd,ksndc->ksc", left, shape).reshape(-1, shape.shape[-1])
     norms = (shape**2).sum((2, 3)).reshape(-1, shape.shape[-1])
-    t = middle.ravel()
+    t, every = middle.ravel(), 1.0
     if len(t) > MOST_TIMES:
         chosen = np.linspace(0, len(t) - 1, MOST_TIMES).astype(int)
+        every = len(t) / MOST_TIMES
         sums, norms, t = sums[chosen], norms[chosen], t[chosen]
+    total = max((left**2).sum() / every, 1e-300)
 
-    def power(omega: np.ndarray) -> np.ndarray:
+    def shares(omega: np.ndarray) -> np.ndarray:
         waves = np.exp(1j * omega[:, None] * t)
-        return (np.abs(waves @ sums) ** 2 / (0.5 * norms.sum(0) + 1e-300)).sum(1)
+        return (np.abs(waves @ sums) ** 2 / (0.5 * norms.sum(0) + 1e-300)).sum(1) / total
 
-    for _ in range(3):
-        found = power(grid)
-        best, width = grid[found.argmax()], grid[1] - grid[0]
-        grid = np.linspace(max(best - width, 0.1 * width), best + width, 21)
-    return float(best), float(found.max() / max((left**2).sum(), 1e-300))
+    found = shares(grid)
+    padded = np.pad(found, 1, constant_values=-1)
+    peaks = np.flatnonzero((found >= padded[:-2]) & (found >= padded[2:]))
+    peaks = peaks[np.argsort(-found[peaks])][:PEAKS]
+    best, width = [], grid[1] - grid[0]
+    for omega in grid[peaks]:
+        near = np.linspace(max(omega - width, 0.1 * width), omega + width, 21)
+        fine = shares(near)
+        best.append((float(near[fine.argmax()]), float(fine.max())))
+    return best
 
 
 def _refined(
