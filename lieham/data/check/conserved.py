@@ -28,7 +28,7 @@ CLEAR = 5e-3
 
 
 @dataclass(frozen=True)
-class Charge:
+class MomentumDrift:
     """A charge is the momentum that belongs to one generator, and how it changes along the trajectories.
 
     Args:
@@ -48,7 +48,7 @@ class Charge:
     changing: bool
 
 
-def charge_of(motion: Motion, name: str, A: np.ndarray, b: np.ndarray) -> Charge:
+def charge_of(motion: Motion, name: str, A: np.ndarray, b: np.ndarray) -> MomentumDrift:
     """Return the charge Σ_i p_i·(A q_i + b) and how it changes.
 
     Args:
@@ -73,7 +73,9 @@ def charge_of(motion: Motion, name: str, A: np.ndarray, b: np.ndarray) -> Charge
     drift, noise_share = change / max(exchange, 1e-300), noise / max(exchange, 1e-300)
     constant = change <= floor or drift <= SMALL or (change <= 3 * noise and not smooth)
     changing = drift > CLEAR and change > 5 * floor and (change > 6 * noise or (smooth and change > 2 * noise))
-    return Charge(name, float(drift), float(change / max(size, 1e-300)), float(noise_share), bool(constant), changing)
+    return MomentumDrift(
+        name, float(drift), float(change / max(size, 1e-300)), float(noise_share), bool(constant), changing
+    )
 
 
 def _variance(x: np.ndarray, fine: np.ndarray) -> np.ndarray:
@@ -121,14 +123,14 @@ def _space(dim: int) -> Group:
     return make_group(f"SE({dim})" if dim in (2, 3) else f"T({dim})")
 
 
-def charges(motion: Motion) -> dict[str, Charge]:
+def momentum_drifts(motion: Motion) -> dict[str, MomentumDrift]:
     """Return the charges of all translations and turns of space by their names."""
     full = _space(motion.dim)
     A, b = (x.numpy() for x in full.generators())
     return {name: charge_of(motion, name, *x) for name, *x in zip(full.charges, A, b, strict=True)}
 
 
-def supported(found: dict[str, Charge], dim: int) -> str:
+def supported(found: dict[str, MomentumDrift], dim: int) -> str:
     """Return the name of the largest group all of whose charges are constant; empty in more than 3 dimensions."""
     names = {"L_z" if name == "L" else name for name, x in found.items() if x.constant}
     for name in NAMES.get(dim, ()):
@@ -137,13 +139,13 @@ def supported(found: dict[str, Charge], dim: int) -> str:
     return ""
 
 
-def check_group(motion: Motion, group: Group, found: dict[str, Charge], support: str) -> list[Finding]:
+def check_group(motion: Motion, group: Group, found: dict[str, MomentumDrift], support: str) -> list[Finding]:
     """Compare the charges of the declared group with the data.
 
     Args:
         motion: the motion.
         group: the group that was declared.
-        found: the charges of space, as `charges` returns them.
+        found: the charges of space, as `momentum_drifts` returns them.
         support: the name of the group that the data support.
 
     Raises:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from lieham.data.check.conserved import charges, check_group, supported
+from lieham.data.check.conserved import check_group, momentum_drifts, supported
 from lieham.data.check.consistency import check_momenta
 from lieham.data.check.findings import SEVERITIES, DataCheck, Finding
 from lieham.data.check.forces import check_forces
@@ -34,6 +34,7 @@ MOST = 60_000
 """Forces are fitted to about that many numbers of q at most."""
 
 
+@runtime_checkable
 class HasSplits(Protocol):
     """What a check asks of a dataset: trajectories by split, and what is known about them."""
 
@@ -86,7 +87,7 @@ def check(dataset: HasSplits, group: str | Group | None = None, quick: bool = Fa
     support = ""
     for name, motion in motions.items():
         found, motion = examine(motion, name == largest, QUICK if quick else FULL)
-        momenta = charges(motion)
+        momenta = momentum_drifts(motion)
         if asked is not None and not any(f.name in SPOILED for f in found):
             found += check_group(motion, asked, momenta, supported(momenta, motion.dim))
         if name == largest:
