@@ -23,6 +23,8 @@ NAMES = {
 """For every dimension the groups that a report may name, from the largest on."""
 SMALL = 1e-3
 """A momentum is constant if it changes by less than this share of what its bodies exchange."""
+SLOPE_NOISE = 3.0
+"""The noise of a derivative, in units of that of q over a step: 1 in the middle of 5 points and 5 at their ends."""
 CLEAR = 5e-3
 """A momentum is said to change where its change is at least this share of what its bodies exchange."""
 
@@ -70,12 +72,10 @@ def charge_of(motion: Motion, name: str, A: np.ndarray, b: np.ndarray) -> Moment
         exchange = size
     noise = np.sqrt((_error(motion, field, A) ** 2).sum(-1).mean())
     smooth = _smooth(motion, total)
-    drift, noise_share = change / max(exchange, 1e-300), noise / max(exchange, 1e-300)
+    drift, noise_share = (float(x / max(exchange, 1e-300)) for x in (change, noise))
     constant = change <= floor or drift <= SMALL or (change <= 3 * noise and not smooth)
     changing = drift > CLEAR and change > 5 * floor and (change > 6 * noise or (smooth and change > 2 * noise))
-    return MomentumDrift(
-        name, float(drift), float(change / max(size, 1e-300)), float(noise_share), bool(constant), changing
-    )
+    return MomentumDrift(name, drift, float(change / max(size, 1e-300)), noise_share, bool(constant), bool(changing))
 
 
 def _variance(x: np.ndarray, fine: np.ndarray) -> np.ndarray:
@@ -88,6 +88,8 @@ def _variance(x: np.ndarray, fine: np.ndarray) -> np.ndarray:
 def _error(motion: Motion, field: np.ndarray, A: np.ndarray) -> np.ndarray:
     """Return the error of a share of the charge by noise, and by the derivative where momenta are estimates, (k, n)."""
     noise_q, noise_p = motion.noise
+    if motion.guessed:
+        noise_p = np.maximum(noise_p, SLOPE_NOISE * motion.mass * noise_q / np.median(motion.steps))
     error = noise_p**2 * (field**2).sum(-1).mean(1) + noise_q**2 * ((motion.p @ A) ** 2).sum(-1).mean(1)
     if motion.guessed and motion.points >= 5 and A.any():
         step = motion.steps

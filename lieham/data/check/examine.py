@@ -22,7 +22,7 @@ UNTOLD = ("wrapped", "canonical-momenta")
 """Where one of these was found, or momenta are faulty, forces cannot be told from the data."""
 FEWEST = 5.0
 """With fewer points an oscillation, forces cannot be told either."""
-SPOILED = ("wrapped", "axes", "momentum-unexplained", "jump")
+SPOILED = ("wrapped", "axes", "momentum-unexplained", "jump", "drag", "gain", "lorentz-force", "driving")
 """Where one of these was found, the momenta that are not constant are no finding of their own."""
 FRAMES = ("spike", "permuted-bodies", "repeated-frames")
 """The findings whose frames are left out where momenta are compared."""
@@ -88,10 +88,10 @@ def check(dataset: HasSplits, group: str | Group | None = None, quick: bool = Fa
     for name, motion in motions.items():
         found, motion = examine(motion, name == largest, QUICK if quick else FULL)
         momenta = momentum_drifts(motion)
-        if asked is not None and not any(f.name in SPOILED for f in found):
-            found += check_group(motion, asked, momenta, supported(momenta, motion.dim))
         if name == largest:
             support = supported(momenta, motion.dim)
+            if asked is not None and not any(f.name in SPOILED for f in found):
+                found += check_group(motion, asked, momenta, support)
         figures[name] = {"momenta": {c.name: c.drift for c in momenta.values()}} | sampling_figures(motion)
         for f in found:
             suspects = tuple(replace(one, split=name) for one in f.suspects)

@@ -72,7 +72,8 @@ def _lorentz(motion: Motion, term: Term) -> Finding:
         "magnetic field does on charges, and p is m dq/dt: this keeps the energy, but q and p are not canonical; give "
     )
     text += "canonical momenta p + a(q), and take VectorPotentialLieConv"
-    return Finding("lorentz-force", "fault", text, {"strength": value, "plane": names[a] + names[b], "charge": kind})
+    severity = "note" if motion.guessed else "fault"
+    return Finding("lorentz-force", severity, text, {"strength": value, "plane": names[a] + names[b], "charge": kind})
 
 
 WORDS = {"drag": _drag, "uniform": _uniform, "lorentz": _lorentz}
