@@ -10,6 +10,7 @@ from lieham.data.check.conserved import check_group, momentum_drifts, supported
 from lieham.data.check.consistency import check_momenta
 from lieham.data.check.findings import SEVERITIES, DataCheck, Finding
 from lieham.data.check.forces import check_forces
+from lieham.data.check.masses import check_masses
 from lieham.data.check.meeting import check_meetings
 from lieham.data.check.motion import Motion
 from lieham.data.check.order import check_order
@@ -22,9 +23,9 @@ UNTOLD = ("wrapped", "canonical-momenta")
 """Where one of these was found, or momenta are faulty, forces cannot be told from the data."""
 FEWEST = 5.0
 """With fewer points an oscillation, forces cannot be told either."""
-SPOILED = ("wrapped", "axes", "momentum-unexplained", "jump", "drag", "gain", "lorentz-force", "driving")
+SPOILED = ("wrapped", "axes", "momentum-unexplained", "jump", "masses", "drag", "gain", "lorentz-force", "driving")
 """Where one of these was found, the momenta that are not constant are no finding of their own."""
-FRAMES = ("spike", "permuted-bodies", "repeated-frames")
+FRAMES = ("spike", "momentum-spike", "permuted-bodies", "repeated-frames")
 """The findings whose frames are left out where momenta are compared."""
 QUICK = 12_000
 """A quick check looks at the first trajectories, of about that many numbers in q."""
@@ -115,6 +116,9 @@ def examine(motion: Motion, forces: bool = True, numbers: int = FULL) -> tuple[l
         found, broken = check_order(motion, True)
         known = motion.without(broken, (x for f in found if f.name in FRAMES for x in f.suspects)).thinned(numbers)
     told = not any(f.severity == "fault" for f in momenta) and not any(f.name in UNTOLD for f in found + momenta)
+    if told and not momenta:
+        momenta = check_masses(known)
+        told = not momenta
     if forces and told and (points_per_oscillation(known) or FEWEST) >= FEWEST:
         momenta = momenta + check_forces(known.thinned(MOST))
     return found + momenta + check_meetings(motion) + check_sampling(known), known

@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from lieham.data.check.findings import Finding
 from lieham.data.check.motion import Motion
 from lieham.data.check.places import Places, finding_of
-from lieham.data.check.steps import MOST, Steps, measure
+from lieham.data.check.steps import MOST, RARE, Steps, measure
 
 MOST_PLACES = 2000
 """The number of broken steps that are looked at one by one."""
@@ -40,8 +40,29 @@ def check_order(motion: Motion, own_path: bool) -> tuple[list[Finding], np.ndarr
         _wrapped(steps, broken, box, kinds["wrapped"])
     for row in np.flatnonzero(broken.any((1, 2)))[:MOST_PLACES]:
         _of_row(motion, steps, broken, int(row), kinds)
+    out = steps.broken.any(-1) | (steps.still & motion.real[:, None]).any(-1)
+    if not own_path:
+        odd = _odd_momenta(motion) & ~(steps.broken[:, 1:] | steps.broken[:, :-1]).any(-1, keepdims=True)
+        for row, k, i in np.argwhere(odd):
+            kinds["momentum-spike"].add(int(row), [k + 1], [i], float(np.linalg.norm(motion.p[row, k + 1, i])))
+        out |= np.pad(odd.any(-1), ((0, 0), (0, 1))) | np.pad(odd.any(-1), ((0, 0), (1, 0)))
     found = [finding_of(name, x, motion, box) for name, x in kinds.items() if x.frames]
-    return found, steps.broken.any(-1) | (steps.still & motion.real[:, None]).any(-1)
+    return found, out
+
+
+def _odd_momenta(motion: Motion) -> np.ndarray:
+    """Return where p/m of one frame is far from dq/dt, though that of the frames beside it is not, (k, time − 2, n)."""
+    t, v = motion.times[..., None, None], motion.v
+    slope = (motion.q[:, 2:] - motion.q[:, :-2]) / (t[:, 2:] - t[:, :-2])
+    share = (t[:, 1:-1] - t[:, :-2]) / (t[:, 2:] - t[:, :-2])
+    between = v[:, :-2] + share * (v[:, 2:] - v[:, :-2])
+    off, usual, turn = (np.linalg.norm(x, axis=-1) for x in (v[:, 1:-1] - slope, between - slope, v[:, 2:] - v[:, :-2]))
+    typical = 1.5 * np.median(off, axis=1, keepdims=True)
+    size = np.median(np.linalg.norm(v, axis=-1), axis=1, keepdims=True)
+    noise = np.minimum(motion.noise[1], RARE * np.median(motion.noise[1])) / motion.mass
+    limit = 1.5 * RARE * typical + RARE * (usual + turn) + RARE * noise[:, None] + 0.02 * size
+    odd = (off > limit) & motion.real[:, None]
+    return odd if odd.mean() < 0.2 else np.zeros_like(odd)
 
 
 def _repeated(motion: Motion, steps: Steps, broken: np.ndarray, places: Places) -> None:

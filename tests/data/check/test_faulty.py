@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lieham.data import DataCheck, Dataset, check
-from lieham.state import Trajectory
+from lieham.state import Bodies, Trajectory
 from tests.data.check import helpers
 from tests.data.check.helpers import changed, frames, noisy, of_law, positions, with_
 
@@ -212,3 +212,31 @@ def test_rounded_times():
 def test_a_report_of_one_fault_names_no_other(base="springs"):
     report: DataCheck = check(changed(BASES[base](), lambda x: with_(x, p=2 * x.p)))
     assert [x.name for x in report.faults] == ["momentum-factor"]
+
+
+def as_velocities(x: Trajectory, mass: torch.Tensor) -> Trajectory:
+    """What a file with v and these masses holds."""
+    v = x.p / x.bodies.mass[:, None, :, None]
+    return Trajectory.from_velocities(x.times, x.q, v, Bodies.of(mass, x.bodies.features, x.bodies.mask))
+
+
+@pytest.mark.parametrize("base", ["springs", "gravity", "coulomb", "bending", "one trajectory"])
+def test_masses_set_to_one_beside_velocities(base):
+    """p = m v agrees with dq/dt for any masses, but P is not constant with the wrong ones."""
+    data = BASES[base]()
+    true = data.train.bodies.mass[0]
+    wrong = changed(data, lambda x: as_velocities(x, torch.ones_like(x.bodies.mass)))
+    masses = torch.tensor(found(wrong, "masses")["masses"])
+    torch.testing.assert_close(masses / masses.sum(), true / true.sum(), rtol=1e-3, atol=0, check_dtype=False)
+    assert check(changed(data, lambda x: as_velocities(x, x.bodies.mass))).faults == ()
+
+
+@pytest.mark.parametrize("base", ["springs", "gravity", "Lennard-Jones", "coulomb", "planets", "one trajectory"])
+def test_a_wrong_momentum_in_one_frame(base):
+    def spiked(x: Trajectory) -> Trajectory:
+        p = x.p.clone()
+        p[0, 20, 1] = -3 * p[0, 20, 1] + p[0, :, 1].std()
+        return with_(x, p=p)
+
+    (suspect,) = found(changed(BASES[base](), spiked), "momentum-spike")["suspects"]
+    assert (suspect.trajectory, suspect.frames, suspect.bodies) == (0, (20,), (1,))
