@@ -197,7 +197,9 @@ def _explained(motion: Motion, rows: Rows, each: Each, factor: float | None) -> 
     M = _matrix(X, Y, weight, value)
     masses = Y - rows.flat(np.broadcast_to(own[:, None, :, None], rows.x.shape)) * X
     left = {"masses": masses} if each.odd.any() else {} if factor is None else {"factor": Y - value * X}
-    left |= {"axes": Y - X @ M, "masses": masses, "canonical": _potential(motion, rows)}
+    if _turns(M):
+        left["axes"] = Y - X @ M
+    left |= {"masses": masses, "canonical": _potential(motion, rows)}
     after = {name: np.median(np.linalg.norm(z, axis=1)) / before for name, z in left.items()}
     enough = [name for name, share in after.items() if share < 0.1]
     name = enough[0] if enough else min(after, key=lambda x: after[x])
@@ -216,6 +218,16 @@ def _matrix(X: np.ndarray, Y: np.ndarray, weight: np.ndarray, value: float) -> n
     if spread[0] < 1e-4 * spread[-1]:
         return value * np.eye(X.shape[1])
     return least_absolute(X, Y, weight)
+
+
+def _turns(M: np.ndarray) -> bool:
+    """Return True for a matrix that turns axes, or swaps and scales them, and for no other."""
+    size = np.abs(M)
+    order = size.argmax(0)
+    rest = size.sum() - size[order, np.arange(len(M))].sum()
+    swaps = sorted(order) == list(range(len(M))) and rest < 0.1 * size.sum()
+    square = M.T @ M
+    return swaps or bool(np.abs(square * len(M) / np.trace(square) - np.eye(len(M))).max() < 0.1)
 
 
 def _potential(motion: Motion, rows: Rows) -> np.ndarray:

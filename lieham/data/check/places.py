@@ -75,10 +75,8 @@ def finding_of(name: str, places: Places, motion: Motion, box: np.ndarray | None
         text += f"{'s' if len(places.numbers) > 1 else ''} (first: {where}), so about {round(lost)} frames are missing "
         text += "there: cut the trajectory, or give the true times"
     elif name == "momentum-spike":
-        text = (
-            f"p of a body is far from m dq/dt in {frames} (first: {where}), though p beside is not: leave these frames "
-        )
-        text += "out or mend them"
+        text = f"p of a body is far from m dq/dt in {frames} (first: {where}), though p beside is not: leave these "
+        text += "frames out or mend them"
     elif name == "permuted-bodies":
         text = f"the bodies of {frames} stand in another order than in the frames beside them (first: {where}): give "
         text += "every body one index throughout"

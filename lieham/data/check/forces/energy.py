@@ -87,7 +87,7 @@ def of_decay(motion: Motion) -> Finding | None:
         if np.sqrt((total**2).mean()) > 1e-4 * size:
             changes.append(motion.change(total) / size)
             integrals.append(motion.integral(total) / size)
-    if not changes:
+    if not changes or motion.whole.sum() < FOLDS:
         return None
     use = motion.whole[None].repeat(len(changes), 0)
     y, x = np.array(changes)[use], np.array(integrals)[use]
