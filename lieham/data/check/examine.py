@@ -88,8 +88,8 @@ def check(dataset: HasSplits, group: str | Group | None = None, quick: bool = Fa
     support = ""
     for name, motion in motions.items():
         found, motion = examine(motion, name == largest, QUICK if quick else FULL)
-        momenta = momentum_drifts(motion)
-        if name == largest:
+        momenta = momentum_drifts(motion) if motion.points > 1 else {}
+        if name == largest and momenta:
             support = supported(momenta, motion.dim)
             if asked is not None and not any(f.name in SPOILED for f in found):
                 found += check_group(motion, asked, momenta, support)
