@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -91,3 +93,16 @@ def test_integrals_over_windows_are_exact_for_cubics():
     v = (3 * t**2)[..., None, None].expand(2, 40, 3, 2)
     motion = Motion.of(Trajectory.of(t, q, v, Bodies.of(torch.ones(2, 3, dtype=t.dtype))), Provenance())
     np.testing.assert_allclose(motion.integral(motion.v), motion.change(motion.q), rtol=1e-9)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e150, 1e-150, 0.0])
+@pytest.mark.parametrize("dim", [1, 2, 3, 4])
+def test_any_numbers_give_a_report(size, dim):
+    """Numbers without a law, of any size and in any dimension, are no error of the check itself."""
+    draw = torch.Generator().manual_seed(0)
+    q, p = size * torch.randn(2, 4, 40, 3, dim, generator=draw, dtype=torch.float64)
+    bodies = Bodies.of(torch.ones(4, 3, dtype=q.dtype), torch.zeros(4, 3, 1, dtype=q.dtype))
+    x = Trajectory.of(torch.arange(40, dtype=q.dtype), q, p, bodies)
+    for observed in ("exact", "positions"):
+        report = check(Dataset(x, provenance=Provenance(observed=observed)), f"T({dim})", quick=observed == "exact")
+        assert str(report) and json.dumps(report.as_dict())

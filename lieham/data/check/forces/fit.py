@@ -109,7 +109,12 @@ class Fit:
 
 
 def _solved(G: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.linalg.solve(G + RIDGE * np.trace(G) / len(G) * np.eye(len(G)), b)
+    """Return the ridge solution of normal equations; where these are singular, the shortest one."""
+    H = G + RIDGE * np.trace(G) / len(G) * np.eye(len(G))
+    try:
+        return np.linalg.solve(H, b)
+    except np.linalg.LinAlgError:
+        return np.linalg.lstsq(H, b, rcond=None)[0]
 
 
 def _parts(k: int, s: int) -> np.ndarray:
