@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+
 from lieham.data.check.conserved import check_group, momentum_drifts, supported
 from lieham.data.check.consistency import check_momenta
 from lieham.data.check.findings import SEVERITIES, DataCheck, Finding
@@ -48,6 +50,7 @@ class HasSplits(Protocol):
         """Return the splits that are there, by name."""
 
 
+@np.errstate(all="ignore")  # numbers beyond 1e150 overflow in squares, which is no news for who checks data
 def check(dataset: HasSplits, group: str | Group | None = None, quick: bool = False) -> DataCheck:
     """Check whether trajectories are consistent, and find the momenta that they conserve; the data are not changed.
 
