@@ -18,7 +18,7 @@ from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.errors import InputError, check_integer, check_offers, expected
 from lieham.groups import Group, Trivial
 from lieham.integrate import Integrator, make_integrator
-from lieham.integrate.outputs import lead_in, output_times, output_width, steps_until, stored_before
+from lieham.integrate.outputs import check_end, lead_in, output_times, output_width, steps_until, stored_before
 from lieham.metrics import state_mse
 from lieham.state import PhaseState, Trajectory
 from lieham.typing import Float, Tensor
@@ -127,7 +127,7 @@ def forecast(
         >>> rollout.trajectory.q.shape, rollout.attributes["method"]
         (torch.Size([2, 6, 3, 2]), 'yoshida4')
     """
-    _check_end(steps, until)
+    check_end(steps, until)
     _check_positive(steps=1 if steps is None else steps, batch=batch)
     check_offers(
         "model", model, "a Hamiltonian, such as HLieConv, that predicts motion", ("field", "separable", "check")
@@ -176,13 +176,6 @@ def _in_batches(
         write = None if sink is None else partial(sink.write, rows)
         parts.append(_collect(flow(start[rows], times[rows]), steps, write, report))
     return PhaseState(*(torch.cat(x) for x in zip(*parts, strict=True)))
-
-
-def _check_end(steps: int | None, until: float | None) -> None:
-    if steps is None and until is None:
-        raise expected("steps", "given, or until", "neither")
-    if steps is not None and until is not None:
-        raise InputError(f"until must not be given beside steps, got until={until:g} and steps={steps}")
 
 
 def _check_positive(**counts: int) -> None:

@@ -17,7 +17,7 @@ from lieham.cli.audit import CheckSymmetry
 from lieham.cli.command import Command
 from lieham.cli.completion import completion_script
 from lieham.cli.conservation import ShowConservation
-from lieham.cli.data import Describe
+from lieham.cli.data import CheckData, Describe
 from lieham.cli.demo import Demo
 from lieham.cli.evaluate import Evaluate
 from lieham.cli.forecast import MakeForecast
@@ -60,7 +60,7 @@ COMMANDS: dict[str, Any] = {
     "conservation": ShowConservation,
     "audit": CheckSymmetry,
     "evaluate": Evaluate,
-    "data": {"_help": "Look into a file of trajectories.", "describe": Describe},
+    "data": {"_help": "Look into a file of trajectories.", "describe": Describe, "check": CheckData},
     "completion": Completion,
 }
 

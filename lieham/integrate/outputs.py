@@ -105,3 +105,11 @@ def lead_in(
     """Return times that lead from stored times over `gap`, in equal steps that are no longer than `width`."""
     parts = int((gap / width.abs()).max().ceil().clamp(min=1))
     return stored + gap * torch.linspace(0, 1, parts + 1, dtype=gap.dtype, device=gap.device)
+
+
+def check_end(steps: int | None, until: float | None) -> None:
+    """Raise InputError unless one of `steps` and `until` says where a motion ends."""
+    if steps is None and until is None:
+        raise expected("steps", "given, or until", "neither")
+    if steps is not None and until is not None:
+        raise InputError(f"until must not be given beside steps, got until={until:g} and steps={steps}")
