@@ -61,7 +61,7 @@ def conservation(forecast: Forecast, group: str | Group | None = None) -> Conser
     group = make_group(group)
     if group.space_dim != d:
         raise InputError(f"group must act on {d} dimensions like the forecast, got {group}")
-    promises = forecast.model.promises(group)
+    promises = forecast.model.promises(group, forecast.trajectory.bodies)
     charges = (*_momenta(forecast, group, promises), *extra, *_boosts(forecast, promises), _energy(forecast, promises))
     return Conservation(forecast.trajectory.times, charges, forecast.attributes, forecast.integrator)
 
@@ -99,7 +99,7 @@ def _declared_beyond(forecast: Forecast, others: Group) -> tuple[Charge, ...]:
     A, b = group.generators()
     there = torch.cat([x.flatten(1) for x in others.generators()], 1)
     new = [not (there == torch.cat([x.flatten(), y])).all(1).any() for x, y in zip(A, b, strict=True)]
-    promises = _of(MOMENTUM, forecast.model.promises(group))
+    promises = _of(MOMENTUM, forecast.model.promises(group, forecast.trajectory.bodies))
     return tuple(_momenta(forecast, group, tuple(x for x in promises if new[x.index])))
 
 
