@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from lieham.conservation.charges import Charge, Conservation
+from lieham.conservation.evidence import Evidence, examine
 from lieham.conservation.momentum import boost, boost_scale, charge_scale, momentum_map
 from lieham.dynamics.promise import BOOST, MOMENTUM, SPIN, Promise
 from lieham.errors import InputError
@@ -54,16 +55,28 @@ def conservation(forecast: Forecast, group: str | Group | None = None) -> Conser
         (True, True)
     """
     d = forecast.trajectory.dim
-    extra: tuple[Charge, ...] = ()
-    if group is None:
-        group = make_group(f"SE({d})") if d in (2, 3) else Translation(d)
-        extra = _declared_beyond(forecast, group)
-    group = make_group(group)
-    if group.space_dim != d:
-        raise InputError(f"group must act on {d} dimensions like the forecast, got {group}")
+    default = group is None
+    asked = make_group(group or (f"SE({d})" if d in (2, 3) else Translation(d)))
+    if asked.space_dim != d:
+        raise InputError(f"group must act on {d} dimensions like the forecast, got {asked}")
+
+    def values(paths: Forecast) -> dict[str, Tensor]:
+        return {charge.name: charge.values for charge in _charges(paths, asked, default)}
+
+    def examined(systems: list[int]) -> Evidence | None:
+        with torch.no_grad():
+            return examine(forecast, systems, values)
+
+    charges = _charges(forecast, asked, default)
+    times = forecast.trajectory.times
+    return Conservation(times, charges, forecast.attributes, forecast.integrator, examined)
+
+
+def _charges(forecast: Forecast, group: Group, default: bool) -> tuple[Charge, ...]:
+    """Return all charges; those that the model declares beyond the group are among them where `default` is True."""
+    extra = _declared_beyond(forecast, group) if default else ()
     promises = forecast.model.promises(group, forecast.trajectory.bodies)
-    charges = (*_momenta(forecast, group, promises), *extra, *_boosts(forecast, promises), _energy(forecast, promises))
-    return Conservation(forecast.trajectory.times, charges, forecast.attributes, forecast.integrator)
+    return (*_momenta(forecast, group, promises), *extra, *_boosts(forecast, promises), _energy(forecast, promises))
 
 
 def _momenta(forecast: Forecast, group: Group, promises: tuple[Promise, ...]) -> Iterator[Charge]:
