@@ -1,4 +1,4 @@
-"""The certificate of a charge says how its drift grows, and which of model, integrator, precision and path is to blame."""
+"""The certificate of a charge says how its drift grows, and which of model, integrator, precision or path made it."""
 
 from __future__ import annotations
 

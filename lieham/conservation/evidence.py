@@ -10,7 +10,7 @@ import torch
 
 from lieham.errors import LiehamError
 from lieham.forecasting import Forecast
-from lieham.integrate import Integrator
+from lieham.integrate import Integrator, make_integrator
 from lieham.state import PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 
@@ -97,7 +97,9 @@ def _again(forecast: Forecast, steps: Trajectory) -> tuple[PhaseState, PhaseStat
     """Return the state after each step by the integrator, and by Richardson's extrapolation from half its width."""
     field, integrator = forecast.model.field(steps.bodies), forecast.integrator
     tolerance = _tolerances(integrator)
-    sharper = replace(integrator, rtol=tolerance[0] / 1e3, atol=tolerance[1] / 1e3) if any(tolerance) else integrator
+    sharper = integrator
+    if any(tolerance):
+        sharper = make_integrator(integrator.name, rtol=tolerance[0] / 1e3, atol=tolerance[1] / 1e3)
     once = integrator.integrate(field, steps.state(0), steps.times)
     halves = torch.stack([steps.times[:, 0], steps.times.mean(1), steps.times[:, 1]], 1)
     twice = sharper.integrate(field, steps.state(0), halves)
