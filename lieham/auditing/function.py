@@ -136,15 +136,15 @@ def _in_float32(subject: Subject, q: Tensor, p: Tensor | None, size: Tensor) -> 
     """Compare values in float32 with those in float64, as a check that never makes a target unsound."""
     name, limit = "float32", 1e4 * torch.finfo(torch.float32).eps
     detail = "|f in float32 - f in float64| over its scale, of the same rounded weights and positions"
-    low = [x if x is None else x.float() for x in (q, p)]
+    low_q, low_p = q.float(), None if p is None else p.float()
     with torch.no_grad():
         try:
-            small = subject.rounded(torch.float32)(*low)
-        except RuntimeError:
+            small = subject.rounded(torch.float32)(low_q, low_p).double()
+        except (RuntimeError, TypeError, ValueError):
             # A function that holds numbers of another precision cannot be asked; that says nothing of its symmetry.
             return None
-        whole = subject.rounded(torch.float64)(*(x if x is None else x.double() for x in low))
-    return replace(judged(name, _ratio(small.double() - whole, size), limit, detail), declared=False)
+        whole = subject.rounded(torch.float64)(low_q.double(), None if low_p is None else low_p.double())
+    return replace(judged(name, _ratio(small - whole, size), limit, detail), declared=False)
 
 
 def stays(subject: Subject, state: tuple[Tensor, Tensor | None], first: Tensor) -> Check:

@@ -114,8 +114,8 @@ def _jump(
     orders = torch.stack([torch.arange(n), *(torch.randperm(n, generator=generator) for _ in range(ORDERS - 1))])
     q = inside(subject, subject.length * places[orders] @ turns.mT).repeat_interleave(WAYS, 0)
     away = subject.length * torch.randn(q.shape, generator=generator, dtype=torch.float64)
-    p = subject.momentum * torch.randn(ORDERS, n, d, generator=generator, dtype=torch.float64)
-    p = p.repeat_interleave(WAYS, 0).to(subject.dtype) if subject.kind == "H" else None
+    momenta = subject.momentum * torch.randn(ORDERS, n, d, generator=generator, dtype=torch.float64)
+    p = momenta.repeat_interleave(WAYS, 0).to(subject.dtype) if subject.kind == "H" else None
     near = ((q + x * away).to(subject.dtype) for x in NEAR[subject.dtype])
     wide, narrow = (subject(x, p).double().reshape(ORDERS, WAYS, -1) for x in near)
     spreads = [(x - x[:, :1]).abs().amax((1, 2)) for x in (wide, narrow)]
