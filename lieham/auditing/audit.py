@@ -197,7 +197,7 @@ class _Examination:
 
 def _with_differences(subject: Subject) -> Subject:
     """Return the subject, with slopes by differences where torch cannot differentiate it."""
-    q, p = states(subject, 2, torch.Generator().manual_seed(0))
+    q, p = states(subject, 16, torch.Generator().manual_seed(0))
     try:
         with torch.enable_grad():
             known = subject(q.requires_grad_(), p).requires_grad
