@@ -32,6 +32,7 @@ class CheckSymmetry(Command):
         count: number of random moves; the search for the worst tries 1,280 more.
         length: size of the configurations of a callable, in its unit of length.
         seed: seed of everything random.
+        reach: factor by which configurations are made larger, up to this one; 1 leaves them at their length.
         json: print the checks as JSON.
     """
 
@@ -42,6 +43,7 @@ class CheckSymmetry(Command):
     count: int = 1000
     length: float = 1.0
     seed: int = 0
+    reach: float = 1.0
     json: bool = False
 
     @classmethod
@@ -53,6 +55,7 @@ class CheckSymmetry(Command):
 
         check_choice("kind", self.kind, ("V", "H", "force"))
         settings: dict[str, Any] = {"n_bodies": self.n_bodies, "count": self.count, "seed": self.seed}
+        settings["reach"] = self.reach
         if ":" not in self.target or Path(self.target).exists():
             made = audit(load_hamiltonian(Path(self.target)), self.group, **settings)
         else:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from lieham.conservation.charges import Charge, Conservation
+from lieham.conservation.evidence import Evidence, examine
 from lieham.conservation.momentum import boost, boost_scale, charge_scale, momentum_map
 from lieham.dynamics.promise import BOOST, MOMENTUM, SPIN, Promise
 from lieham.errors import InputError, check_offers
@@ -56,16 +57,28 @@ def conservation(forecast: Forecast, group: str | Group | None = None) -> Conser
     """
     check_offers("forecast", forecast, "what lieham.forecast makes", ("trajectory", "model", "integrator"))
     d = forecast.trajectory.dim
-    extra: tuple[Charge, ...] = ()
-    if group is None:
-        group = make_group(f"SE({d})") if d in (2, 3) else Translation(d)
-        extra = _declared_beyond(forecast, group)
-    group = make_group(group)
-    if group.space_dim != d:
-        raise InputError(f"group must act on {d} dimensions like the forecast, got {group}")
-    promises = forecast.model.promises(group)
-    charges = (*_momenta(forecast, group, promises), *extra, *_boosts(forecast, promises), _energy(forecast, promises))
-    return Conservation(forecast.trajectory.times, charges, forecast.attributes, forecast.integrator)
+    default = group is None
+    asked = make_group(group or (f"SE({d})" if d in (2, 3) else Translation(d)))
+    if asked.space_dim != d:
+        raise InputError(f"group must act on {d} dimensions like the forecast, got {asked}")
+
+    def values(paths: Forecast) -> dict[str, Tensor]:
+        return {charge.name: charge.values for charge in _charges(paths, asked, default)}
+
+    def examined(systems: list[int]) -> Evidence | None:
+        with torch.no_grad():
+            return examine(forecast, systems, values)
+
+    charges = _charges(forecast, asked, default)
+    times = forecast.trajectory.times
+    return Conservation(times, charges, forecast.attributes, forecast.integrator, examined)
+
+
+def _charges(forecast: Forecast, group: Group, default: bool) -> tuple[Charge, ...]:
+    """Return all charges; those that the model declares beyond the group are among them where `default` is True."""
+    extra = _declared_beyond(forecast, group) if default else ()
+    promises = forecast.model.promises(group, forecast.trajectory.bodies)
+    return (*_momenta(forecast, group, promises), *extra, *_boosts(forecast, promises), _energy(forecast, promises))
 
 
 def _momenta(forecast: Forecast, group: Group, promises: tuple[Promise, ...]) -> Iterator[Charge]:
@@ -101,7 +114,7 @@ def _declared_beyond(forecast: Forecast, others: Group) -> tuple[Charge, ...]:
     A, b = group.generators()
     there = torch.cat([x.flatten(1) for x in others.generators()], 1)
     new = [not (there == torch.cat([x.flatten(), y])).all(1).any() for x, y in zip(A, b, strict=True)]
-    promises = _of(MOMENTUM, forecast.model.promises(group))
+    promises = _of(MOMENTUM, forecast.model.promises(group, forecast.trajectory.bodies))
     return tuple(_momenta(forecast, group, tuple(x for x in promises if new[x.index])))
 
 

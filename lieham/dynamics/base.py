@@ -87,7 +87,7 @@ class Dynamics(nn.Module, ABC):
         """This is True if the symmetry declared holds to round-off, and not only on average over random draws."""
         return True
 
-    def promises(self, group: str | Group) -> tuple[Promise, ...]:
+    def promises(self, group: str | Group, bodies: Bodies | None = None) -> tuple[Promise, ...]:
         """Return what the model says of every charge of `group`, in the order of a report of conservation.
 
         There is one promise for each generator. A Hamiltonian adds those of L about the centre of mass, of the boosts
@@ -95,6 +95,7 @@ class Dynamics(nn.Module, ABC):
 
         Args:
             group: the group asked for, which need not be the one that the model declares.
+            bodies: the bodies (b, n) that move, of which a kinetic energy is asked; by default some random ones.
 
         Raises:
             InputError: if the group acts on a space of another dimension than the model's.
