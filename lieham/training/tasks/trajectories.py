@@ -16,6 +16,7 @@ from lieham.optim import AdamStage, LBFGSStage, Stage
 from lieham.regression import LiftChoice, RidgeStage, StateEliminationStage, choose_lift
 from lieham.regression.interpolant import known, split_resolved
 from lieham.state import Trajectory
+from lieham.training.baselines import Judge
 from lieham.training.config import TrainConfig
 from lieham.training.tasks.base import Task
 from lieham.typing import Tensor
@@ -87,6 +88,21 @@ class TrajectoryTask(Task):
 
     def fixed_loss(self, model: Hamiltonian) -> Tensor:
         return self.loss(model, self.fixed)
+
+    def beside_baselines(self, model: Hamiltonian, data: Dataset) -> dict:
+        split, windows = self._held_out(data)
+        scores = Judge(self.loss, self.config.observed, self.fixed).scores(model, windows)
+        named = {name: score._asdict() for name, score in scores.items()}
+        return {"split": split, "windows": len(windows), "scores": named}
+
+    def _held_out(self, data: Dataset) -> tuple[str, Trajectory]:
+        """Return windows that training did not see, of val or else of test; those of training where there are none."""
+        if self.validation is not None:
+            return "val", self.judged
+        if data.test is None or data.test.n_steps < self.config.window - 1:
+            return "train", self.judged
+        windows = _draw(Windows(data.test, self.config.window), 200, 2)
+        return "test", windows.to(self.fixed.q.device, self.fixed.q.dtype)
 
     def score(self, model: Hamiltonian) -> dict[str, float]:
         return {"validation": self.loss(model, self.judged).item()}

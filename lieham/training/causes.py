@@ -1,0 +1,106 @@
+"""A verdict on a trained model: does it beat what costs nothing, and if it does not, what is the likely cause?"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from lieham._support.polynomials import derivative
+from lieham.data import Dataset
+from lieham.dynamics.hamiltonian import Hamiltonian
+from lieham.state import Trajectory
+
+POOR = 0.5
+"""A model that leaves more than this share of the loss of free flight has learned nothing of use."""
+DOUBTFUL = 1e-3
+"""A model that leaves more than this share is asked about: where the data show a fault, the fault is said."""
+MANY = 20_000
+"""About how many numbers of q are looked at for a cause."""
+GENERAL = (
+    "no force of the declared kind explains the motion (drag, driving, a symmetry that the data do not have, momenta "
+    "that are not m dq/dt, or positions wrapped into a box would look so)"
+)
+
+
+def verdict(baselines: dict, model: Hamiltonian, data: Dataset) -> str:
+    """Return one sentence where the model is not better than free flight, or little and the data show why; else "".
+
+    Args:
+        baselines: the scores, as `History.baselines` holds them.
+        model: the trained model.
+        data: the data that it was trained on.
+    """
+    scores = baselines["scores"]
+    own, free = (scores[name]["trimmed"] for name in ("model", "free flight"))
+    share = own / free if free > 0 else 0.0
+    if not share > DOUBTFUL:
+        return ""
+    cause = likely_cause(model, data)
+    if share <= POOR and not cause:
+        return ""
+    beats = "does not beat" if not share < 1 else "hardly beats" if share > POOR else "is far from exact beside"
+    where = f"on {baselines['windows']} windows of {baselines['split']}"
+    numbers = f"its loss is {own:.2g} and that of free flight {free:.2g} {where}"
+    return f"the model {beats} free flight: {numbers}; likely cause: {cause or GENERAL}"
+
+
+def likely_cause(model: Hamiltonian, data: Dataset) -> str:
+    """Return what in the data most likely keeps the model from learning them, in words; "" where nothing is found.
+
+    Args:
+        model: the trained model, with the group that it declares.
+        data: the data that it was trained on.
+    """
+    if importlib.util.find_spec("lieham.data.check") is not None:
+        check = importlib.import_module("lieham.data.check").check
+        faults = [x.sentence for x in check(data, group=model.group, quick=True).findings if x.severity == "fault"]
+        return faults[0] if faults else ""
+    seen = _few(data)
+    return next((said for cause in CAUSES if (said := cause(model, seen))), "")
+
+
+def _few(data: Dataset) -> Trajectory:
+    assert data.train is not None
+    x = data.train
+    return x[: max(1, MANY // x.q[0].numel())].to("cpu", torch.float64)
+
+
+def velocities(model: Any, x: Trajectory) -> str:
+    """Return a sentence where p/m is not dq/dt; nothing is said of canonical momenta."""
+    if not model.separable or x.n_steps < 2:
+        return ""
+    slope, v = derivative(x.times, x.q), x.p / x.bodies.mass[:, None, :, None]
+    inner = slice(1, -1)
+    real = x.bodies.mask[:, None].expand(v.shape[:-1])[:, inner]
+    a, b = slope[:, inner][real], v[:, inner][real]
+    off = ((a - b).square().mean() / a.square().mean().clamp(min=1e-300)).sqrt().item()
+    if off < 0.2:
+        return ""
+    return f"p/m differs from dq/dt by {100 * off:.0f} % of it: give v in the units of q and the times, or p = m v"
+
+
+def symmetry(model: Any, x: Trajectory) -> str:
+    """Return a sentence where a momentum of the declared group is not constant on the data."""
+    if model.group is None or not model.separable:
+        return ""
+    A, b = model.group.generators(x.q.dtype)
+    arms = torch.einsum("kij,...nj->...nki", A, x.q) + b
+    terms = torch.einsum("...ni,...nki->...nk", x.p, arms) * x.bodies.mask[:, None, :, None]
+    J, size = terms.sum(-2), terms.abs().sum(-2)
+    drift = (J - J[:, :1]).square().mean((0, 1)).sqrt() / size.square().mean((0, 1)).sqrt().clamp(min=1e-300)
+    worst = int(drift.argmax()) if len(drift) else 0
+    if not len(drift) or drift[worst] < 0.02:
+        return ""
+    name = model.group.charges[worst]
+    return (
+        f"{model.group} is declared, but {name} changes by {100 * drift[worst]:.0f} % of its size along the data: "
+        "declare a smaller group"
+    )
+
+
+CAUSES: tuple[Callable[[Any, Trajectory], str], ...] = (velocities, symmetry)
+"""What is looked for while there is no check of the data at hand."""
