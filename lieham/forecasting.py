@@ -16,6 +16,7 @@ import torch
 from lieham._support.progress import Progress, reporting
 from lieham.data import TrajectoryWriter
 from lieham.dynamics.hamiltonian import Hamiltonian
+from lieham.dynamics.trained_range import warn_outside
 from lieham.errors import InputError, expected
 from lieham.groups import Group, Trivial
 from lieham.integrate import Integrator, make_integrator
@@ -39,6 +40,7 @@ class Forecast:
         model: the Hamiltonian whose flow it is.
         integrator: the method that followed the flow.
         attributes: the settings by name, such as `method` and `dtype`, and the `seconds` that it took.
+        warnings: sentences on what lies outside the range of the model's training.
 
     Example:
         >>> import lieham, systems
@@ -53,6 +55,7 @@ class Forecast:
     model: Hamiltonian
     integrator: Integrator
     attributes: dict[str, str | float]
+    warnings: tuple[str, ...] = ()
 
     @property
     def group(self) -> Group:
@@ -110,6 +113,9 @@ def forecast(
     Returns:
         The rollout with its model and integrator.
 
+    Warns:
+        LiehamWarning: where bodies or motions lie outside the range of training; `Forecast.warnings` has the sentences.
+
     Raises:
         InputError: if the settings or the initial states do not fit the model.
         FileError: if `out` exists and `overwrite` is False.
@@ -127,6 +133,8 @@ def forecast(
     model.check(initial)
     weight, whole, began = next(model.parameters(), initial.q), _as_batch(initial), time.perf_counter()
     start, times = whole.window(0, 1).to(weight.device, weight.dtype), _times(whole, steps, dt)
+    known = model.trained_range()
+    said = warn_outside(known, start, model.group)
     dtype = str(weight.dtype).removeprefix("torch.")
     attributes: dict[str, str | float] = {"method": integrator.name, "settings": str(integrator), "dtype": dtype}
     writer = nullcontext() if out is None else TrajectoryWriter(out, times, start.bodies, attributes, overwrite)
@@ -134,7 +142,8 @@ def forecast(
         path = _in_batches(_Flow(model, integrator, compile), start, times, batch, sink, shown)
     attributes["seconds"] = time.perf_counter() - began
     trajectory = Trajectory(times.to(weight.device, weight.dtype), path.q, path.p, start.bodies)
-    return Forecast(trajectory, model, integrator, attributes)
+    warned = warn_outside(known, trajectory, model.group, said)
+    return Forecast(trajectory, model, integrator, attributes, warned)
 
 
 @dataclass(frozen=True)

@@ -67,4 +67,13 @@ class MakeForecast(Command):
         }
         made = forecast(model, initial[: self.count], self.steps, **settings)
         figures = {"systems": len(made.trajectory), "steps": self.steps, **made.attributes, "file": str(out)}
-        show(figures, self.json, lambda x: "\n".join(f"{key:<12} {value}" for key, value in x.items()))
+        if made.warnings:
+            figures["outside"] = list(made.warnings)
+        show(figures, self.json, _text)
+
+
+def _text(figures: dict) -> str:
+    """Return the figures, one a line, and what lies outside the range of training, one sentence a line."""
+    rows = [(key, value) for key, value in figures.items() if key != "outside"]
+    rows += [("outside", sentence) for sentence in figures.get("outside", [])]
+    return "\n".join(f"{key:<12} {value}" for key, value in rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -83,7 +84,7 @@ class Judge:
 
     def __init__(self, loss: ShootingLoss, observed: str, training: Trajectory):
         self.loss, self.observed = loss, observed
-        self.baselines = {
+        self.baselines: dict[str, Callable[[Trajectory], PhaseState]] = {
             "constant state": stay,
             "free flight": fly_freely,
             "mean force": MeanForce.measured(training, loss.scale_p),

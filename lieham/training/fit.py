@@ -17,8 +17,8 @@ from lieham._support.progress import Progress, announce, reporting
 from lieham.data import CloudDataset, Dataset
 from lieham.errors import InputError, Interrupted, LiehamWarning, expected
 from lieham.models import save_model
-from lieham.training.config import CloudTrainConfig, TrainConfig
 from lieham.training.causes import verdict
+from lieham.training.config import CloudTrainConfig, TrainConfig
 from lieham.training.history import History
 from lieham.training.run_folder import RunFolder
 from lieham.training.tasks import task_for

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, cast
@@ -10,7 +11,7 @@ import lieham
 from lieham import models, training
 from lieham._support.settings import changed
 from lieham.cli.runs import TRAJECTORIES, Question, Train, built
-from lieham.errors import InputError
+from lieham.errors import InputError, LiehamWarning
 from lieham.models.config import ModelConfig
 from lieham.training.config import TrainConfig
 
@@ -74,22 +75,46 @@ class TrainTrajectories(Train):
     @classmethod
     def report(cls, model: models.LieConvModel, data: lieham.Dataset, history: training.History, run: Path) -> dict:
         seconds = round(history.seconds, 2)
-        return {"validation": history.best, "seconds": seconds, "learner": history.learner, "run": str(run)}
+        return {"validation": history.best, "seconds": seconds, "learner": history.learner, "run": str(run)} | {
+            "baselines": history.baselines,
+            "warnings": history.warnings,
+        }
 
     @classmethod
     def text(cls, figures: dict) -> str:
+        table = score_table(figures["baselines"])
+        if "validation" not in figures:
+            return table
         return (
             f"best validation loss {figures['validation']:.3e} after {figures['seconds']:.0f} s, "
-            f"by {figures['learner']}; model in {figures['run']}"
+            f"by {figures['learner']}; model in {figures['run']}\n{table}"
         )
 
     @classmethod
     def evaluated(cls, run: Path, question: Question) -> dict:
-        kind = training.RunFolder(run).config()["model"].get("kind")
-        raise InputError(
-            f"run must hold a classifier or a regressor that `lieham train` made, got {run} with {kind}: "
-            "`lieham forecast` and `lieham conservation` are for Hamiltonians, `lieham.scores` for other models"
-        )
+        from lieham.training.causes import verdict
+        from lieham.training.tasks.trajectories import scores_of_trajectories
+
+        if question.folder is not None or question.angles is not None:
+            raise InputError(
+                f"folder and angles must be given for digits and molecules alone, got {run} of trajectories"
+            )
+        config = training.RunFolder(run).config()
+        model, data = load_hamiltonian(run), cls.dataset(config["data"])
+        found = scores_of_trajectories(model, data, changed(TrainConfig(), config["train"]), question.split)
+        said = verdict(found, model, data)
+        if said:
+            warnings.warn(said, LiehamWarning, stacklevel=2)
+        return {"run": str(run), "baselines": found, "warnings": [said] if said else []}
+
+
+def score_table(baselines: dict) -> str:
+    """Return the scores of the model and of the baselines, as `History.baselines` holds them, one a line."""
+    head = f"loss on {baselines['windows']} windows of {baselines['split']} (a constant state has about 2)"
+    rows = [f"{head:<60} {'mean':>10} {'median':>10} {'trimmed':>10}"]
+    for name, score in baselines["scores"].items():
+        rows.append(f"  {name:<58} " + " ".join(f"{score[x]:10.2e}" for x in ("mean", "median", "trimmed")))
+    return "\n".join(rows)
 
 
 def load_hamiltonian(run: Path) -> lieham.Hamiltonian:

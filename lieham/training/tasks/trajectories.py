@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -10,7 +11,7 @@ import torch
 from lieham._support.settings import changed
 from lieham.data import Dataset, Windows
 from lieham.dynamics import Hamiltonian
-from lieham.errors import InputError
+from lieham.errors import InputError, expected
 from lieham.losses import FreeStatesLoss, ShootingLoss
 from lieham.optim import AdamStage, LBFGSStage, Stage
 from lieham.regression import LiftChoice, RidgeStage, StateEliminationStage, choose_lift
@@ -64,6 +65,8 @@ class TrajectoryTask(Task):
 
     def choose(self, model: Hamiltonian) -> Hamiltonian:
         self._choice = choose_lift(model, self.richer, self.fixed, self.loss, self._may_stop)
+        if (seen := self._choice.model.trained_range()) is not None:
+            seen.extend(self.windows.trajectory)
         return self._choice.model
 
     def stages(self, model: Hamiltonian) -> list[Stage]:
@@ -91,6 +94,16 @@ class TrajectoryTask(Task):
 
     def beside_baselines(self, model: Hamiltonian, data: Dataset) -> dict:
         split, windows = self._held_out(data)
+        return self.scored(model, split, windows)
+
+    def scored(self, model: Hamiltonian, split: str, windows: Trajectory) -> dict:
+        """Return the scores of the model and of baselines on windows, as `History.baselines` holds them.
+
+        Args:
+            model: the model.
+            split: the name of the split that the windows are of.
+            windows: the windows, (b, time, n, d).
+        """
         scores = Judge(self.loss, self.config.observed, self.fixed).scores(model, windows)
         named = {name: score._asdict() for name, score in scores.items()}
         return {"split": split, "windows": len(windows), "scores": named}
@@ -106,6 +119,27 @@ class TrajectoryTask(Task):
 
     def score(self, model: Hamiltonian) -> dict[str, float]:
         return {"validation": self.loss(model, self.judged).item()}
+
+
+def scores_of_trajectories(model: Hamiltonian, data: Dataset, config: TrainConfig, split: str) -> dict:
+    """Return the scores of a trained model and of baselines on windows of a split, as `History.baselines` holds them.
+
+    Args:
+        model: the trained model.
+        data: the data that it was trained on, whose training windows give the loss its units.
+        config: the settings of the training.
+        split: the split to score: train, val or test.
+
+    Raises:
+        InputError: if the data hold no such split.
+    """
+    weight = next(model.parameters())
+    seen = replace(data, **{name: x.to(weight.device, weight.dtype) for name, x in data.splits.items()})
+    asked = seen.splits.get(split)
+    if asked is None:
+        raise expected("split", f"one of {', '.join(seen.splits)}, which the data of the run hold", repr(split))
+    task = TrajectoryTask(model, seen, TrajectoryTask.configured(config, {}, seen), lambda: None)
+    return task.scored(model, split, _draw(Windows(asked, config.window), 200, 2))
 
 
 def _draw(windows: Windows, count: int, seed: int) -> Trajectory:
