@@ -66,14 +66,17 @@ class MakeForecast(Command):
             "compile": self.compile,
         }
         made = forecast(model, initial[: self.count], self.steps, **settings)
-        figures = {"systems": len(made.trajectory), "steps": self.steps, **made.attributes, "file": str(out)}
+        figures: dict[str, Any] = {
+            "systems": len(made.trajectory),
+            "steps": self.steps,
+            **made.attributes,
+            "file": str(out),
+        }
         if made.warnings:
             figures["outside"] = list(made.warnings)
         show(figures, self.json, _text)
 
 
 def _text(figures: dict) -> str:
-    """Return the figures, one a line, and what lies outside the range of training, one sentence a line."""
-    rows = [(key, value) for key, value in figures.items() if key != "outside"]
-    rows += [("outside", sentence) for sentence in figures.get("outside", [])]
-    return "\n".join(f"{key:<12} {value}" for key, value in rows)
+    """Return the figures, one a line; what lies outside the range of training was said as a warning."""
+    return "\n".join(f"{key:<12} {value}" for key, value in figures.items() if key != "outside")

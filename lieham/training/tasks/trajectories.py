@@ -134,7 +134,8 @@ def scores_of_trajectories(model: Hamiltonian, data: Dataset, config: TrainConfi
         InputError: if the data hold no such split.
     """
     weight = next(model.parameters())
-    seen = replace(data, **{name: x.to(weight.device, weight.dtype) for name, x in data.splits.items()})
+    moved: dict[str, Any] = {name: x.to(weight.device, weight.dtype) for name, x in data.splits.items()}
+    seen = replace(data, **moved)
     asked = seen.splits.get(split)
     if asked is None:
         raise expected("split", f"one of {', '.join(seen.splits)}, which the data of the run hold", repr(split))
