@@ -13,11 +13,16 @@ from lieham._support.polynomials import derivative
 from lieham.data import Dataset
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.state import Trajectory
+from lieham.typing import Float, Tensor
 
 POOR = 0.05
 """A model that leaves more than this share of the loss of free flight is doubted, whatever the data show."""
 DOUBTFUL = 1e-6
 """A model that leaves more than this share is doubted where the data show a fault."""
+LEAST_DRIFT = 1e-3
+"""A momentum is not constant where it changes by this share of its size or more,"""
+SIGNIFICANT = 4.0
+"""and by more than this many times its noise."""
 MANY = 20_000
 """About how many numbers of q are looked at for a cause."""
 GENERAL = (
@@ -72,6 +77,11 @@ def _few(data: Dataset) -> Trajectory:
     return x[: max(1, MANY // x.q[0].numel())].to("cpu", torch.float64)
 
 
+def _roughness(J: Tensor) -> Float[Tensor, " k"]:
+    """Return the noise of charges (b, time, k) by their second differences, which a smooth drift hardly has."""
+    return (J.diff(n=2, dim=1).square().mean((0, 1)) / 6).sqrt() if J.shape[1] > 2 else torch.zeros_like(J[0, 0])
+
+
 def velocities(model: Any, x: Trajectory) -> str:
     """Return a sentence where p/m is not dq/dt; nothing is said of canonical momenta."""
     if not model.separable or x.n_steps < 2:
@@ -98,12 +108,16 @@ def symmetry(model: Any, x: Trajectory) -> str:
     terms = torch.einsum("...ni,...nki->...nk", x.p, arms) * x.bodies.mask[:, None, :, None]
     J, size = terms.sum(-2), terms.abs().sum(-2)
     drift = (J - J[:, :1]).square().mean((0, 1)).sqrt() / size.square().mean((0, 1)).sqrt().clamp(min=1e-300)
-    worst = int(drift.argmax()) if len(drift) else 0
-    if not len(drift) or drift[worst] < 0.02:
+    if not len(drift):
+        return ""
+    noise = _roughness(J) / size.square().mean((0, 1)).sqrt().clamp(min=1e-300)
+    drift = torch.where(drift > SIGNIFICANT * noise, drift, torch.zeros_like(drift))
+    worst = int(drift.argmax())
+    if drift[worst] < LEAST_DRIFT:
         return ""
     name = model.group.charges[worst]
     return (
-        f"{model.group} is declared, but {name} changes by {100 * drift[worst]:.0f} % of its size along the data: "
+        f"{model.group} is declared, but {name} changes by {100 * drift[worst]:.2g} % of its size along the data: "
         "declare a smaller group"
     )
 

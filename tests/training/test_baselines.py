@@ -10,7 +10,7 @@ import torch
 import yaml
 
 import lieham
-from lieham.data import Dataset
+from lieham.data import Dataset, Windows
 from lieham.errors import LiehamWarning
 from lieham.models import HLieConv, VectorPotentialLieConv
 from lieham.state import Bodies, PhaseState, Trajectory
@@ -22,12 +22,12 @@ from systems import baselines as reference
 from tests.helpers.cases import trainer_of
 from tests.helpers.training import QUICK, data, new_trainer, small_model
 
-LEARN = {"steps": 4, "refine": 2, "evaluate_every": 4}
+LEARN = {"steps": 1, "refine": 0, "refine_windows": 100}
 D = torch.float64
 
 
-def trajectories(force, n=3, d=2, count=24, points=24, dt=0.1, features=None) -> Dataset:
-    """Unit masses under force(t, q, p), by rk4 with 8 steps between points: 18 trajectories to train, 6 to validate."""
+def trajectories(force, n=3, d=2, count=16, points=16, dt=0.15, features=None) -> Dataset:
+    """Unit masses under force(t, q, p), by rk4 with 8 steps between points: 12 trajectories to train, 4 to validate."""
     q, p = torch.randn(2, count, n, d, generator=torch.Generator().manual_seed(3), dtype=D)
 
     def rate(t, y):
@@ -44,7 +44,7 @@ def trajectories(force, n=3, d=2, count=24, points=24, dt=0.1, features=None) ->
     states = torch.stack(path, 2)
     bodies = Bodies.of(torch.ones(count, n, dtype=D), features)
     x = Trajectory.of(torch.arange(points, dtype=D) * dt, states[0], states[1], bodies)
-    return Dataset(train=x[:18], val=x[18:])
+    return Dataset(train=x[:12], val=x[12:])
 
 
 def pulls(q):
@@ -71,7 +71,7 @@ def chain() -> Dataset:
         stretch = q[:, 1:] - q[:, :-1] - 1
         return torch.nn.functional.pad(stretch, (0, 0, 0, 1)) - torch.nn.functional.pad(stretch, (0, 0, 1, 0))
 
-    features = (torch.arange(5, dtype=D) / 5)[None, :, None].expand(24, 5, 1)
+    features = (torch.arange(5, dtype=D) / 5)[None, :, None].expand(16, 5, 1)
     return trajectories(force, n=5, d=1, features=features)
 
 
@@ -88,7 +88,7 @@ WRONG = {
     ),
     "a chain": ("T(1)", chain, ""),
     "a box of 3": ("SE(2)", lambda: wrapped(3.0), "jump"),
-    "a box of 5": ("T(2)", lambda: wrapped(5.0), "jump"),
+    "a box of 4": ("T(2)", lambda: wrapped(4.0), "jump"),
     "twice the momenta": (
         "SE(2)",
         lambda: changed(trajectories(lambda t, q, p: pulls(q)), lambda x: replace(x, p=2 * x.p)),
@@ -102,10 +102,11 @@ WRONG = {
 def test_data_that_cannot_be_learned_end_in_one_warning(name):
     group, make, word = WRONG[name]
     own = make()
+    lift = "coset" if group == "SE(2)" else "point"
     with pytest.warns(LiehamWarning, match="free flight.*likely cause") as caught:
-        history = fit(HLieConv(group, own.n_features, width=16), own, **LEARN)
-    assert len([x for x in caught if x.category is LiehamWarning]) == 1
-    assert word in str(caught[0].message) and history.warnings == [str(caught[0].message)]
+        history = fit(HLieConv(group, own.n_features, width=8, lift=lift), own, **LEARN)
+    said = [str(x.message) for x in caught if x.category is LiehamWarning]
+    assert history.warnings == said and len(said) == 1 and word in said[0]
 
 
 FEW = {"double-spring-pendulum": {}, "planets": {"n_bodies": 3}}
@@ -117,7 +118,7 @@ def test_a_law_that_is_learned_ends_in_none(law):
     own = SYSTEMS[law](**FEW.get(law, {"n_bodies": 3}))
     kind = VectorPotentialLieConv if law == "magnetic-springs" else HLieConv
     points = 12 if law == "double-spring-pendulum" else 20
-    few = own.generate(20, 5, 0, points=points)
+    few = own.generate(12, 4, 0, points=points)
     with warnings.catch_warnings():
         warnings.simplefilter("error", LiehamWarning)
         history = fit(kind(own.symmetry, few.n_features), few, steps=1, refine=0)
@@ -145,7 +146,7 @@ def test_states_are_fitted_for_baselines_too(observed):
     model = lieham.SeparableHamiltonian(lambda q, bodies: 0 * q.sum((-2, -1)))
     scores = Judge(task.loss, observed, task.fixed).scores(model, task.validation)
     assert scores["model"].mean == pytest.approx(task.loss(model, task.validation).item(), rel=1e-9)
-    assert scores["model"].mean >= scores["free flight"].mean * (1 - 1e-6), "that is the least over first states"
+    assert scores["model"].mean == pytest.approx(scores["free flight"].mean, rel=1e-3), "no force is free flight"
     assert scores["free flight"].mean < scores["constant state"].mean
 
 
@@ -174,12 +175,14 @@ def test_a_mean_force_finds_gravity_and_a_pull():
 
 def test_few_close_passes_do_not_decide_the_robust_scores():
     task = new_trainer().task
-    far = task.validation
+    far = Windows(data().train, 3).all()
     spoiled = replace(far, q=far.q.clone())
-    spoiled.q[0, 1] += 100
-    clean, rough = (Judge(task.loss, "exact", task.fixed).scores(small_model(), x)["model"] for x in (far, spoiled))
+    spoiled.q[0, 1, 0] += 100
+    clean, rough = (
+        Judge(task.loss, "exact", task.fixed).scores(small_model(), x)["free flight"] for x in (far, spoiled)
+    )
     assert rough.mean > 10 * clean.mean
-    assert rough.median < 1.5 * clean.median and rough.trimmed < 1.5 * clean.trimmed
+    assert rough.median < 1.2 * clean.median and rough.trimmed < 1.2 * clean.trimmed
 
 
 def test_which_split_was_scored_is_said():
@@ -219,8 +222,9 @@ def test_what_counts_as_divergence():
 def test_a_stage_that_diverges_is_stopped_and_the_best_is_kept():
     config = replace(QUICK, ridge=True, steps=400, refine=0, lr=3.0, ema=0.0, evaluate_every=2, tolerance=1e-30)
     model = small_model()
-    with pytest.warns(LiehamWarning, match="adam diverged and was stopped at step 6"):
+    with pytest.warns(LiehamWarning, match="adam diverged and was stopped at step"):
         history = fit(model, data(), config=config)
     assert len(history.rows) < 10 and history.rows[-1]["diverged"] in history.warnings[0]
     trainer = trainer_of(model, data().train, data().val, config)
-    assert trainer.task.score(model)["validation"] == history.best == history.rows[0]["validation"]
+    assert trainer.task.score(model)["validation"] == pytest.approx(history.best, rel=1e-9)
+    assert history.best == history.rows[0]["validation"]

@@ -96,9 +96,7 @@ class TrainTrajectories(Train):
         from lieham.training.tasks.trajectories import scores_of_trajectories
 
         if question.folder is not None or question.angles is not None:
-            raise InputError(
-                f"folder and angles must be given for digits and molecules alone, got {run} of trajectories"
-            )
+            raise InputError(f"folder and angles must be given for digits or molecules, got {run} of trajectories")
         config = training.RunFolder(run).config()
         model, data = load_hamiltonian(run), cls.dataset(config["data"])
         found = scores_of_trajectories(model, data, changed(TrainConfig(), config["train"]), question.split)
