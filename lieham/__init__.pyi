@@ -12,6 +12,7 @@ from .data import read as read
 from .dynamics import GeneralHamiltonian as GeneralHamiltonian
 from .dynamics import Hamiltonian as Hamiltonian
 from .dynamics import SeparableHamiltonian as SeparableHamiltonian
+from .errors import LiehamWarning as LiehamWarning
 from .evaluate import predict as predict
 from .evaluate import scores as scores
 from .forecasting import Forecast as Forecast

@@ -34,6 +34,19 @@ class Interrupted(KeyboardInterrupt):
         self.run = run
 
 
+class LiehamWarning(UserWarning):
+    """A result is there, and what it is worth is less than its reader may think; the message says why.
+
+    Args:
+        message: one sentence with the numbers, the likely cause and a remedy.
+
+    Example:
+        >>> import warnings, lieham
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("error", lieham.LiehamWarning)  # treat every one of them as an error
+    """
+
+
 def expected(name: str, wanted: object, got: object) -> InputError:
     """Return the error `NAME must be WANTED, got GOT`, to be raised by the caller.
 

@@ -15,6 +15,7 @@ import torch
 from lieham._support.progress import Progress, reporting
 from lieham.data import TrajectoryWriter
 from lieham.dynamics.hamiltonian import Hamiltonian
+from lieham.dynamics.trained_range import warn_outside
 from lieham.errors import InputError, check_integer, check_offers, expected
 from lieham.groups import Group, Trivial
 from lieham.integrate import Integrator, make_integrator
@@ -39,6 +40,7 @@ class Forecast:
         model: the Hamiltonian whose flow it is.
         integrator: the method that followed the flow.
         attributes: the settings by name, such as `method` and `dtype`, and the `seconds` that it took.
+        warnings: sentences on what lies outside the range of the model's training.
 
     Example:
         >>> import lieham, systems
@@ -53,6 +55,7 @@ class Forecast:
     model: Hamiltonian
     integrator: Integrator
     attributes: dict[str, str | float]
+    warnings: tuple[str, ...] = ()
 
     @property
     def group(self) -> Group:
@@ -114,6 +117,9 @@ def forecast(
     Returns:
         The rollout with its model and integrator.
 
+    Warns:
+        LiehamWarning: where bodies or motions lie outside the range of training; `Forecast.warnings` has the sentences.
+
     Raises:
         InputError: if the settings or the initial states do not fit the model, if `start` is outside the stored times,
             or if not exactly one of `steps` and `until` is given.
@@ -141,6 +147,8 @@ def forecast(
         begun = _begun(flow, whole.to(weight.device, weight.dtype), start, width, batch)
     steps = steps_until(_exact(begun), width, cast(float, until)) if steps is None else steps
     times = output_times(_exact(begun), width, steps)
+    known = model.trained_range()
+    said = warn_outside(known, begun, model.group)
     dtype = str(weight.dtype).removeprefix("torch.")
     attributes: dict[str, str | float] = {"method": integrator.name, "settings": str(integrator), "dtype": dtype}
     writer = nullcontext() if out is None else TrajectoryWriter(out, times, begun.bodies, attributes, overwrite)
@@ -148,7 +156,8 @@ def forecast(
         path = _in_batches(flow, begun, times, batch, sink, shown)
     attributes["seconds"] = time.perf_counter() - began
     trajectory = Trajectory(times.to(weight.device), path.q, path.p, begun.bodies)
-    return Forecast(trajectory, model, integrator, attributes)
+    warned = warn_outside(known, trajectory, model.group, said)
+    return Forecast(trajectory, model, integrator, attributes, warned)
 
 
 @dataclass(frozen=True)

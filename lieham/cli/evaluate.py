@@ -1,4 +1,4 @@
-"""This module defines `lieham evaluate`, which scores a trained classifier or regressor."""
+"""This module defines `lieham evaluate`, which scores a trained model on data that it has not seen."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from lieham.cli.runs import Question
 
 @dataclass(frozen=True)
 class Evaluate(Command):
-    """Score a trained classifier or regressor on digits or molecules that its training did not see.
+    """Score a trained model on digits, molecules or windows of trajectories, for these beside what costs nothing.
 
     Args:
-        run: run folder that `lieham train digits` or `lieham train qm9` left.
-        split: split to score, test or val, as the run divided its data.
+        run: run folder that `lieham train` left.
+        split: split to score, test or val, as the run divided its data; of trajectories train too.
         folder: folder of RotMNIST's or QM9's files, where they were moved or are others than the run was trained on.
         angles: lowest and highest angle, in degrees, by which the test digits are turned, such as "[-90, 90]".
         json: print the figures as JSON.

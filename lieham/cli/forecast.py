@@ -81,8 +81,10 @@ class MakeForecast(Command):
         made = forecast(model, initial[: self.count], steps, **settings)
         times = made.trajectory.times[0]
         span = {"split": split, "steps": made.trajectory.n_steps, "start": times[0].item(), "end": times[-1].item()}
-        figures = {"systems": len(made.trajectory), **span, **made.attributes, "file": str(out)}
-        show(figures, self.json, lambda x: "\n".join(f"{key:<12} {value}" for key, value in x.items()))
+        figures: dict[str, Any] = {"systems": len(made.trajectory), **span, **made.attributes, "file": str(out)}
+        if made.warnings:
+            figures["outside"] = list(made.warnings)
+        show(figures, self.json, _text)
 
     def _initial(self) -> tuple[str, Any]:
         """Return the name of the split that was asked for, or that suits, and its trajectories."""
@@ -95,3 +97,8 @@ class MakeForecast(Command):
             _, dataset = trajectories_of(self.run, self.data, shares="1,0,0")
             return "all", dataset.splits["train"]
         return list(dataset.splits.items())[-1]
+
+
+def _text(figures: dict) -> str:
+    """Return the figures, one a line; what lies outside the range of training was said as a warning."""
+    return "\n".join(f"{key:<12} {value}" for key, value in figures.items() if key != "outside")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,7 +27,7 @@ from lieham.cli.forecast import MakeForecast
 from lieham.cli.generate import Generate
 from lieham.cli.kinds import KINDS
 from lieham.cli.runs import TRAJECTORIES, kind_name
-from lieham.errors import FileError, Interrupted, LiehamError, expected
+from lieham.errors import FileError, Interrupted, LiehamError, LiehamWarning, expected
 
 CONFIG_HELP = "YAML file of options, such as --print_config prints, or the config.yaml of a run."
 HELP = ("-h", "--help")
@@ -101,7 +104,10 @@ def main(arguments: list[str] | None = None) -> int:
         if arguments in [["train", word] for word in HELP]:
             _help_of_train()
         full = with_own_configs(with_kind(arguments))
-        return auto_cli(COMMANDS, args=full, return_instance=True, **PARSER)() or 0
+        with warnings.catch_warnings():
+            warnings.showwarning = partial(_show_warning, warnings.showwarning)
+            warnings.simplefilter("always", LiehamWarning)
+            return auto_cli(COMMANDS, args=full, return_instance=True, **PARSER)() or 0
     except Interrupted as stopped:
         print(f"lieham: {stopped}", file=sys.stderr)
         return 130
@@ -121,6 +127,14 @@ def _help_of_train() -> NoReturn:
         if words == ["train"]:
             print(f"\nWhere no kind is named, {TRAJECTORIES} are meant:\n")
     raise SystemExit(0)
+
+
+def _show_warning(others: Callable[..., None], message: Any, category: type, *place: Any, **more: Any) -> None:
+    """Print a warning of ours as one line without the place in the code, and leave others as they are."""
+    if issubclass(category, LiehamWarning):
+        print(f"lieham: warning: {message}", file=sys.stderr)
+    else:
+        others(message, category, *place, **more)
 
 
 def with_kind(arguments: list[str]) -> list[str]:

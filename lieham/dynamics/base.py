@@ -12,6 +12,7 @@ from torch import nn
 
 from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.promise import NO, Promise
+from lieham.dynamics.trained_range import TrainedRange
 from lieham.errors import InputError
 from lieham.groups import Group, Translation, make_group
 from lieham.groups.algebra import contains, reaches_every_point
@@ -137,6 +138,10 @@ class Dynamics(nn.Module, ABC):
 
     def calibrate(self, data: Trajectory) -> None:
         """Measure on training data, once, what the model's units depend on; `fit` calls it first."""
+
+    def trained_range(self) -> TrainedRange | None:
+        """Return the memory of the bodies and motions that training saw; None for a model that keeps none."""
+        return None
 
     def dictionary(self) -> Dictionary | None:
         """Return the functions in whose coefficients H is linear; None where there are none."""

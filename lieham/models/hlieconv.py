@@ -11,6 +11,7 @@ import torch
 from lieham.dynamics.base import Functions
 from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.separable import SeparableHamiltonian
+from lieham.dynamics.trained_range import TrainedRange
 from lieham.errors import expected
 from lieham.groups import Group, make_group
 from lieham.lift import Lift
@@ -113,6 +114,9 @@ class HLieConv(SeparableHamiltonian):
     def calibrate(self, data: Trajectory) -> None:
         """Measure the units of length, energy and features on training data, the first time it is called."""
         self.potential.calibrate(data)
+
+    def trained_range(self) -> TrainedRange | None:
+        return self.potential.trained
 
     def dictionary(self) -> Dictionary | None:
         return dictionary_of(self.potential.network, self.basis)

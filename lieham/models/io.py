@@ -17,7 +17,7 @@ from lieham.lift import LIFTS, Lift
 from lieham.models.registry import MODELS, LieConvModel, settings_of
 from lieham.typing import Tensor
 
-FORMAT = "lieham.model/7"
+FORMAT = "lieham.model/8"
 
 
 def save_model(model: LieConvModel, path: str | Path) -> None:
@@ -72,7 +72,7 @@ def load_model(
     path = must_exist(path / "model.safetensors", "model") if path.is_dir() else path
     metadata, tensors = _read(path)
     if metadata.get("format") != FORMAT:
-        raise FileError(f"model must be a file written by lieham ({FORMAT}), got {path} of {metadata.get('format')}")
+        raise FileError(f"model must be a file written by lieham ({FORMAT}), got {path} of {_age(metadata)}")
     config = metadata["config"]
     kind = check_choice("model", config.pop("kind"), tuple(MODELS))
     declared = _group(config["group"], group, path)
@@ -121,6 +121,13 @@ def load_weights(model: torch.nn.Module, tensors: dict[str, Tensor], source: str
                 f"weights in {source} must be of the model's architecture: {name} must be {here}, got {there}"
             )
     model.load_state_dict(tensors)
+
+
+def _age(metadata: dict) -> str:
+    """Return the format of a file that is none of today's, and what to do about it."""
+    found = str(metadata.get("format"))
+    older = found.startswith("lieham.model/")
+    return f"{found}, which lacks the range of its training: train the model again" if older else found
 
 
 def _kind(x: Tensor | None) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 
 from lieham.dynamics.base import Units
+from lieham.dynamics.trained_range import TrainedRange
 from lieham.errors import check_choice
 from lieham.groups import Group
 from lieham.groups.algebra import keeps_form_in_other_units
@@ -21,7 +22,8 @@ from lieham.typing import Float, Int, Tensor
 class LieConvPotential(FloatModule):
     """A potential that computes V(q) = E · LieResNet(q / ℓ, (m, features) / s), (*batch, n, d) → (*batch,).
 
-    The units ℓ, E and s are buffers. They are 1 until `calibrate` measures them once on training data.
+    The units ℓ, E and s are buffers. They are 1 until `calibrate` measures them once on training data. `trained` holds
+    the range of bodies and motions that training saw.
 
     Args:
         network: the network.
@@ -40,6 +42,7 @@ class LieConvPotential(FloatModule):
         self.register_buffer("energy", torch.ones(()))
         self.register_buffer("scale", torch.ones(features + 1))
         self.register_buffer("calibrated", torch.zeros((), dtype=torch.bool))
+        self.trained = TrainedRange(features, network.lift.group.space_dim)
 
     @torch.no_grad()
     def calibrate(self, data: Trajectory) -> None:

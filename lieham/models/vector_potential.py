@@ -11,6 +11,7 @@ from lieham._support.settings import changed
 from lieham.dynamics.base import Functions
 from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.hamiltonian import Hamiltonian
+from lieham.dynamics.trained_range import TrainedRange
 from lieham.errors import InputError
 from lieham.groups import Group, make_group
 from lieham.lift import Pairs
@@ -110,6 +111,9 @@ class VectorPotentialLieConv(Hamiltonian):
             return self._energy(pairs, values, state, bodies)
 
         return units.network.basis(state.q / units.length, units.seen(bodies), bodies.mask, mixing, chosen, read)
+
+    def trained_range(self) -> TrainedRange | None:
+        return self.potential.trained
 
     def dictionary(self) -> Dictionary | None:
         return dictionary_of(self.potential.network, self.basis)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,8 +16,9 @@ from lieham._support.interrupt import interruptible
 from lieham._support.numerics import as_device
 from lieham._support.progress import Progress, announce, reporting
 from lieham.data import CloudDataset, Dataset
-from lieham.errors import InputError, Interrupted
+from lieham.errors import InputError, Interrupted, LiehamWarning
 from lieham.models import save_model
+from lieham.training.causes import verdict
 from lieham.training.config import CloudTrainConfig, TrainConfig
 from lieham.training.history import History
 from lieham.training.run_folder import RunFolder
@@ -52,7 +54,11 @@ def fit(
         progress: called as progress(done, total); by default a bar, where standard error is a terminal.
 
     Returns:
-        The history of validations.
+        The history of validations, and of the score beside baselines.
+
+    Warns:
+        LiehamWarning: where the model does not beat free flight on windows that training did not see, with the likely
+            cause, and where training diverged and was stopped.
 
     Raises:
         InputError: on data that do not fit the model, on settings that do not fit, and on a model whose weights are
@@ -97,6 +103,11 @@ def fit(
         else:
             _fit_in(RunFolder(Path(run)), trainer, data, resume, report)
     model.eval()
+    _judge(trainer, data)
+    if run is not None:
+        RunFolder(Path(run)).note(baselines=trainer.history.baselines, warnings=trainer.history.warnings)
+    for sentence in trainer.history.warnings:
+        warnings.warn(sentence, LiehamWarning, stacklevel=2)
     return trainer.history
 
 
@@ -122,6 +133,16 @@ def _check_weights(model: nn.Module) -> None:
         raise InputError(
             f"model must have weights that may change, got {len(weights)} frozen ones: call model.requires_grad_()"
         )
+
+
+def _judge(trainer: Trainer, data: Any) -> None:
+    """Set the result beside predictions that cost nothing, and say so where it is worth little more than they are."""
+    history = trainer.history
+    history.baselines = trainer.task.beside_baselines(trainer.model, data)
+    doubt = verdict(history.baselines, trainer.model, data) if history.baselines else ""
+    diverged = [row["diverged"] for row in history.rows if "diverged" in row]
+    both = "; ".join([x for x in (doubt, *diverged) if x])
+    history.warnings = [both] if both else []
 
 
 def _adopt(model: Any, chosen: nn.Module) -> None:

@@ -11,11 +11,16 @@ class History:
 
     A row has `stage`, `learner`, `step`, `loss`, `validation` and `seconds`, and of clouds `error` or `mae`. Where
     `fit` took another lift, since pairs of bodies do not hold the law, the first row has it under `lift`. `best` is
-    the least validation loss.
+    the least validation loss. `baselines` says, once the run has ended, what the result is worth beside predictions
+    that cost nothing: the split, its number of `windows`, and under `scores` the mean, the median and the trimmed mean
+    of the model, of a constant state, of free flight and of a mean force; of clouds it stays empty. `warnings` are the
+    sentences that the run ended with.
     """
 
     rows: list[dict] = field(default_factory=list)
     best: float = float("inf")
+    baselines: dict = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def seconds(self) -> float:
@@ -26,3 +31,24 @@ class History:
     def learner(self) -> str:
         """The learner that made the result, in words: that of the row with the least validation loss."""
         return next((row["learner"] for row in self.rows if row["validation"] == self.best), "none")
+
+    def summary(self) -> str:
+        """Return one line: the best validation loss, the learner, and the scores of the model and the baselines.
+
+        Example:
+            >>> import lieham, systems
+            >>> data = systems.Springs(n_bodies=3, dim=2).benchmark(20, n_test=0)
+            >>> print(lieham.fit(lieham.HLieConv("SE(2)", data.n_features, width=16), data))  # doctest: +ELLIPSIS
+            best validation loss ... s; median on 100 val windows: model ..., constant state ..., free flight ...
+        """
+        line = f"best validation loss {self.best:.3e}, by {self.learner}, after {self.seconds:.0f} s"
+        return line + (f"; {beside(self.baselines)}" if self.baselines else "")
+
+    def __str__(self) -> str:
+        return self.summary()
+
+
+def beside(baselines: dict) -> str:
+    """Return the medians of the model and of the baselines in words, from `History.baselines`."""
+    medians = ", ".join(f"{name} {score['median']:.2e}" for name, score in baselines["scores"].items())
+    return f"median on {baselines['windows']} {baselines['split']} windows: {medians}"

@@ -42,8 +42,8 @@ class RunFolder:
         content = {"model": settings_of(model), "train": asdict(config), "data": _plain(data.provenance.as_dict())}
         self._write_config(content)
 
-    def note(self, **more: str) -> None:
-        """Add entries to config.yaml, such as the learner that made the result."""
+    def note(self, **more: str | dict | list) -> None:
+        """Add entries to config.yaml, such as the learner that made the result, or the scores of baselines."""
         path = self.path / "config.yaml"
         self._write_config(yaml.safe_load(path.read_text()) | more)
 

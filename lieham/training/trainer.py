@@ -20,6 +20,11 @@ from lieham.training.history import History
 from lieham.training.tasks.base import Task, differing
 from lieham.typing import Tensor
 
+DIVERGED = 3
+"""A stage ends early where so many validations in a row are far above the best one."""
+FAR = 100.0
+"""They are far above it where they are more than this many times as large."""
+
 
 class Trainer:
     """Runs the stages of a task; its `state_dict` is all that the rest of the run depends on.
@@ -57,7 +62,7 @@ class Trainer:
         total = sum(stage.total for stage in self.stages)
         while self.stage < len(self.stages):
             stage = self.stages[self.stage]
-            while self.done < stage.total and not self._is_stale():
+            while self.done < stage.total and not self._is_stale() and not self._has_diverged():
                 loss = stage.step(self._fixed_loss if stage.fixed else self._sampled_loss)
                 self.done = min(self.done + stage.stride, stage.total)
                 if progress is not None:
@@ -76,6 +81,11 @@ class Trainer:
     def _is_stale(self) -> bool:
         return 0 < self.config.patience <= self.stale
 
+    def _has_diverged(self) -> bool:
+        """Return whether the stage was found to diverge at its last validation."""
+        row = self.history.rows[-1] if self.history.rows and self.done else {}
+        return "diverged" in row and row["stage"] == self.stages[self.stage].name
+
     def _validate(self, stage: Stage, loss: float) -> dict:
         with torch.no_grad():
             found = self.task.score(stage.model)
@@ -88,6 +98,8 @@ class Trainer:
         row["learner"] = stage.learner
         row |= stage.notes
         self.history.rows.append(row)
+        if said := divergence(self.history, self.config.tolerance):
+            row["diverged"] = said
         return row
 
     @property
@@ -144,6 +156,27 @@ class Trainer:
         self.generator.set_state(state["generator"])
         self.history = History(list(state["rows"]), state["score"])
         self._elapsed, self._started = state["seconds"], time.perf_counter()
+
+
+def divergence(history: History, tolerance: float) -> str:
+    """Return a sentence where the last stage has diverged at its last validations, `DIVERGED` of them; else "".
+
+    All of them are over `FAR` times the best, which may be that of a former stage, and they do not fall by half, or
+    they are not finite.
+
+    Args:
+        history: the rows so far, the last one included.
+        tolerance: the loss that counts as solved; below it nothing is far.
+    """
+    last = history.rows[-DIVERGED:]
+    values = [row["validation"] for row in last if row["stage"] == last[-1]["stage"]]
+    bound = FAR * max(history.best, tolerance)
+    if len(values) < DIVERGED or any(x <= bound for x in values) or values[-1] <= values[0] / 2:
+        return ""
+    return (
+        f"{last[-1]['stage']} diverged and was stopped at step {last[-1]['step']}, where its validation loss is "
+        f"{values[-1]:.2g}; the best, {history.best:.2g}, is kept: a smaller lr may help"
+    )
 
 
 def refuse(stop: Callable[[], bool]) -> None:

@@ -59,7 +59,8 @@ ROLL = ["forecast", "r", "--out", "n.h5"]
         ),
         (["conservation", "none"], ("model must be an existing file or folder", "none")),
         (["conservation", "r", "--file", "n.h5"], ("file must be a forecast", "n.h5", "does not exist", "forecast r")),
-        (["evaluate", "r"], ("run must hold a classifier or a regressor", "HLieConv", "lieham forecast")),
+        (["evaluate", "r", "--split", "best"], ("split must be one of train, val, test", "'best'")),
+        (["evaluate", "r", "--angles", "[0, 0]"], ("angles must be given for digits", "trajectories")),
         (
             ["train", "digits", "--resume", "--run", "r"],
             ("run must be one of `lieham train digits`", "got r", "train trajectories --resume"),

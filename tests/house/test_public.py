@@ -29,6 +29,7 @@ LIEHAM = [
     "Hamiltonian",
     "LieConvClassifier",
     "LieConvRegressor",
+    "LiehamWarning",
     "PhaseState",
     "PointClouds",
     "SeparableHamiltonian",

@@ -12,7 +12,7 @@ from lieham import models, training
 from lieham._support.progress import announce
 from lieham._support.settings import changed
 from lieham.cli.runs import TRAJECTORIES, Question, Train, built
-from lieham.errors import InputError
+from lieham.errors import InputError, LiehamWarning
 from lieham.models.config import ModelConfig
 from lieham.training.config import TrainConfig
 
@@ -86,22 +86,42 @@ class TrainTrajectories(Train):
     def report(cls, model: models.LieConvModel, data: lieham.Dataset, history: training.History, run: Path) -> dict:
         seconds = round(history.seconds, 2)
         own = {"validation": history.best, "seconds": seconds, "learner": history.learner}
-        return own | {"group": str(model.group), "run": str(run)}
+        judged = {"baselines": history.baselines, "warnings": history.warnings}
+        return own | {"group": str(model.group), "run": str(run)} | judged
 
     @classmethod
     def text(cls, figures: dict) -> str:
+        table = score_table(figures["baselines"])
+        if "validation" not in figures:
+            return table
         return (
             f"best validation loss {figures['validation']:.3e} after {figures['seconds']:.0f} s, "
-            f"by {figures['learner']}; model in {figures['run']}, with the group {figures['group']}"
+            f"by {figures['learner']}; model in {figures['run']}, with the group {figures['group']}\n{table}"
         )
 
     @classmethod
     def evaluated(cls, run: Path, question: Question) -> dict:
-        kind = training.RunFolder(run).config()["model"].get("kind")
-        raise InputError(
-            f"run must hold a classifier or a regressor that `lieham train` made, got {run} with {kind}: "
-            "`lieham forecast` and `lieham conservation` are for Hamiltonians, `lieham.scores` for other models"
-        )
+        from lieham.training.causes import verdict
+        from lieham.training.tasks.trajectories import scores_of_trajectories
+
+        if question.folder is not None or question.angles is not None:
+            raise InputError(f"folder and angles must be given for digits or molecules, got {run} of trajectories")
+        config = training.RunFolder(run).config()
+        model, data = load_hamiltonian(run), cls.dataset(config["data"])
+        found = scores_of_trajectories(model, data, changed(TrainConfig(), config["train"]), question.split)
+        said = verdict(found, model, data)
+        if said:
+            warnings.warn(said, LiehamWarning, stacklevel=2)
+        return {"run": str(run), "baselines": found, "warnings": [said] if said else []}
+
+
+def score_table(baselines: dict) -> str:
+    """Return the scores of the model and of the baselines, as `History.baselines` holds them, one a line."""
+    head = f"loss on {baselines['windows']} windows of {baselines['split']} (a constant state has about 2)"
+    rows = [f"{head:<60} {'mean':>10} {'median':>10} {'trimmed':>10}"]
+    for name, score in baselines["scores"].items():
+        rows.append(f"  {name:<58} " + " ".join(f"{score[x]:10.2e}" for x in ("mean", "median", "trimmed")))
+    return "\n".join(rows)
 
 
 def read_cut(file: Path, shares: str, masses: str, window: int | None) -> lieham.Dataset:

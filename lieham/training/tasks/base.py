@@ -90,6 +90,17 @@ class Task(ABC):
     def fixed_loss(self, model: Any) -> Tensor:
         """Return the loss of a fixed set of training items, for stages that are deterministic."""
 
+    def beside_baselines(self, model: Any, data: Any) -> dict:
+        """Return the scores of the trained model beside those of baselines, as `History.baselines` holds them.
+
+        It is empty for a kind of data that has no baselines.
+
+        Args:
+            model: the model, with its best weights.
+            data: all splits, as the caller of `fit` gave them.
+        """
+        return {}
+
     @abstractmethod
     def score(self, model: Any) -> dict[str, float]:
         """Return `validation`, the loss that decides which weights are best, and what else the history is to say."""

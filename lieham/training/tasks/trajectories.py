@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -10,12 +11,13 @@ import torch
 from lieham._support.settings import changed
 from lieham.data import Dataset, Windows
 from lieham.dynamics import Hamiltonian
-from lieham.errors import InputError
+from lieham.errors import InputError, expected
 from lieham.losses import FreeStatesLoss, ShootingLoss
 from lieham.optim import AdamStage, LBFGSStage, Stage
 from lieham.regression import LiftChoice, RidgeStage, StateEliminationStage, choose_lift
 from lieham.regression.interpolant import known, split_resolved
 from lieham.state import Trajectory
+from lieham.training.baselines import Judge
 from lieham.training.config import TrainConfig
 from lieham.training.tasks.base import Task
 from lieham.typing import Tensor
@@ -64,6 +66,8 @@ class TrajectoryTask(Task):
 
     def choose(self, model: Hamiltonian) -> Hamiltonian:
         self._choice = choose_lift(model, self.richer, self.fixed, self.loss, self._may_stop)
+        if (seen := self._choice.model.trained_range()) is not None:
+            seen.extend(self.windows.trajectory)
         return self._choice.model
 
     def stages(self, model: Hamiltonian) -> list[Stage]:
@@ -89,8 +93,55 @@ class TrajectoryTask(Task):
     def fixed_loss(self, model: Hamiltonian) -> Tensor:
         return self.loss(model, self.fixed)
 
+    def beside_baselines(self, model: Hamiltonian, data: Dataset) -> dict:
+        split, windows = self._held_out(data)
+        return self.scored(model, split, windows)
+
+    def scored(self, model: Hamiltonian, split: str, windows: Trajectory) -> dict:
+        """Return the scores of the model and of baselines on windows, as `History.baselines` holds them.
+
+        Args:
+            model: the model.
+            split: the name of the split that the windows are of.
+            windows: the windows, (b, time, n, d).
+        """
+        scores = Judge(self.loss, self.config.observed, self.fixed).scores(model, windows)
+        named = {name: score._asdict() for name, score in scores.items()}
+        return {"split": split, "windows": len(windows), "scores": named}
+
+    def _held_out(self, data: Dataset) -> tuple[str, Trajectory]:
+        """Return windows that training did not see, of val or else of test; those of training where there are none."""
+        if self.validation is not None:
+            return "val", self.judged
+        if data.test is None or data.test.n_steps < self.config.window - 1:
+            return "train", self.judged
+        windows = _draw(Windows(data.test, self.config.window), 200, 2)
+        return "test", windows.to(self.fixed.q.device, self.fixed.q.dtype)
+
     def score(self, model: Hamiltonian) -> dict[str, float]:
         return {"validation": self.loss(model, self.judged).item()}
+
+
+def scores_of_trajectories(model: Hamiltonian, data: Dataset, config: TrainConfig, split: str) -> dict:
+    """Return the scores of a trained model and of baselines on windows of a split, as `History.baselines` holds them.
+
+    Args:
+        model: the trained model.
+        data: the data that it was trained on, whose training windows give the loss its units.
+        config: the settings of the training.
+        split: the split to score: train, val or test.
+
+    Raises:
+        InputError: if the data hold no such split.
+    """
+    weight = next(model.parameters())
+    moved: dict[str, Any] = {name: x.to(weight.device, weight.dtype) for name, x in data.splits.items()}
+    seen = replace(data, **moved)
+    asked = seen.splits.get(split)
+    if asked is None:
+        raise expected("split", f"one of {', '.join(seen.splits)}, which the data of the run hold", repr(split))
+    task = TrajectoryTask(model, seen, TrajectoryTask.configured(config, {}, seen), lambda: None)
+    return task.scored(model, split, _draw(Windows(asked, config.window), 200, 2))
 
 
 def _draw(windows: Windows, count: int, seed: int) -> Trajectory:
