@@ -12,6 +12,7 @@ from lieham.data import Dataset, Windows
 from lieham.dynamics import Hamiltonian
 from lieham.errors import InputError
 from lieham.losses import FreeStatesLoss, ShootingLoss
+from lieham.losses.closed import NOTICED, moves_all, push
 from lieham.optim import AdamStage, LBFGSStage, Stage
 from lieham.regression import LiftChoice, RidgeStage, StateEliminationStage, choose_lift
 from lieham.regression.interpolant import known, split_resolved
@@ -37,6 +38,8 @@ class TrajectoryTask(Task):
         self.free = config.observed in ("noisy", "positions")
         self.loss = self._loss(model).to(data.train.q.device, data.train.q.dtype)
         self.loss.calibrate(self.fixed)
+        self.push, share = push(data.train)
+        self.loss.closed = share > NOTICED and moves_all(model.group)
         self.units = self.loss.state_dict()
         judged = self.fixed if self.validation is None else self.validation
         self.judged = judged if self.free else split_resolved(judged, known(model, judged), self.loss.scale_q)[0]
@@ -89,7 +92,7 @@ class TrajectoryTask(Task):
         return self.loss(model, self.fixed)
 
     def score(self, model: Hamiltonian) -> dict[str, float]:
-        return {"validation": self.loss(model, self.judged).item()}
+        return self.loss.scores(model, self.judged)
 
 
 def _draw(windows: Windows, count: int, seed: int) -> Trajectory:
