@@ -203,6 +203,12 @@ class Trajectory:
         """The dimension is that of space, d."""
         return self.q.shape[-1]
 
+    @property
+    def sizes(self) -> PhaseState:
+        """The sizes, beside a unit, by which errors of each body's q and p are divided are 1 here, (*batch, 1, n, 1)."""
+        ones = torch.ones_like(self.bodies.mass)[..., None, :, None]
+        return PhaseState(ones, ones)
+
     def state(self, index: int = 0) -> PhaseState:
         """Return the state (*batch, n, d) at one time index."""
         return PhaseState(self.q[..., index, :, :], self.p[..., index, :, :])

@@ -74,7 +74,11 @@ class StateEliminationStage(CoefficientStage):
             )
         self.windows = thinned(all_windows, MOST_ROWS)
 
-    def _solve(self, loss: Loss) -> float:
+    def _solve(self, loss: Loss) -> bool:
+        start = value_of(loss)
+        return self._iterated(loss) < start
+
+    def _iterated(self, loss: Loss) -> float:
         assert self.dictionary is not None, "a model without one was refused"
         value = inf
         at = self.loss.unmodelled(self.windows)

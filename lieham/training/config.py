@@ -25,7 +25,7 @@ class TrainConfig:
         segment: number of steps integrated from one observed point before the next start (multiple shooting); 1 makes
             all steps of a window parallel, 0 means the full window from its first point.
         method: integrator of the loss: auto, {methods}; auto is rkn4 where H = K + V, else rk4.
-        substeps: number of integrator steps between observed points.
+        substeps: number of integrator steps between observed points; 0 for as many as the accuracy of the fit needs.
         lr: learning rate with which Adam begins.
         clip: bound on the norm of the gradient.
         ema: decay of the exponential moving average of the weights that is validated and kept; 0 for none.
@@ -51,7 +51,7 @@ class TrainConfig:
     window: int = 5
     segment: int = 1
     method: str = "auto"
-    substeps: int = 1
+    substeps: int = 0
     lr: float = 1e-2
     clip: float = 1.0
     ema: float = 0.95
@@ -76,7 +76,7 @@ class TrainConfig:
             "refine_windows": 1,
             "window": 2,
             "segment": 0,
-            "substeps": 1,
+            "substeps": 0,
             "evaluate_every": 1,
         }
         for name, value in (least | {"patience": 0}).items():

@@ -13,6 +13,7 @@ from lieham.data import Dataset, Windows
 from lieham.dynamics import Hamiltonian
 from lieham.errors import InputError, expected
 from lieham.losses import FreeStatesLoss, ShootingLoss
+from lieham.losses.closed import NOTICED, moves_all, push
 from lieham.optim import AdamStage, LBFGSStage, Stage
 from lieham.regression import LiftChoice, RidgeStage, StateEliminationStage, choose_lift
 from lieham.regression.interpolant import known, split_resolved
@@ -39,6 +40,8 @@ class TrajectoryTask(Task):
         self.free = config.observed in ("noisy", "positions")
         self.loss = self._loss(model).to(data.train.q.device, data.train.q.dtype)
         self.loss.calibrate(self.fixed)
+        self.push, share = push(data.train)
+        self.loss.closed = share > NOTICED and moves_all(model.group)
         self.units = self.loss.state_dict()
         judged = self.fixed if self.validation is None else self.validation
         self.judged = judged if self.free else split_resolved(judged, known(model, judged), self.loss.scale_q)[0]
@@ -119,7 +122,7 @@ class TrajectoryTask(Task):
         return "test", windows.to(self.fixed.q.device, self.fixed.q.dtype)
 
     def score(self, model: Hamiltonian) -> dict[str, float]:
-        return {"validation": self.loss(model, self.judged).item()}
+        return self.loss.scores(model, self.judged)
 
 
 def scores_of_trajectories(model: Hamiltonian, data: Dataset, config: TrainConfig, split: str) -> dict:
