@@ -205,7 +205,7 @@ class Trajectory:
 
     @property
     def sizes(self) -> PhaseState:
-        """The sizes, beside a unit, by which errors of each body's q and p are divided are 1 here, (*batch, 1, n, 1)."""
+        """The sizes by which the errors of each body are divided, beside a unit, are 1 here; (*batch, 1, n, 1)."""
         ones = torch.ones_like(self.bodies.mass)[..., None, :, None]
         return PhaseState(ones, ones)
 

@@ -69,6 +69,10 @@ class Lift(nn.Module, Drawn):
         """Return the rank in which cross-validation adds the embedding's functions, 1 first; (embedding_dim,)."""
         return torch.ones(self.embedding_dim)
 
+    def width(self) -> Float[Tensor, " e"]:
+        """Return the least length over which each function of the embedding changes; 0 where it is not known."""
+        return torch.zeros(self.embedding_dim, dtype=torch.float64)
+
     def feature_dim(self, features: int) -> int:
         """Return the number of channels of a lifted point, if a point has `features` of them."""
         return features

@@ -119,7 +119,7 @@ class HLieConv(SeparableHamiltonian):
         return self.potential.trained
 
     def dictionary(self) -> Dictionary | None:
-        return dictionary_of(self.potential.network, self.basis)
+        return dictionary_of(self.potential.network, self.basis, self.potential.length)
 
     def functions(self) -> Functions:
         redraw = None if self.exact else self.potential.network.lift.redraw

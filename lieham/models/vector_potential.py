@@ -116,7 +116,7 @@ class VectorPotentialLieConv(Hamiltonian):
         return self.potential.trained
 
     def dictionary(self) -> Dictionary | None:
-        return dictionary_of(self.potential.network, self.basis)
+        return dictionary_of(self.potential.network, self.basis, self.potential.length)
 
     def redraw(self, generator: torch.Generator) -> None:
         self.potential.network.redraw(generator)

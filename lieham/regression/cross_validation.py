@@ -39,10 +39,10 @@ def rank_thresholds(rank: Float[Tensor, " functions"], each: int) -> list[float]
     """Return increasing rank thresholds; each defines a nested candidate set of at most `MOST_COLUMNS` columns.
 
     Args:
-        rank: the rank of every function, (f,).
+        rank: the rank of every function, (f,); infinite for those that are never taken.
         each: columns that a function has.
     """
-    levels = rank.unique()
+    levels = rank[rank < inf].unique()
     levels = levels[sorted({0, *range(len(levels) - 1, 0, -3)})].tolist()
     return levels[:1] + [x for x in levels[1:] if each * int((rank <= x).sum()) <= MOST_COLUMNS]
 
@@ -54,8 +54,8 @@ def choose(
 
     Columns are added threshold by threshold until held-out windows are predicted to `SOLVED` and two more thresholds
     have not helped. The score is the geometric mean of the error over the bodies of held-out windows. The fewest
-    columns within `slack` of the least score win, and with them the strongest ridge within it. With one window nothing can be held
-    out: then all columns and the ridge in the middle are taken.
+    columns within `slack` of the least score win, and with them the strongest ridge within it. With one window nothing
+    can be held out: then all columns and the ridge in the middle are taken.
 
     Args:
         problem: the rows with all candidate columns.

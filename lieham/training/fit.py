@@ -75,7 +75,7 @@ def fit(
         'ridge regression in weak form'
     """
     kind = task_for(model, data)
-    config = kind.configured(config, settings, data)
+    config = kind.configured(config, settings, data, model)
     if resume and run is None:
         raise InputError("run must name the folder to resume, got None")
     if config.tensorboard:

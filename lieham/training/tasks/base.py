@@ -60,7 +60,7 @@ class Task(ABC):
         """Raise InputError where the data do not fit the model."""
 
     @classmethod
-    def configured(cls, config: Any, settings: dict[str, Any], data: Any) -> Any:
+    def configured(cls, config: Any, settings: dict[str, Any], data: Any, model: Any = None) -> Any:
         """Return all settings: `config`, single ones replaced by `settings`, and what the data say where both are open.
 
         InputError on a config of another kind, and on settings that there are not.

@@ -8,8 +8,10 @@ from typing import Any, cast
 
 import torch
 
+from lieham._support.progress import announce
 from lieham._support.settings import changed
 from lieham.data import Dataset, Windows
+from lieham.data.noise import noise_shares
 from lieham.dynamics import Hamiltonian
 from lieham.errors import InputError, expected
 from lieham.losses import FreeStatesLoss, ShootingLoss
@@ -22,6 +24,9 @@ from lieham.training.baselines import Judge
 from lieham.training.config import TrainConfig
 from lieham.training.tasks.base import Task
 from lieham.typing import Tensor
+
+FELT = 1e-3
+"""Noise above this share of the changes from point to point keeps a ridge regression from solving its task."""
 
 
 class TrajectoryTask(Task):
@@ -63,9 +68,13 @@ class TrajectoryTask(Task):
         model.check_learnable(data.train)
 
     @classmethod
-    def configured(cls, config: TrainConfig | None, settings: dict[str, Any], data: Dataset) -> TrainConfig:
-        found = super().configured(config, settings, data)
-        return changed(found, {"observed": found.observed or data.provenance.observed})
+    def configured(
+        cls, config: TrainConfig | None, settings: dict[str, Any], data: Dataset, model: Any = None
+    ) -> TrainConfig:
+        found = super().configured(config, settings, data, model)
+        if found.observed or data.provenance.observed != "exact":
+            return changed(found, {"observed": found.observed or data.provenance.observed})
+        return changed(found, {"observed": _observed(found, data, model)})
 
     def choose(self, model: Hamiltonian) -> Hamiltonian:
         self._choice = choose_lift(model, self.richer, self.fixed, self.loss, self._may_stop)
@@ -123,6 +132,21 @@ class TrajectoryTask(Task):
 
     def score(self, model: Hamiltonian) -> dict[str, float]:
         return self.loss.scores(model, self.judged)
+
+
+def _observed(config: TrainConfig, data: Dataset, model: Any) -> str:
+    """Return "noisy" where the data show noise that a ridge regression would feel and that can be taken account of."""
+    able = config.ridge and config.window > 2 and model is not None and model.separable
+    if not able or model.dictionary() is None or data.train is None:
+        return "exact"
+    noise = max(float(x) for x in noise_shares(data.train))
+    if noise <= FELT:
+        return "exact"
+    announce(
+        f"the data have noise, {100 * noise:.2g} % of the changes from point to point: the initial states of windows "
+        "are fitted too (observed=noisy; observed=exact takes the data as they are)"
+    )
+    return "noisy"
 
 
 def scores_of_trajectories(model: Hamiltonian, data: Dataset, config: TrainConfig, split: str) -> dict:
