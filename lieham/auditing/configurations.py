@@ -74,7 +74,7 @@ def inside(subject: Subject, q: Tensor) -> Tensor:
     return q.abs() + 0.05 if subject.positive else q
 
 
-def searched(subject: Subject, config: AuditConfig) -> dict[str, float | list[float]]:
+def searched(subject: Subject, config: AuditConfig) -> dict[str, int | float | list[float]]:
     """Return what an audit looks at: the number of bodies, how far they are out and apart, masses and other inputs.
 
     Args:
@@ -84,7 +84,7 @@ def searched(subject: Subject, config: AuditConfig) -> dict[str, float | list[fl
     q, _ = states(subject, 1000, torch.Generator().manual_seed(config.seed))
     i, j = torch.triu_indices(subject.n, subject.n, 1)
     apart = (q[:, i] - q[:, j]).norm(dim=-1)
-    found: dict[str, float | list[float]] = {"n": subject.n, "reach": config.reach, "length": subject.length}
+    found: dict[str, int | float | list[float]] = {"n": subject.n, "reach": config.reach, "length": subject.length}
     found |= {"largest |q|": q.norm(dim=-1).max().item(), "distances": [apart.min().item(), apart.max().item()]}
     return found | {k: [x.min().item(), x.max().item()] for k, x in subject.inputs.items() if x.numel()}
 

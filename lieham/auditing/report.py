@@ -78,7 +78,7 @@ class Audit(Report):
     subject: str
     checks: tuple[Check, ...]
     skipped: dict[str, str]
-    searched: dict[str, float | list[float]] = field(default_factory=dict)
+    searched: dict[str, int | float | list[float]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Check:
         """Return the check of that name; raise KeyError if there is none."""
@@ -137,5 +137,5 @@ class Audit(Report):
         return "\n".join([f"audit of {self.subject}", *rows, end])
 
 
-def _in_words(x: float | list[float]) -> str:
+def _in_words(x: int | float | list[float]) -> str:
     return " to ".join(f"{y:.3g}" for y in (x if type(x) is list else [x]))
