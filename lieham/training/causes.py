@@ -27,7 +27,7 @@ MANY = 20_000
 """About how many numbers of q are looked at for a cause."""
 GENERAL = (
     "no force of the declared kind explains the motion (drag, driving, a symmetry that the data do not have, momenta "
-    "that are not m dq/dt, or positions wrapped into a box would look so)"
+    "that are not m dq/dt, or positions wrapped into a box would look so), or the data are too few or too noisy"
 )
 
 
