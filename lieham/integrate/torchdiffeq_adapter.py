@@ -18,7 +18,7 @@ from torchdiffeq import odeint, odeint_adjoint
 from lieham.errors import IntegrationError, check_count, check_flag, expected
 from lieham.integrate.base import Field, Integrator, Progress
 from lieham.integrate.grid import TimeGrid, stack
-from lieham.integrate.torchdiffeq_motions import IntervalMotion, Course, WholeMotion
+from lieham.integrate.torchdiffeq_motions import Course, IntervalMotion, WholeMotion
 from lieham.state import PhaseState
 from lieham.typing import Float, Tensor
 
