@@ -96,7 +96,7 @@ def test_bad_commands_end_in_one_sentence(command, parts, place, capsys):
 
 def test_a_split_that_is_not_there_is_named(place, capsys):
     save(Dataset(train=load("springs.h5").train), "train.h5")
-    command = ["forecast", "r", "--data", "train.h5", "--out", "n.h5"]
+    command = ["forecast", "r", "--data", "train.h5", "--split", "test", "--out", "n.h5"]
     refused(capsys, place, command, "split must be one that train.h5 holds", "got test")
 
 

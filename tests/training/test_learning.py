@@ -50,7 +50,7 @@ def test_the_weights_kept_are_the_best_on_validation():
     assert history.best == min(scores) < scores[-1]
     trainer = trainer_of(model, data().train, data().val, config)
     with torch.no_grad():
-        assert trainer.task.loss(model, trainer.task.validation).item() == min(scores)
+        assert trainer.task.score(model)["validation"] == min(scores)
 
 
 def test_patience_ends_a_stage_early():
@@ -74,7 +74,7 @@ def test_without_a_validation_split_the_training_loss_decides():
     history = fit(model, alone, config=QUICK)
     trainer = trainer_of(model, alone.train, None, QUICK)
     with torch.no_grad():
-        assert trainer.task.loss(model, trainer.task.fixed).item() == history.best
+        assert trainer.task.score(model)["validation"] == history.best
 
 
 def test_training_draws_nothing_from_global_generators(tmp_path):
