@@ -134,11 +134,11 @@ def forecast(
     weight, whole, began = next(model.parameters(), initial.q), _as_batch(initial), time.perf_counter()
     start, times = whole.window(0, 1).to(weight.device, weight.dtype), _times(whole, steps, dt)
     known = model.trained_range()
-    said = warn_outside(known, start, model.group)
     dtype = str(weight.dtype).removeprefix("torch.")
     attributes: dict[str, str | float] = {"method": integrator.name, "settings": str(integrator), "dtype": dtype}
     writer = nullcontext() if out is None else TrajectoryWriter(out, times, start.bodies, attributes, overwrite)
     with writer as sink, torch.no_grad(), reporting(progress, "forecast") as shown:
+        said = warn_outside(known, start, model.group)
         path = _in_batches(_Flow(model, integrator, compile), start, times, batch, sink, shown)
     attributes["seconds"] = time.perf_counter() - began
     trajectory = Trajectory(times.to(weight.device, weight.dtype), path.q, path.p, start.bodies)

@@ -82,7 +82,7 @@ def _roughness(J: Tensor) -> Float[Tensor, " k"]:
     return (J.diff(n=2, dim=1).square().mean((0, 1)) / 6).sqrt() if J.shape[1] > 2 else torch.zeros_like(J[0, 0])
 
 
-def velocities(model: Any, x: Trajectory) -> str:
+def unlike_velocities(model: Any, x: Trajectory) -> str:
     """Return a sentence where p/m is not dq/dt; nothing is said of canonical momenta."""
     if not model.separable or x.n_steps < 2:
         return ""
@@ -99,7 +99,7 @@ def velocities(model: Any, x: Trajectory) -> str:
     return f"p/m differs from dq/dt by {100 * off:.0f} % of it: give v in the units of q and the times, or p = m v"
 
 
-def symmetry(model: Any, x: Trajectory) -> str:
+def changing_charges(model: Any, x: Trajectory) -> str:
     """Return a sentence where a momentum of the declared group is not constant on the data."""
     if model.group is None or not model.separable:
         return ""
@@ -122,5 +122,5 @@ def symmetry(model: Any, x: Trajectory) -> str:
     )
 
 
-CAUSES: tuple[Callable[[Any, Trajectory], str], ...] = (velocities, symmetry)
+CAUSES: tuple[Callable[[Any, Trajectory], str], ...] = (unlike_velocities, changing_charges)
 """What is looked for while there is no check of the data at hand."""
