@@ -63,7 +63,7 @@ def fit(
         InputError: on data that do not fit the model, and on settings that do not fit.
         FileError: when `run` holds a run already and `resume` is False.
         Interrupted: after Ctrl-C.
-        IntegrationError: when training diverges.
+        IntegrationError: when training diverges before any weights were judged.
 
     Example:
         >>> import lieham, systems
@@ -129,6 +129,7 @@ def _fit_in(folder: RunFolder, trainer: Trainer, data: Any, resume: bool, progre
         folder.save(trainer)
         raise Interrupted(f"training was interrupted; resume it from {folder.path}", folder.path) from error
     folder.save(trainer)
+    folder.log(trainer.history, False)
     save_model(trainer.model, folder.path / "model.safetensors")
     folder.note(learner=trainer.history.learner)
 

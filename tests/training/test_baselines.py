@@ -11,8 +11,9 @@ import yaml
 
 import lieham
 from lieham.data import Dataset, Windows
-from lieham.errors import LiehamWarning
+from lieham.errors import IntegrationError, LiehamWarning
 from lieham.models import HLieConv, VectorPotentialLieConv
+from lieham.optim import AdamStage
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.training import History, fit
 from lieham.training.baselines import Judge, MeanForce, fly_freely, stay
@@ -112,7 +113,11 @@ def test_data_that_cannot_be_learned_end_in_one_warning(name):
 FEW = {"double-spring-pendulum": {}, "planets": {"n_bodies": 3}}
 
 
-@pytest.mark.parametrize("law", [name for name in SYSTEMS if name != "bending"])
+SLOW = ("double-spring-pendulum", "falling-springs", "magnetic-springs")
+LAWS = [pytest.param(x, marks=[pytest.mark.slow] if x in SLOW else []) for x in SYSTEMS if x != "bending"]
+
+
+@pytest.mark.parametrize("law", LAWS)
 def test_a_law_that_is_learned_ends_in_none(law):
     """Bending, whose angles take minutes, is judged by the benchmarks."""
     own = SYSTEMS[law](**FEW.get(law, {"n_bodies": 3}))
@@ -227,3 +232,18 @@ def test_a_stage_that_diverges_is_stopped_and_the_best_is_kept():
     trainer = trainer_of(model, data().train, data().val, config)
     assert trainer.task.score(model)["validation"] == pytest.approx(history.best, rel=1e-9)
     assert history.best == history.rows[0]["validation"]
+
+
+def test_a_loss_that_is_no_number_ends_its_stage_alone(tmp_path, monkeypatch):
+    def fails(self, loss):
+        raise IntegrationError("the training loss became nan; a lower lr helps")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AdamStage, "step", fails)
+        with pytest.raises(IntegrationError):
+            fit(small_model(), data(), config=QUICK)
+        config = replace(QUICK, ridge=True, refine=0, tolerance=1e-30)
+        with pytest.warns(LiehamWarning, match="adam diverged and was stopped after step 0, since the training loss"):
+            history = fit(small_model(), data(), config=config, run=tmp_path / "run")
+    assert [row["stage"] for row in history.rows] == ["ridge"] and history.best < 0.1
+    assert "diverged" in (tmp_path / "run" / "log.jsonl").read_text()
