@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 
 
 class LiehamError(Exception):
-    """Every error that lieham raises on purpose has this base; the command line prints it and exits with code 2."""
+    """Every error of the input has this base; the command line prints its sentence and exits with code 2."""
 
 
 class InputError(LiehamError, ValueError):
@@ -23,8 +23,11 @@ class IntegrationError(LiehamError, RuntimeError):
     """An integration left the finite numbers or did not converge."""
 
 
-class Interrupted(LiehamError, KeyboardInterrupt):
-    """A run was stopped by the user; `run` is the folder from which it resumes."""
+class Interrupted(KeyboardInterrupt):
+    """A run was stopped by the user; `run` is the folder from which it resumes.
+
+    Like every KeyboardInterrupt it is no Exception, so that a caller's `except Exception` does not swallow Ctrl-C.
+    """
 
     def __init__(self, message: str, run: Path | None = None):
         super().__init__(message)
@@ -84,3 +87,56 @@ def check_count(name: str, value: object, least: int = 1) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise expected(name, f"an integer of at least {least}", repr(value))
+
+
+def check_integer(name: str, value: object) -> None:
+    """Raise InputError unless `value` is an integer, and no bool.
+
+    Args:
+        name: the argument, as the person typed it.
+        value: its value.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise expected(name, "an integer", repr(value))
+
+
+def check_number(name: str, value: object) -> None:
+    """Raise InputError unless `value` is a real number, and no bool; a number that is written as text is none.
+
+    Args:
+        name: the argument, as the person typed it.
+        value: its value.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise expected(name, "a number", repr(value))
+
+
+def check_flag(name: str, value: object) -> None:
+    """Raise InputError unless `value` is True or False.
+
+    Args:
+        name: the argument, as the person typed it.
+        value: its value.
+    """
+    if not isinstance(value, bool):
+        raise expected(name, "True or False", repr(value))
+
+
+def check_offers(name: str, value: object, wanted: str, needed: Sequence[str]) -> None:
+    """Raise InputError unless an argument offers what a thing of its kind does, whatever its class is.
+
+    Args:
+        name: the argument, as the person typed it.
+        value: its value.
+        wanted: the kind of thing that it must be, in words.
+        needed: attributes of such a thing.
+
+    Example:
+        >>> check_offers("model", 3, "a Hamiltonian, such as HLieConv", ("field",))
+        Traceback (most recent call last):
+        ...
+        lieham.errors.InputError: model must be a Hamiltonian, such as HLieConv, got an int
+    """
+    if not all(hasattr(value, attribute) for attribute in needed):
+        kind = type(value).__name__
+        raise expected(name, wanted, f"{'an' if kind[0] in 'aeiouAEIO' else 'a'} {kind}")

@@ -15,7 +15,7 @@ from torch import nn
 
 from lieham._support.report import Report
 from lieham.data.clouds import PointClouds
-from lieham.errors import InputError
+from lieham.errors import InputError, check_offers
 from lieham.models import CloudModel
 from lieham.typing import Float, Int, Tensor
 
@@ -57,6 +57,7 @@ def predict(model: CloudModel, clouds: PointClouds, batch: int = BATCH) -> Tenso
         >>> lieham.predict(model, clouds).shape
         torch.Size([4])
     """
+    _check_kinds(model, clouds)
     return torch.cat([model.predict(part) for part in _parts(model, clouds, batch)])
 
 
@@ -82,6 +83,7 @@ def scores(model: CloudModel, clouds: PointClouds, batch: int = BATCH) -> dict[s
         >>> sorted(lieham.scores(model, clouds))
         ['loss', 'mae']
     """
+    _check_kinds(model, clouds)
     loss, wrong = 0.0, 0.0
     for part in _parts(model, clouds, batch):
         share, off = len(part) / len(clouds), model.deviation(model.predict(part), part.targets)
@@ -163,6 +165,7 @@ def evaluation(model: CloudModel, clouds: PointClouds, unit: str = "") -> Evalua
         >>> lieham.evaluate.evaluation(model, clouds).as_dict()["clouds"]
         4
     """
+    _check_kinds(model, clouds)
     return Evaluation(model.metric, predict(model, clouds), clouds.targets, unit)
 
 
@@ -178,6 +181,12 @@ def confusion(true: Int[Tensor, " k"], said: Int[Tensor, " k"], classes: int) ->
         Counts, with the true class as row and the predicted one as column.
     """
     return torch.bincount(true * classes + said, minlength=classes**2).view(classes, classes)
+
+
+def _check_kinds(model: CloudModel, clouds: PointClouds) -> None:
+    """Raise InputError unless these are a model of clouds, and clouds."""
+    check_offers("model", model, "a LieConvClassifier or LieConvRegressor", ("predict", "deviation", "metric"))
+    check_offers("clouds", clouds, "PointClouds, such as data.test", ("points", "features", "targets"))
 
 
 def _parts(model: CloudModel, clouds: PointClouds, batch: int) -> Iterator[PointClouds]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -17,9 +16,10 @@ from lieham._support.progress import Progress, reporting
 from lieham.data import TrajectoryWriter
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.dynamics.trained_range import warn_outside
-from lieham.errors import InputError, expected
+from lieham.errors import InputError, check_count, check_offers, expected
 from lieham.groups import Group, Trivial
 from lieham.integrate import Integrator, make_integrator
+from lieham.integrate.outputs import check_end, lead_in, output_times, output_width, steps_until, stored_before
 from lieham.metrics import state_mse
 from lieham.state import PhaseState, Trajectory
 from lieham.typing import Float, Tensor
@@ -82,8 +82,10 @@ class Forecast:
 def forecast(
     model: Hamiltonian,
     initial: Trajectory,
-    steps: int,
+    steps: int | None = None,
     *,
+    start: float | None = None,
+    until: float | None = None,
     dt: float | None = None,
     method: str | Integrator = "auto",
     batch: int = 256,
@@ -93,13 +95,15 @@ def forecast(
     progress: Progress | None = None,
     **settings: Any,
 ) -> Forecast:
-    """Integrate the motion of `model` for `steps` output times from the first states of `initial`.
+    """Integrate the motion of `model` for `steps` output times, or until a time, from states of `initial`.
 
     Args:
         model: the Hamiltonian; the forecast runs in its dtype, on its device.
-        initial: trajectories whose first states and bodies start the forecast; one without batch axis makes a
-            batch of 1.
+        initial: trajectories whose states and bodies start the forecast; one without batch axis makes a batch of 1.
         steps: number of output times after the first.
+        start: time at which the forecast begins, within the stored ones; between two of them the model goes on from the
+            earlier one. By default each trajectory's own first time.
+        until: time at which the forecast ends, or less than a step before it, in place of `steps`.
         dt: time between outputs, negative for backwards; by default each trajectory's own first step.
         method: the integrator; by default Yoshida-4 for a separable H, else Gauss-4. Both keep P and L to round-off.
         batch: number of systems that are integrated at a time.
@@ -117,7 +121,8 @@ def forecast(
         LiehamWarning: where bodies or motions lie outside the range of training; `Forecast.warnings` has the sentences.
 
     Raises:
-        InputError: if the settings or the initial states do not fit the model.
+        InputError: if the settings or the initial states do not fit the model, if `start` is outside the stored times,
+            or if not exactly one of `steps` and `until` is given.
         FileError: if `out` exists and `overwrite` is False.
         IntegrationError: if the state leaves the finite numbers.
 
@@ -128,20 +133,30 @@ def forecast(
         >>> rollout.trajectory.q.shape, rollout.attributes["method"]
         (torch.Size([2, 6, 3, 2]), 'yoshida4')
     """
-    _check_positive(steps=steps, batch=batch)
+    check_end(steps, until)
+    check_count("steps", 1 if steps is None else steps)
+    check_count("batch", batch)
+    check_offers(
+        "model", model, "a Hamiltonian, such as HLieConv, that predicts motion", ("field", "separable", "check")
+    )
+    check_offers("initial", initial, "trajectories, such as data.test", ("times", "q", "p", "bodies"))
     integrator = _integrator(model, method, settings)
     model.check(initial)
     weight, whole, began = next(model.parameters(), initial.q), _as_batch(initial), time.perf_counter()
-    start, times = whole.window(0, 1).to(weight.device, weight.dtype), _times(whole, steps, dt)
+    flow, width = _Flow(model, integrator, compile), output_width(_exact(whole), dt)
+    with torch.no_grad():
+        begun = _begun(flow, whole.to(weight.device, weight.dtype), start, width, batch)
+    steps = steps_until(_exact(begun), width, cast(float, until)) if steps is None else steps
+    times = output_times(_exact(begun), width, steps)
     known = model.trained_range()
     dtype = str(weight.dtype).removeprefix("torch.")
     attributes: dict[str, str | float] = {"method": integrator.name, "settings": str(integrator), "dtype": dtype}
-    writer = nullcontext() if out is None else TrajectoryWriter(out, times, start.bodies, attributes, overwrite)
+    writer = nullcontext() if out is None else TrajectoryWriter(out, times, begun.bodies, attributes, overwrite)
     with writer as sink, torch.no_grad(), reporting(progress, "forecast") as shown:
-        said = warn_outside(known, start, model.group)
-        path = _in_batches(_Flow(model, integrator, compile), start, times, batch, sink, shown)
+        said = warn_outside(known, begun, model.group)
+        path = _in_batches(flow, begun, times, batch, sink, shown)
     attributes["seconds"] = time.perf_counter() - began
-    trajectory = Trajectory(times.to(weight.device, weight.dtype), path.q, path.p, start.bodies)
+    trajectory = Trajectory(times.to(weight.device), path.q, path.p, begun.bodies)
     warned = warn_outside(known, trajectory, model.group, said)
     return Forecast(trajectory, model, integrator, attributes, warned)
 
@@ -173,12 +188,6 @@ def _in_batches(
     return PhaseState(*(torch.cat(x) for x in zip(*parts, strict=True)))
 
 
-def _check_positive(**counts: int) -> None:
-    for name, value in counts.items():
-        if value < 1:
-            raise expected(name, "at least 1", value)
-
-
 def _integrator(model: Hamiltonian, method: str | Integrator, settings: dict) -> Integrator:
     """Return the method with its settings, by default one that suits the model; a named one is made accurate."""
     if method == "auto":
@@ -202,18 +211,27 @@ def _as_batch(initial: Trajectory) -> Trajectory:
     return Trajectory(initial.times[None], initial.q[None], initial.p[None], bodies)
 
 
-def _times(initial: Trajectory, steps: int, dt: float | None) -> Float[Tensor, "batch time"]:
-    """Return the output times t_0 + k dt of each system, in float64 on the CPU."""
-    times = initial.times.to("cpu", torch.float64)
-    if dt is None:
-        if initial.n_steps == 0:
-            raise InputError("dt must be given when the initial trajectories hold a single time, got None")
-        width = times[:, 1:2] - times[:, :1]
-    else:
-        if not (isfinite(dt) and dt != 0):
-            raise expected("dt", "a finite time step other than 0", dt)
-        width = torch.full_like(times[:, :1], dt)
-    return times[:, :1] + width * torch.arange(steps + 1, dtype=torch.float64)
+def _begun(flow: _Flow, initial: Trajectory, start: float | None, width: Tensor, batch: int) -> Trajectory:
+    """Return the states at `start`, to which the model leads from the stored ones before, or the first ones."""
+    times = _exact(initial)
+    if start is None:
+        return initial.window(0, 1)
+    index, gap = stored_before(times, start)
+    place = (torch.arange(len(initial))[:, None], index[:, None])
+    begun = replace(initial, times=initial.times[place], q=initial.q[place], p=initial.p[place])
+    late = gap > 0
+    if not bool(late.any()):
+        return begun
+    ahead = lead_in(_exact(begun)[late], gap[late, None], width[late])
+    path = _in_batches(flow, begun[late.to(begun.q.device)], ahead, batch, None, lambda done, total: None)
+    for x, new in zip((begun.times, begun.q, begun.p), (ahead.to(begun.times), path.q, path.p), strict=True):
+        x[late.to(x.device), 0] = new[:, -1]  # these tensors are copies of what was stored
+    return begun
+
+
+def _exact(x: Trajectory) -> Float[Tensor, "batch time"]:
+    """Return the times on the CPU."""
+    return x.times.to("cpu")
 
 
 def _collect(

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from lieham._support.clock import exact_times
 from lieham._support.polynomials import derivative
 from lieham.errors import InputError, expected
 from lieham.typing import Bool, Float, Tensor
@@ -79,8 +80,7 @@ class Bodies:
         """
         if mask is None:
             mask = torch.ones_like(mass, dtype=torch.bool)
-        if features is None:
-            features = mass.new_zeros(*mass.shape, 0)
+        features = mass.new_zeros(*mass.shape, 0) if features is None else features
         if mask.shape != mass.shape or mask.dtype != torch.bool:
             raise expected("mask", f"bool of shape {tuple(mass.shape)} like mass", _shape(mask))
         if features.shape[:-1] != mass.shape:
@@ -101,11 +101,8 @@ class Bodies:
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Bodies:
         """Move all tensors to a device and cast those that are floating."""
-        return Bodies(
-            self.mass.to(device=device, dtype=dtype),
-            self.features.to(device=device, dtype=dtype),
-            self.mask.to(device=device),
-        )
+        mass, features = (x.to(device=device, dtype=dtype) for x in (self.mass, self.features))
+        return Bodies(mass, features, self.mask.to(device=device))
 
     def over_time(self) -> Bodies:
         """Insert a time axis of length 1 before the bodies, so that they fit states (*batch, time, n, d)."""
@@ -119,7 +116,7 @@ class Trajectory:
     Build it with `Trajectory.of`, `Trajectory.from_velocities` or `Trajectory.from_positions`, which validate.
 
     Args:
-        times: strictly increasing times (*batch, time).
+        times: strictly increasing times (*batch, time), in float64 whatever the precision of q and p is.
         q: positions (*batch, time, n, d).
         p: momenta (*batch, time, n, d).
         bodies: masses, features and padding mask of (*batch, n) bodies.
@@ -140,12 +137,15 @@ class Trajectory:
     p: Float[Tensor, "*batch time n d"]
     bodies: Bodies
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "times", self.times.to(torch.float64))
+
     @classmethod
     def of(cls, times: Tensor, q: Tensor, p: Tensor, bodies: Bodies) -> Trajectory:
         """Validate a trajectory; padded bodies are put at rest at the origin.
 
         Args:
-            times: (*batch, time), or (time,) where the whole batch shares them.
+            times: (*batch, time), or (time,) where the whole batch shares them; see `clock.exact_times`.
             q: positions (*batch, time, n, d).
             p: momenta like q.
             bodies: of shape (*batch, n), in the precision of q.
@@ -156,7 +156,7 @@ class Trajectory:
         _check_shapes(q, "p", p, bodies)
         if times.shape not in (q.shape[:-2], q.shape[-3:-2]):
             raise expected("times", f"of shape {tuple(q.shape[:-2])} or {tuple(q.shape[-3:-2])}", _shape(times))
-        real = bodies.mask[..., None, :, None]
+        times, real = exact_times(times, q.dtype), bodies.mask[..., None, :, None]
         q, p = (torch.where(real, x, torch.zeros_like(x)) for x in (q, p))
         for name, x in (("times", times), ("q", q), ("p", p)):
             _check_finite(name, x)
@@ -178,9 +178,7 @@ class Trajectory:
         The momenta are estimates. Tell `fit` so by `observed="positions"`, and it learns from the positions alone.
 
         Args:
-            times: as in `of`, at least 3.
-            q: as in `of`.
-            bodies: as in `of`.
+            times, q, bodies: as in `of`, with at least 3 times.
 
         Raises:
             InputError: there are fewer than 3 times, and as `of` raises it.
@@ -200,6 +198,12 @@ class Trajectory:
     def dim(self) -> int:
         """The dimension is that of space, d."""
         return self.q.shape[-1]
+
+    @property
+    def sizes(self) -> PhaseState:
+        """The sizes by which the errors of each body are divided, beside a unit, are 1 here; (*batch, 1, n, 1)."""
+        ones = torch.ones_like(self.bodies.mass)[..., None, :, None]
+        return PhaseState(ones, ones)
 
     def state(self, index: int = 0) -> PhaseState:
         """Return the state (*batch, n, d) at one time index."""
@@ -224,13 +228,12 @@ class Trajectory:
         """Select along the first batch axis, as a tensor is indexed; raise InputError for a single trajectory."""
         if self.q.ndim < 4:
             raise InputError("a single trajectory has no batch axis to index: q must be (*batch, time, n, d)")
-        bodies = self.bodies.map(lambda x: x[index])
-        return Trajectory(self.times[index], self.q[index], self.p[index], bodies)
+        return Trajectory(self.times[index], self.q[index], self.p[index], self.bodies.map(lambda x: x[index]))
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Trajectory:
-        """Move all tensors to a device and cast those that are floating."""
-        times, q, p = (x.to(device=device, dtype=dtype) for x in (self.times, self.q, self.p))
-        return Trajectory(times, q, p, self.bodies.to(device, dtype))
+        """Move all tensors to a device and cast those that are floating, except the times, which stay float64."""
+        q, p = (x.to(device=device, dtype=dtype) for x in (self.q, self.p))
+        return Trajectory(self.times.to(device=device), q, p, self.bodies.to(device, dtype))
 
 
 def _shape(x: Tensor) -> str:
@@ -252,7 +255,6 @@ def _check_shapes(q: Tensor, name: str, p: Tensor, bodies: Bodies) -> None:
 
 
 def _check_finite(name: str, x: Tensor) -> None:
-    finite = torch.isfinite(x)
-    if not bool(finite.all()):
-        where = tuple((~finite).nonzero()[0].tolist())
+    if len(bad := (~torch.isfinite(x)).nonzero()):
+        where = tuple(bad[0].tolist())
         raise expected(name, "finite", f"{x[where].item()} at index {where}")

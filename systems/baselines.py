@@ -19,7 +19,7 @@ def constant_state(x: Trajectory) -> PhaseState:
 
 def free_flight(x: Trajectory) -> PhaseState:
     """Return the prediction q₀ + t p₀/m, p₀, which says that no force acts."""
-    t = (x.times - x.times[..., :1])[..., None, None]
+    t = (x.times - x.times[..., :1])[..., None, None].to(x.q.dtype)
     p = x.p[..., :1, :, :].expand_as(x.p)
     return PhaseState(x.q[..., :1, :, :] + t * p / x.bodies.mass[..., None, :, None], p)
 

@@ -29,7 +29,7 @@ class Units(nn.Module):
     @torch.no_grad()
     def calibrate(self, data: Trajectory) -> None:
         """Set the units from data."""
-        real, step = data.bodies.mask[..., None, :, None], data.times.diff(dim=-1)[..., None, None]
+        real, step = data.bodies.mask[..., None, :, None], data.times.diff(dim=-1)[..., None, None].to(data.q.dtype)
         rates = data.q.diff(dim=-3) / step, data.p.diff(dim=-3) / step
         units = self.position, self.momentum, self.velocity, self.force
         for unit, x in zip(units, (*data.states(), *rates), strict=True):

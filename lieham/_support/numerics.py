@@ -12,7 +12,31 @@ from math import factorial
 
 import torch
 
+from lieham.errors import expected
 from lieham.typing import Tensor
+
+
+def check_precision(name: str, x: Tensor, weight: Tensor) -> None:
+    """Raise InputError unless `x` has the precision of a model's weights, which torch's products need.
+
+    Args:
+        name: what `x` is to the person who gave it.
+        x: the tensor.
+        weight: one of the weights.
+    """
+    if x.dtype != weight.dtype:
+        here, there = (str(y.dtype).removeprefix("torch.") for y in (weight, x))
+        raise expected(
+            name, f"in {here} like the model", f"{there}: convert them, or the model by model.to(torch.{there})"
+        )
+
+
+def as_device(name: str | torch.device) -> torch.device:
+    """Return the device of that name; raise InputError if torch has none such here."""
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        raise expected("device", "one that torch has here, such as cpu or cuda", repr(str(name))) from error
 
 
 def taylor(coefficients: tuple[float, ...], x: Tensor) -> Tensor:

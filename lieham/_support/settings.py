@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields
+from numbers import Integral, Real
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from lieham.errors import check_choice, expected
@@ -41,6 +42,37 @@ def changed(config: Config, settings: dict) -> Config:
     for name in settings:
         check_choice("setting", name, known)
     return type(config)(**(asdict(config) | settings))
+
+
+WORDS = {"int": "an integer", "float": "a number", "str": "text", "bool": "True or False", "dict": "a dictionary"}
+"""These words describe, in messages, the types that a setting may have."""
+
+
+def check_types(config: AnyDataclass) -> None:
+    """Raise InputError, which names the setting, unless every value has the type that its field is annotated with.
+
+    Numbers of numpy become Python's own, so that the settings can be written to a file. Fields of other types than
+    those of `WORDS`, alone or in a union, are not looked at. A config calls this first in `__post_init__`.
+
+    Args:
+        config: a frozen dataclass, in a module that postpones the evaluation of annotations.
+    """
+    for f in fields(config):
+        kinds, value = str(f.type).split(" | "), getattr(config, f.name)
+        if not set(kinds) <= {*WORDS, "None"} or (value is None and "None" in kinds):
+            continue
+        found = next((kind for kind in kinds if kind in WORDS and _has_type(value, kind)), None)
+        if found is None:
+            raise expected(f.name, " or ".join(WORDS[kind] for kind in kinds if kind in WORDS), repr(value))
+        if found in ("int", "float"):
+            object.__setattr__(config, f.name, int(value) if isinstance(value, Integral) else float(value))
+
+
+def _has_type(value: object, kind: str) -> bool:
+    """Return whether a value has the type of that name; True and False are no numbers, text is none either."""
+    if kind == "bool" or isinstance(value, bool):
+        return kind == "bool" and isinstance(value, bool)
+    return isinstance(value, {"int": Integral, "float": Real, "str": str, "dict": dict}[kind])
 
 
 def at_least(config: object, name: str, least: int) -> None:

@@ -9,17 +9,19 @@ from typing import Any
 import torch
 
 from lieham._support.settings import changed
-from lieham.auditing import function, gradient, smoothness, symmetry
+from lieham.auditing import function, gradient, smoothness, symmetric, symmetry
 from lieham.auditing.config import AuditConfig
-from lieham.auditing.configurations import Scale, Symmetry, states
+from lieham.auditing.configurations import Scale, Symmetry, searched, states
 from lieham.auditing.invariance import invariance
 from lieham.auditing.report import Audit, Check
 from lieham.auditing.subject import Subject
 from lieham.auditing.targets import Model, of_callable, of_model
-from lieham.errors import InputError
+from lieham.errors import InputError, expected
 from lieham.groups import Group
 from lieham.typing import Tensor
 
+DIFFERENCES = 1e-6
+"""Sums of slopes that are central differences may be this part of the sizes of their terms."""
 UNITS_OF_ROUND_OFF = 4500
 """An error counts as round-off up to this many units of it (1e-12 in float64), which sums of hundreds of terms lose."""
 
@@ -50,7 +52,7 @@ def audit(
         force: beside a V or H, the force that its author gives, which is checked to be its gradient.
         config: all settings.
         settings: single ones that replace those of the config: `kind`, `moves`, `n_bodies`, `count`, `length`, `dtype`,
-            `batched`, `seed`; see `AuditConfig`.
+            `batched`, `seed`, `reach`; see `AuditConfig`.
 
     Returns:
         The report: one row a check, `sound` if nothing that is declared is broken.
@@ -74,11 +76,13 @@ def audit(
         subject = of_model(target, declared.group, inputs, config, generator)
     else:
         subject = of_callable(target, declared.group, inputs, config)
+    subject = _with_differences(subject)
     given = None
     if force is not None:
         given = replace(subject, function=force, kind="force", low=None, name=f"force of {subject.name}")
     made = _Examination(subject, declared, generator, config.count, given)
-    return Audit(f"{subject.name} under {declared}", tuple(made.checks()), made.skipped)
+    checks = tuple(made.checks())
+    return Audit(f"{subject.name} under {declared}", checks, made.skipped, searched(subject, config))
 
 
 def assert_sound(target: Model | Callable[..., Tensor], group: str | Group | None = None, **settings: Any) -> Audit:
@@ -102,7 +106,9 @@ def assert_sound(target: Model | Callable[..., Tensor], group: str | Group | Non
 
 
 def _declared(target: object, group: str | Group | None) -> Symmetry:
-    """Return the symmetry that was given, else the target's own; raise InputError if it has none."""
+    """Return the symmetry that was given, else the target's own; raise InputError if it has none or is no target."""
+    if not callable(target) or getattr(target, "learns_from", "trajectories") != "trajectories":
+        raise expected("target", "a Hamiltonian or a function of positions (b, n, d)", f"a {type(target).__name__}")
     group = group or getattr(target, "group", None)
     if group is None:
         raise InputError(f"group must be given, since {type(target).__name__} declares none")
@@ -124,17 +130,28 @@ class _Examination:
         """Yield all checks in order, each as soon as it is made."""
         subject, generator = self.subject, self.generator
         yield function.repeats(subject, generator)
+        start = states(subject, 16, generator)
+        with torch.no_grad():
+            first = subject(*start)
+        yield from self._of_values()
+        if subject.redraw is None:
+            yield function.stays(subject, start, first)
+        else:
+            self.skipped["hidden state"] = "it draws at random"
+
+    def _of_values(self) -> Iterator[Check]:
+        """Yield the checks of values, and of derivatives."""
+        subject, generator = self.subject, self.generator
         scale, tolerance = Scale.of(subject, generator), UNITS_OF_ROUND_OFF * torch.finfo(subject.dtype).eps
         yield from self._of_a_function(scale, tolerance)
         whole, of_whole = self._invariant(scale)
         if self.declared.group.lie_dim or self.declared.mirror:
             yield invariance(whole, self.declared, of_whole, tolerance, self.count, generator)
-        if not self._differentiable():
-            self.skipped["derivatives"] = "torch cannot differentiate it"
-            return
-        if self.declared.group.lie_dim and subject.redraw is None:
+        if subject.differences:
+            self.skipped["Lie derivative"] = "torch cannot differentiate it"
+        elif self.declared.group.lie_dim and subject.redraw is None:
             yield symmetry.lie_derivative(whole, self.declared, of_whole, tolerance, generator)
-        yield from self._of_derivatives(scale, tolerance)
+        yield from self._of_derivatives(tolerance)
 
     def _of_a_function(self, scale: Scale, tolerance: float) -> Iterator[Check]:
         """Yield the checks that the subject is a function of its input alone, and a smooth one."""
@@ -148,22 +165,30 @@ class _Examination:
             yield function.padding(subject, scale, tolerance, generator)
         else:
             self.skipped["padding"] = "it takes no mask"
-        yield from function.precision(subject, scale, tolerance, generator)
+        rows = list(function.precision(subject, scale, tolerance, generator))
+        yield from rows
+        if len(rows) == 1 and subject.dtype == torch.float64:
+            self.skipped["float32"] = "it holds numbers of another precision, or is a function of side inputs"
         yield from smoothness.continuity(subject, scale, generator)
+        off = self.declared.group.singular_at_origin
+        yield symmetric.symmetric_places(subject, scale, tolerance, off, generator)
 
-    def _of_derivatives(self, scale: Scale, tolerance: float) -> Iterator[Check]:
+    def _of_derivatives(self, tolerance: float) -> Iterator[Check]:
         """Yield the checks that charges are kept, and that forces and fields are the gradients that they should be."""
         subject, generator = self.subject, self.generator
+        # Central differences leave eps^(2/3) of a slope; a force that is given needs none, but for its Jacobian.
+        rough = max(tolerance, DIFFERENCES) if subject.differences else tolerance
         if any(how != "scalar" for how in subject.moves.values()):
             self.skipped["charges"] = "side inputs move with the bodies, and hold a part of every charge"
         else:
-            yield from symmetry.charges(subject, self.declared, tolerance, generator)
+            exact = tolerance if subject.kind == "force" else rough
+            yield from symmetry.charges(subject, self.declared, exact, generator)
         if subject.kind == "force":
-            yield from gradient.force_is_gradient(subject, tolerance, generator)
+            yield from gradient.force_is_gradient(subject, rough, generator)
         if subject.field is not None:
-            yield gradient.field_is_gradient(subject, subject.field, tolerance, generator)
+            yield gradient.field_is_gradient(subject, subject.field, rough, generator)
         if self.force is not None:
-            yield gradient.force_of_energy(subject, self.force, tolerance, generator)
+            yield gradient.force_of_energy(subject, self.force, rough, generator)
 
     def _invariant(self, scale: Scale) -> tuple[Subject, Scale]:
         """Return the function that the group leaves unchanged, and its scale: V alone if the group changes lengths."""
@@ -171,11 +196,13 @@ class _Examination:
             return self.subject, scale
         return self.subject.potential, Scale.of(self.subject.potential, self.generator)
 
-    def _differentiable(self) -> bool:
-        """Return whether torch can differentiate the subject."""
-        q, p = states(self.subject, 2, self.generator)
-        try:
-            with torch.enable_grad():
-                return self.subject(q.requires_grad_(), p).requires_grad
-        except RuntimeError:
-            return False
+
+def _with_differences(subject: Subject) -> Subject:
+    """Return the subject, with slopes by differences where torch cannot differentiate it."""
+    q, p = states(subject, 16, torch.Generator().manual_seed(0))
+    try:
+        with torch.enable_grad():
+            known = subject(q.requires_grad_(), p).requires_grad
+    except RuntimeError:
+        known = False
+    return subject if known else replace(subject, differences=True)

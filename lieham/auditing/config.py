@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import isfinite
 
 import torch
 
-from lieham._support.settings import at_least
-from lieham.errors import check_choice
+from lieham._support.settings import at_least, check_types
+from lieham.errors import check_choice, expected
 
 KINDS = ("H", "V", "force")
 """A callable returns one of these: the energy H(q, p), the potential V(q), or the force F(q)."""
@@ -29,6 +30,7 @@ class AuditConfig:
         dtype: precision of the configurations that a callable is given.
         batched: whether a callable takes batches (b, n, d); False for one that takes a single system (n, d).
         seed: seed of everything that is drawn at random.
+        reach: every second configuration is made larger, up to this many times; the report says how far it went.
 
     Raises:
         InputError: if a setting is out of range.
@@ -42,10 +44,14 @@ class AuditConfig:
     dtype: torch.dtype = torch.float64
     batched: bool = True
     seed: int = 0
+    reach: float = 1.0
 
     def __post_init__(self) -> None:
+        check_types(self)
         at_least(self, "n_bodies", 2)
         at_least(self, "count", 1)
+        if not (isfinite(self.reach) and self.reach >= 1):
+            raise expected("reach", "a finite number of at least 1", self.reach)
         check_choice("kind", self.kind, KINDS)
         for name, how in self.moves.items():
             check_choice(f"moves[{name!r}]", how, MOVES)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from lieham.auditing.config import AuditConfig
 from lieham.auditing.subject import Subject, move_inputs
 from lieham.errors import expected
 from lieham.groups import Group, make_group
@@ -61,6 +62,9 @@ def states(subject: Subject, count: int, generator: torch.Generator) -> tuple[Te
     q[7::16, 1] = q[7::16, 0] + 0.05 * q[7::16, 1]
     q[11::16, 1] = -q[11::16, 0]
     q[15::16] *= 3.0
+    if subject.reach > 1:
+        wide = torch.rand(len(q[1::2]), 1, 1, generator=generator, dtype=torch.float64)
+        q[1::2] *= subject.reach**wide
     q, p = (subject.length * inside(subject, q)).to(subject.dtype), (subject.momentum * p).to(subject.dtype)
     return q, p if subject.kind == "H" else None
 
@@ -68,6 +72,21 @@ def states(subject: Subject, count: int, generator: torch.Generator) -> tuple[Te
 def inside(subject: Subject, q: Tensor) -> Tensor:
     """Return the configurations, reflected into the positive quadrant if the group is meant for it alone."""
     return q.abs() + 0.05 if subject.positive else q
+
+
+def searched(subject: Subject, config: AuditConfig) -> dict[str, int | float | list[float]]:
+    """Return what an audit looks at: the number of bodies, how far they are out and apart, masses and other inputs.
+
+    Args:
+        subject: what is audited.
+        config: the settings of the audit.
+    """
+    q, _ = states(subject, 1000, torch.Generator().manual_seed(config.seed))
+    i, j = torch.triu_indices(subject.n, subject.n, 1)
+    apart = (q[:, i] - q[:, j]).norm(dim=-1)
+    found: dict[str, int | float | list[float]] = {"n": subject.n, "reach": config.reach, "length": subject.length}
+    found |= {"largest |q|": q.norm(dim=-1).max().item(), "distances": [apart.min().item(), apart.max().item()]}
+    return found | {k: [x.min().item(), x.max().item()] for k, x in subject.inputs.items() if x.numel()}
 
 
 @dataclass(frozen=True)
@@ -174,17 +193,33 @@ class Scale:
             far: by how much farther away the positions were rounded, (b,).
 
         Returns:
-            The condition of each state; without the last term if torch cannot differentiate f.
+            The condition of each state.
         """
         with torch.no_grad():
             value = subject(q, p)
         size = value.abs().amax((1, 2)) if value.ndim == 3 else value.abs()
-        try:
-            slope = subject.gradients(q, p)[0].norm(dim=-1) if value.ndim == 1 else _slope(subject, q, p)
-        except RuntimeError:
-            slope = torch.zeros_like(q[..., 0])
         away = q.norm(dim=-1) + far[:, None]
+        if subject.differences:
+            return self.spread + size + _variation(subject, q, p, away)
+        slope = subject.gradients(q, p)[0].norm(dim=-1) if value.ndim == 1 else _slope(subject, q, p)
         return self.spread + size + (slope.detach() * away).sum(-1)
+
+
+@torch.no_grad()
+def _variation(subject: Subject, q: Tensor, p: Tensor | None, away: Tensor) -> Float[Tensor, " b"]:
+    """Estimate Σ_i |∂_i f| |x_i| by central differences along four random directions.
+
+    A random direction shows one part in √(n d) of that sum at least, so the largest of them is multiplied by this.
+    """
+    generator, step = torch.Generator().manual_seed(0), torch.finfo(q.dtype).eps ** (1 / 3)
+    found = [torch.zeros_like(away[:, 0])]
+    for _ in range(4):
+        u = torch.randn(q.shape[1:], generator=generator, dtype=torch.float64).to(q)
+        # Bodies are moved by less than the size of the cloud, however far away they were rounded.
+        shift = step * subject.length * u / u.norm(dim=-1, keepdim=True)
+        change = (subject(q + shift, p) - subject(q - shift, p)).abs() / (2 * step * subject.length)
+        found.append(change.amax((1, 2)) if change.ndim == 3 else change)
+    return (subject.n * subject.dim) ** 0.5 * torch.stack(found).amax(0) * away.amax(1)
 
 
 def _slope(subject: Subject, q: Tensor, p: Tensor | None) -> Tensor:

@@ -16,6 +16,8 @@ from lieham.auditing.report import Check, judged
 from lieham.auditing.subject import Subject, permute_inputs
 from lieham.typing import Tensor
 
+HABIT = 300
+"""A state that changes with the number of calls is sought by this many calls more."""
 MATES = 8
 """The check of batch mates puts this many systems into one batch; none of them may notice the others."""
 
@@ -125,20 +127,40 @@ def precision(subject: Subject, scale: Scale, tolerance: float, generator: torch
     worst = errors[torch.isfinite(errors)].median().item()
     yield judged("precision", worst, tolerance, f"noise over its scale, of {subject.dtype}", q=q[0])
     if subject.dtype == torch.float64 and (subject.low is not None or not subject.inputs):
-        yield _in_float32(subject, q, p, size)
+        low = _in_float32(subject, q, p, size)
+        if low is not None:
+            yield low
 
 
-def _in_float32(subject: Subject, q: Tensor, p: Tensor | None, size: Tensor) -> Check:
+def _in_float32(subject: Subject, q: Tensor, p: Tensor | None, size: Tensor) -> Check | None:
     """Compare values in float32 with those in float64, as a check that never makes a target unsound."""
     name, limit = "float32", 1e4 * torch.finfo(torch.float32).eps
-    detail = "|f in float32 - f in float64| over its scale"
+    detail = "|f in float32 - f in float64| over its scale, of the same rounded weights and positions"
+    low_q, low_p = q.float(), None if p is None else p.float()
     with torch.no_grad():
         try:
-            small = subject.in_float32()
-            low = small(q.float(), None if p is None else p.float())
-        except RuntimeError as error:
-            return replace(judged(name, float("inf"), limit, f"{detail}: {error}"), declared=False)
-        return replace(judged(name, _ratio(low.double() - subject(q, p), size), limit, detail), declared=False)
+            small = subject.rounded(torch.float32)(low_q, low_p).double()
+        except (RuntimeError, TypeError, ValueError):
+            # A function that holds numbers of another precision cannot be asked; that says nothing of its symmetry.
+            return None
+        whole = subject.rounded(torch.float64)(low_q.double(), None if low_p is None else low_p.double())
+    return replace(judged(name, _ratio(small - whole, size), limit, detail), declared=False)
+
+
+def stays(subject: Subject, state: tuple[Tensor, Tensor | None], first: Tensor) -> Check:
+    """Check that the subject, after all calls of an audit and `HABIT` more, still gives its first answer.
+
+    Args:
+        subject: what is audited.
+        state: q and p of the first call.
+        first: what it gave then.
+    """
+    q, p = state
+    with torch.no_grad():
+        for _ in range(HABIT):
+            subject(q[:1], None if p is None else p[:1])
+        last = subject(q, p)
+    return judged("hidden state", _gap(first, last), 0.0, "|f at the end - f at the start|", q=q[0])
 
 
 def _beside(x: Tensor, far: float) -> Tensor:

@@ -65,6 +65,8 @@ class Audit(Report):
         subject: what was audited, and under which symmetry.
         checks: the checks that were made, in order.
         skipped: what could not be checked, with the reason.
+        searched: the number of bodies `n`, the `largest |q|`, the least and largest of `distances`, and of masses and
+            other side inputs; a cutoff beyond these distances was not seen, and `reach` widens them.
 
     Example:
         >>> import lieham
@@ -76,6 +78,7 @@ class Audit(Report):
     subject: str
     checks: tuple[Check, ...]
     skipped: dict[str, str]
+    searched: dict[str, int | float | list[float]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Check:
         """Return the check of that name; raise KeyError if there is none."""
@@ -102,7 +105,9 @@ class Audit(Report):
     def as_dict(self) -> dict:
         """Return everything as plain data: {"checks": [{"name", "verdict", "worst", "tolerance", ...}], ...}."""
         checks = [check.as_dict() for check in self.checks]
-        return {"subject": self.subject, "sound": self.sound, "checks": checks, "skipped": self.skipped}
+        return {"subject": self.subject, "sound": self.sound, "checks": checks, "skipped": self.skipped} | {
+            "searched": self.searched
+        }
 
     def plot(self, path: str | Path) -> Path:
         """Draw the worst error of every check beside its tolerance, on a log axis, into a PNG file.
@@ -125,5 +130,12 @@ class Audit(Report):
             verdict = x.verdict if x.declared else f"({x.verdict})"
             rows.append(f"{x.name:<{width}}  {verdict:<15} {x.worst:>8.1e} {x.tolerance:>9.1e}  {x.detail}")
         rows += [f"{name:<{width}}  not checked: {reason}" for name, reason in self.skipped.items()]
+        if self.searched:
+            seen = ", ".join(f"{name} {_in_words(x)}" for name, x in self.searched.items())
+            rows.append(f"searched: {seen}; nothing was seen beyond, and a larger reach looks farther")
         end = "sound" if self.sound else f"broken: {', '.join(self.broken)}"
         return "\n".join([f"audit of {self.subject}", *rows, end])
+
+
+def _in_words(x: int | float | list[float]) -> str:
+    return " to ".join(f"{y:.3g}" for y in (x if type(x) is list else [x]))

@@ -36,10 +36,12 @@ class Subject:
         positive: whether coordinates are to be positive, as squeezes need it.
         shares: for each generator of a declared symmetry, whether H has it; it has not if only V has it, because the
             motion changes K.
-        low: returns the subject in float32, weights too; None where its own side inputs cannot be cast.
+        low: returns the subject in the dtype asked for, its weights rounded to float32; None where it has none.
         redraw: draws the subject's random parts anew; None where it draws nothing.
         field: the field that is integrated, of the arguments of `function`; None where it has none.
         potential: V alone, where H = K(p) + V(q).
+        reach: every second configuration is up to this many times larger.
+        differences: whether slopes are central differences, since torch cannot differentiate the function.
     """
 
     name: str
@@ -57,10 +59,12 @@ class Subject:
     momentum: float = 1.0
     positive: bool = False
     shares: Callable[[Group], Tensor] = every_generator
-    low: Callable[[], Subject] | None = None
+    low: Callable[[torch.dtype], Subject] | None = None
     redraw: Callable[[torch.Generator], None] | None = None
     field: Callable[..., tuple[Tensor, Tensor]] | None = None
     potential: Subject | None = None
+    reach: float = 1.0
+    differences: bool = False
 
     def __call__(
         self,
@@ -125,6 +129,8 @@ class Subject:
             p: momenta, where `kind` is "H".
             inputs: side inputs (b, ...), by default those of the subject.
         """
+        if self.differences:
+            return self._differences(q, p, inputs)
         with torch.enable_grad():
             variables = [x.detach().requires_grad_() for x in (q, p) if x is not None]
             value = self(variables[0], variables[1] if p is not None else None, inputs).sum()
@@ -132,14 +138,30 @@ class Subject:
         slopes = [torch.zeros_like(x) if g is None else g for g, x in zip(found, variables, strict=True)]
         return slopes[0], slopes[1] if p is not None else torch.zeros_like(q)
 
+    @torch.no_grad()
+    def _differences(self, q: Tensor, p: Tensor | None, inputs: dict | None) -> tuple[Tensor, Tensor]:
+        """Return central differences, whose relative error is about eps^(2/3)."""
+        slopes = []
+        for k, unit in enumerate((self.length, self.momentum)[: 1 if p is None else 2]):
+            step = unit * torch.finfo(q.dtype).eps ** (1 / 3)
+            slope = torch.zeros_like(q)
+            for i in range(self.n * self.dim):
+                shift = torch.zeros_like(q[0]).flatten()
+                shift[i] = step
+                shift = shift.view_as(q[0])
+                up, down = ((q + s * (k == 0) * shift, p if p is None else p + s * (k == 1) * shift) for s in (1, -1))
+                slope.flatten(1)[:, i] = (self(*up, inputs) - self(*down, inputs)).detach() / (2 * step)
+            slopes.append(slope)
+        return slopes[0], slopes[1] if p is not None else torch.zeros_like(q)
+
     def per_body(self, name: str) -> int:
         """Return the number of leading axes of a side input that run over bodies: 0, 1, or 2 for pairs."""
         shape = self.inputs[name].shape
         return 2 if shape[:2] == (self.n, self.n) else 1 if shape[:1] == (self.n,) else 0
 
-    def in_float32(self) -> Subject:
-        """Return the same subject in float32, weights too."""
-        return replace(self, dtype=torch.float32) if self.low is None else self.low()
+    def rounded(self, dtype: torch.dtype) -> Subject:
+        """Return the subject in float32 or float64, with weights that are rounded to float32 in either."""
+        return replace(self, dtype=dtype) if self.low is None else self.low(dtype)
 
 
 def move_inputs(

@@ -65,7 +65,7 @@ def of_model(
     settings: dict[str, Any] = {
         "dim": own.space_dim, "n": config.n_bodies, "inputs": seen, "moves": dict.fromkeys(seen, "scalar"),
         "dtype": next(iter(model.parameters()), random).dtype, "positive": own.positive, "takes_mask": True,
-        "length": config.length if units.length is None else units.length,
+        "reach": config.reach, "length": config.length if units.length is None else units.length,
         "momentum": (units.energy * float(random[:, 0].mean())) ** 0.5,
     }  # fmt: skip
     return _of_functions(copy.deepcopy(model).to("cpu"), settings)
@@ -83,8 +83,8 @@ def _of_functions(model: Model, settings: dict[str, Any]) -> Subject:
     return Subject(name, functions.energy, "H", low=low, field=functions.rates, potential=potential, **settings)
 
 
-def _model_in_float32(model: Model, settings: dict[str, Any]) -> Subject:
-    return _of_functions(copy.deepcopy(model).to(torch.float32), settings | {"dtype": torch.float32})
+def _model_in_float32(model: Model, settings: dict[str, Any], dtype: torch.dtype) -> Subject:
+    return _of_functions(copy.deepcopy(model).to(torch.float32).to(dtype), settings | {"dtype": dtype})
 
 
 def of_callable(
@@ -109,14 +109,14 @@ def of_callable(
     subject = Subject(
         _name(function), function if module is None else module, config.kind, group.space_dim, config.n_bodies,
         dict(inputs), moves, takes_mask="mask" in takes, separable=config.kind != "H", positive=group.positive,
-        length=config.length, dtype=config.dtype, batched=config.batched,
+        length=config.length, reach=config.reach, dtype=config.dtype, batched=config.batched,
         shares=every_generator if config.kind == "H" else Newtonian().keeps,
     )  # fmt: skip
     return subject if module is None else replace(subject, low=partial(_module_in_float32, subject, module))
 
 
-def _module_in_float32(subject: Subject, module: nn.Module) -> Subject:
-    return replace(subject, dtype=torch.float32, function=copy.deepcopy(module).float())
+def _module_in_float32(subject: Subject, module: nn.Module, dtype: torch.dtype) -> Subject:
+    return replace(subject, dtype=dtype, function=copy.deepcopy(module).float().to(dtype))
 
 
 def _parameters(function: Callable[..., Tensor]) -> dict[str, Parameter]:

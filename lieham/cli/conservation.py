@@ -27,6 +27,10 @@ class ShowConservation(Command):
     plot: Path | None = None
     json: bool = False
 
+    @classmethod
+    def of_run(cls, folder: Path, config: dict[str, dict]) -> dict:
+        return {"run": str(folder)}
+
     def __call__(self) -> None:
         report = self._report()
         if self.plot is not None:
@@ -37,7 +41,7 @@ class ShowConservation(Command):
         from lieham.conservation.drift import conservation
         from lieham.data import read_forecast
         from lieham.forecasting import Forecast
-        from lieham.integrate import make_integrator
+        from lieham.integrate.registry import integrator_of
 
         model = load_hamiltonian(self.run)
         path = self.file or self.run / "forecast.h5"
@@ -45,4 +49,4 @@ class ShowConservation(Command):
             remedy = f"run `lieham forecast {self.run}` first"
             raise FileError(f"file must be a forecast, got {path}, which does not exist: {remedy}")
         trajectory, attributes = read_forecast(path)
-        return conservation(Forecast(trajectory, model, make_integrator(attributes["method"]), attributes))
+        return conservation(Forecast(trajectory, model, integrator_of(attributes), attributes))

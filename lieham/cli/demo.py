@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lieham.cli.command import Command, show
 from lieham.cli.runs import resumable
+from lieham.errors import check_count
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Demo(Command):
 
         from lieham.cli.demo_run import run_demo, table
 
+        check_count("threads", self.threads)
         torch.set_num_threads(self.threads)
         with resumable("train"):
             figures = run_demo(self.run, self.seed, self.small, self.overwrite)

@@ -28,6 +28,10 @@ class Evaluate(Command):
     angles: tuple[float, float] | None = None
     json: bool = False
 
+    @classmethod
+    def of_run(cls, folder: Path, config: dict[str, dict]) -> dict:
+        return {"run": str(folder)}
+
     def __call__(self) -> None:
         kind = kind_of(self.run)
         figures = kind.evaluated(self.run, Question(self.split, self.folder, self.angles))

@@ -17,13 +17,17 @@ SPLITS = ("train", "val", "test")
 @naming(methods=METHODS, splits=SPLITS)
 @dataclass(frozen=True)
 class MakeForecast(Command):
-    """Roll a trained model out from the first states of a file's trajectories.
+    """Roll a trained model out from states of a file's trajectories.
 
     Args:
         run: run folder, or model file, of the model.
         data: file with the initial states; by default the one that the model was trained on.
-        split: split that the initial states are taken from: {splits}.
-        steps: number of output times after the first.
+        split: split that the initial states are taken from: {splits}; by default the last of them that the file holds,
+            or, where start is given and the file was cut along time, the whole trajectories.
+        steps: number of output times after the first; 1000 by default, where until is not given.
+        start: time at which the forecast begins, in the file's units; by default each trajectory's own first time.
+        until: time at which the forecast ends, in place of steps.
+        dt: time between outputs, negative for backwards; by default the first step of each trajectory.
         count: number of systems to forecast.
         method: name of the integrator: auto, {methods}; auto is yoshida4, or gauss4 where H is not separable, which
             both keep momenta to round-off.
@@ -36,8 +40,11 @@ class MakeForecast(Command):
 
     run: Path
     data: Path | None = None
-    split: str = "test"
-    steps: int = 1000
+    split: str = ""
+    steps: int | None = None
+    start: float | None = None
+    until: float | None = None
+    dt: float | None = None
     count: int = 20
     method: str = "auto"
     substeps: int | None = None
@@ -46,35 +53,50 @@ class MakeForecast(Command):
     compile: bool = False
     json: bool = False
 
+    @classmethod
+    def of_run(cls, folder: Path, config: dict[str, dict]) -> dict:
+        return {"run": str(folder)}
+
     def __call__(self) -> None:
         from lieham.forecasting import forecast
 
-        check_choice("split", self.split, SPLITS)
+        if self.split:
+            check_choice("split", self.split, SPLITS)
         if self.count < 1:
             raise expected("count", "at least 1", self.count)
         model = load_hamiltonian(self.run)
-        path, dataset = trajectories_of(self.run, self.data)
-        initial = getattr(dataset, self.split)
-        if initial is None:
-            raise InputError(f"split must be one that {path} holds, got {self.split}")
+        split, initial = self._initial()
         out = self.out or (self.run if self.run.is_dir() else self.run.parent) / "forecast.h5"
         substeps = {} if self.substeps is None else {"substeps": self.substeps}
         settings: dict[str, Any] = substeps | {
+            "start": self.start,
+            "until": self.until,
+            "dt": self.dt,
             "method": self.method,
             "out": out,
             "overwrite": self.overwrite,
             "compile": self.compile,
         }
-        made = forecast(model, initial[: self.count], self.steps, **settings)
-        figures: dict[str, Any] = {
-            "systems": len(made.trajectory),
-            "steps": self.steps,
-            **made.attributes,
-            "file": str(out),
-        }
+        steps = 1000 if self.steps is None and self.until is None else self.steps
+        made = forecast(model, initial[: self.count], steps, **settings)
+        times = made.trajectory.times[0]
+        span = {"split": split, "steps": made.trajectory.n_steps, "start": times[0].item(), "end": times[-1].item()}
+        figures: dict[str, Any] = {"systems": len(made.trajectory), **span, **made.attributes, "file": str(out)}
         if made.warnings:
             figures["outside"] = list(made.warnings)
         show(figures, self.json, _text)
+
+    def _initial(self) -> tuple[str, Any]:
+        """Return the name of the split that was asked for, or that suits, and its trajectories."""
+        path, dataset = trajectories_of(self.run, self.data)
+        if self.split:
+            if self.split not in dataset.splits:
+                raise InputError(f"split must be one that {path} holds, {', '.join(dataset.splits)}, got {self.split}")
+            return self.split, dataset.splits[self.split]
+        if self.start is not None and dataset.provenance.split.startswith("along time"):
+            _, dataset = trajectories_of(self.run, self.data, shares="1,0,0")
+            return "all", dataset.splits["train"]
+        return list(dataset.splits.items())[-1]
 
 
 def _text(figures: dict) -> str:

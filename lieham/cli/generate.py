@@ -25,9 +25,9 @@ class Generate(Command):
         n_test: number of test trajectories; they are the same whatever n_train is.
         n_bodies: number of bodies in a system.
         dim: dimension of space, 2 or 3; by default 2, and 3 for the laws with an external field.
-        points: number of stored times of a trajectory, from time 0 on the law's own grid.
+        points: number of stored times of a trajectory, from time 0 on the law's own grid; by default 500.
         seed: seed of the initial states.
-        benchmark: follow the published protocol of the springs, one window of 5 points from each trajectory.
+        benchmark: follow the published protocol of the springs, for any law: one window of 5 points a trajectory.
         overwrite: replace the file if it exists.
     """
 
@@ -38,7 +38,7 @@ class Generate(Command):
     n_test: int = 100
     n_bodies: int = 6
     dim: int | None = None
-    points: int = 500
+    points: int | None = None
     seed: int = 0
     benchmark: bool = False
     overwrite: bool = False
@@ -59,7 +59,8 @@ class Generate(Command):
 
         system = SYSTEMS[self.law](n_bodies=self.n_bodies, **({} if self.dim is None else {"dim": self.dim}))
         if not self.benchmark:
-            return system.generate(self.n_train, self.n_val, self.n_test, seed=self.seed, points=self.points)
-        if self.law != "springs":
-            raise InputError(f"benchmark must go with the law springs, got {self.law}")
+            points = 500 if self.points is None else self.points
+            return system.generate(self.n_train, self.n_val, self.n_test, seed=self.seed, points=points)
+        if self.points is not None:
+            raise InputError(f"points must not be given with --benchmark, whose windows have 5, got {self.points}")
         return system.benchmark(self.n_train, self.seed, self.n_test, self.n_val)

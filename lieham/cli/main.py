@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 from jsonargparse import ActionYesNo, ArgumentParser, auto_cli, auto_parser
@@ -19,7 +20,7 @@ from lieham.cli.audit import CheckSymmetry
 from lieham.cli.command import Command
 from lieham.cli.completion import completion_script
 from lieham.cli.conservation import ShowConservation
-from lieham.cli.data import Describe
+from lieham.cli.data import CheckData, Describe
 from lieham.cli.demo import Demo
 from lieham.cli.evaluate import Evaluate
 from lieham.cli.forecast import MakeForecast
@@ -28,7 +29,8 @@ from lieham.cli.kinds import KINDS
 from lieham.cli.runs import TRAJECTORIES, kind_name
 from lieham.errors import FileError, Interrupted, LiehamError, LiehamWarning, expected
 
-CONFIG_HELP = "YAML file of options, such as --print_config prints; train takes the config.yaml of a run too."
+CONFIG_HELP = "YAML file of options, such as --print_config prints, or the config.yaml of a run."
+HELP = ("-h", "--help")
 DESCRIPTION = (
     "Learn the Hamiltonian of an n-body system from its trajectories, forecast it, and show what it conserves."
 )
@@ -61,7 +63,7 @@ COMMANDS: dict[str, Any] = {
     "conservation": ShowConservation,
     "audit": CheckSymmetry,
     "evaluate": Evaluate,
-    "data": {"_help": "Look into a file of trajectories.", "describe": Describe},
+    "data": {"_help": "Look into a file of trajectories.", "describe": Describe, "check": CheckData},
     "completion": Completion,
 }
 
@@ -99,6 +101,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"lieham {lieham.__version__}")
         return 0
     try:
+        if arguments in [["train", word] for word in HELP]:
+            _help_of_train()
         full = with_own_configs(with_kind(arguments))
         with warnings.catch_warnings():
             warnings.showwarning = partial(_show_warning, warnings.showwarning)
@@ -115,6 +119,16 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
+def _help_of_train() -> NoReturn:
+    """Print the kinds of data, then the options of the kind that is meant where none is named."""
+    for words in (["train"], ["train", TRAJECTORIES]):
+        with suppress(SystemExit):
+            auto_cli(COMMANDS, args=[*words, "--help"], return_instance=True, **PARSER)
+        if words == ["train"]:
+            print(f"\nWhere no kind is named, {TRAJECTORIES} are meant:\n")
+    raise SystemExit(0)
+
+
 def _show_warning(others: Callable[..., None], message: Any, category: type, *place: Any, **more: Any) -> None:
     """Print a warning of ours as one line without the place in the code, and leave others as they are."""
     if issubclass(category, LiehamWarning):
@@ -124,46 +138,86 @@ def _show_warning(others: Callable[..., None], message: Any, category: type, *pl
 
 
 def with_kind(arguments: list[str]) -> list[str]:
-    """Return the arguments with the kind `trajectories` put after a `train` that names no kind of data."""
-    if arguments[:1] != ["train"] or arguments[1:2] in [[x] for x in (*KINDS, "-h", "--help")]:
+    """Return the arguments with the kind of data put after a `train` that names none.
+
+    It is that of the run whose config.yaml is given, or else `trajectories`.
+    """
+    if arguments[:1] != ["train"] or arguments[1:2] in [[x] for x in (*KINDS, *HELP)]:
         return arguments
-    return ["train", TRAJECTORIES, *arguments[1:]]
+    named = [kind_name(config) for _, path in _configs(arguments) if (config := _of_a_run(path)) is not None]
+    kind = next((name for name in named if name in KINDS), TRAJECTORIES)
+    return ["train", kind, *arguments[1:]]
 
 
 def with_own_configs(arguments: list[str]) -> list[str]:
-    """Replace a run's config.yaml in `train --config` by the options, as YAML, that repeat this run."""
-    if arguments[:1] != ["train"]:
+    """Replace a run's config.yaml after `--config` by the options, as YAML, that it stands for.
+
+    `train` repeats the run, and the other commands take the run itself, or its data. These options come first, so that
+    those of the command line beat them.
+    """
+    if not arguments or arguments[0] not in COMMANDS:
         return arguments
-    joined = [x.removeprefix("--config=") if x.startswith("--config=") else None for x in arguments]
-    found = []
-    for k, word in enumerate(arguments):
-        path = joined[k] or (word if arguments[k - 1 : k] == ["--config"] else None)
-        text = None if path is None else _own_options(path, arguments[1])
-        found += [word] if text is None else [f"--config={text}"] if joined[k] else [text]
-    return found
+    words = 1 + isinstance(COMMANDS[arguments[0]], dict)
+    found, left = arguments[:words], arguments[words:]
+    for place, path in reversed(_configs(left)):
+        config = _of_a_run(path)
+        if config is not None:
+            del left[place : place + 1 + (not left[place].startswith("--config="))]
+            found = [*found, f"--config={_own_options(found[:words], Path(path), config)}"]
+    return found + left
 
 
-def _own_options(path: str, name: str) -> str | None:
-    """Return the options, as YAML, of a run's config.yaml, or None for another file.
+def _configs(arguments: list[str]) -> list[tuple[int, str]]:
+    """Return the place of every --config among the arguments, with the file that it names."""
+    joined = [(k, x.removeprefix("--config=")) for k, x in enumerate(arguments) if x.startswith("--config=")]
+    apart = [(k, arguments[k + 1]) for k, x in enumerate(arguments[:-1]) if x == "--config"]
+    return sorted(joined + apart)
+
+
+def _of_a_run(path: str) -> dict[str, dict] | None:
+    """Return the settings in the config.yaml of a run, which is a file or in a folder, or None for other options.
 
     Raises:
-        InputError: the run was trained on another kind of data than `name`.
-        FileError: the file lacks a setting.
+        FileError: the file is no text, or looks like a run's and lacks a section.
     """
-    file = Path(path)
+    file = _config_file(Path(path))
     try:
         content = yaml.safe_load(file.read_text()) if file.is_file() else None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+    except UnicodeDecodeError as error:
+        raise FileError(f"config must be a YAML file of options, got {path}, which is no text") from error
+    except (OSError, yaml.YAMLError):
         return None
     if not isinstance(content, dict) or not isinstance(content.get("data"), dict):
         return None
-    config = training.RunFolder.read(file)
-    if (own := kind_name(config)) != name:
-        raise expected("config", f"one of `lieham train {name}`", f"{path} of `lieham train {own}`")
+    return training.RunFolder.read(file)
+
+
+def _config_file(path: Path) -> Path:
     try:
-        return yaml.safe_dump(KINDS[name].options(config), sort_keys=False)
+        return path / "config.yaml" if path.is_dir() else path
+    except OSError:  # YAML in place of a file's name may be too long for one
+        return path
+
+
+def _own_options(words: list[str], path: Path, config: dict[str, dict]) -> str:
+    """Return the options, as YAML, that a run's config.yaml stands for.
+
+    Raises:
+        InputError: it stands for none of this command's, as it does for `train` of another kind of data.
+        FileError: the file lacks a setting.
+    """
+    command: Any = COMMANDS
+    for word in words:
+        command = command.get(word, {}) if isinstance(command, dict) else {}
+    file = _config_file(path)
+    try:
+        options = None if isinstance(command, dict) else command.of_run(file.parent, config)
     except KeyError as error:
         raise FileError(f"config must be whole, got {path} without {error}") from error
+    if options is None:
+        remedy = f"`lieham train --config {path} --run NEW` repeats it"
+        raise expected("config", f"a file of options of `lieham {' '.join(words)}`", f"{path} of a run: {remedy}")
+    return yaml.safe_dump(options, sort_keys=False)
 
 
 def _leaves(commands: dict) -> list[Any]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from lieham import models, training
 from lieham._support.settings import changed
 from lieham.cli.command import Command, show
-from lieham.errors import InputError, Interrupted, check_choice
+from lieham.errors import InputError, Interrupted, check_choice, expected
 
 if TYPE_CHECKING:
     from lieham.training import History
@@ -60,6 +60,15 @@ class Train(Command):
         with resumable(f"train {self.name}"):
             figures = resume_run(self) if self.resume else start_run(self)
         show(figures, self.json, self.text)
+
+    @classmethod
+    def of_run(cls, folder: Path, config: dict[str, dict]) -> dict:
+        """Return the options that repeat the run; raise InputError if another kind of data was trained on."""
+        if (own := kind_name(config)) != cls.name:
+            raise expected(
+                "config", f"one of `lieham train {cls.name}`", f"{folder / 'config.yaml'} of `lieham train {own}`"
+            )
+        return cls.options(config)
 
     @abstractmethod
     def settings(self) -> dict:

@@ -1,4 +1,4 @@
-"""The certificate of a charge says how its drift grows, and whether model, integrator or precision is to blame."""
+"""The certificate of a charge says how its drift grows, and which of model, integrator, precision or path made it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ class Certificate:
         integrator: "keeps linear", "keeps quadratic", "keeps none", or "bounds H", as symplectic methods do.
         growth: "none" (to round-off), "constant", "√t", "t", another power of t, or "?" if the forecast is too short.
         exponent: the fitted power of t; None if the forecast is too short.
-        blame: "model", "integrator" or "precision", whichever explains the drift; "" where nothing drifts.
+        blame: "model", "integrator", "precision" or "path", whichever explains the drift; "" where nothing drifts.
+            "path" is a forecast whose states are not the flow of its model, such as data of a damped system.
+        reason: the blame in one sentence, with its figure; "" where the drift alone decided.
     """
 
     model: str
@@ -74,9 +76,38 @@ class Certificate:
     growth: str
     exponent: float | None
     blame: str
+    reason: str = ""
 
 
-def certify(model: str, kept: bool, integrator: str, drift: Drift) -> Certificate:
+@dataclass(frozen=True)
+class Shares:
+    """Shares say how much of a drift each cause made, as far as taking the steps of the path again can tell.
+
+    Args:
+        model: what the exact flow of the model changes, in units of the charge's scale.
+        integrator: what the errors of the integrator change.
+        rest: what neither of them changes.
+        cause: what explains the rest: "precision", "integrator" or "path".
+        departure: in words, how far the path departs from the steps of the integrator.
+    """
+
+    model: float
+    integrator: float
+    rest: float
+    cause: str
+    departure: str
+
+    @property
+    def blame(self) -> str:
+        """The largest share is to blame."""
+        shares = {"model": self.model, "integrator": self.integrator}
+        shares[self.cause] = max(shares.get(self.cause, 0.0), self.rest)
+        return max(shares, key=lambda cause: shares[cause])
+
+
+def certify(
+    model: str, kept: bool, integrator: str, drift: Drift, shares: Shares | None = None, why: str = ""
+) -> Certificate:
     """Find the growth law of a drift and what is to blame for it.
 
     Args:
@@ -84,20 +115,40 @@ def certify(model: str, kept: bool, integrator: str, drift: Drift) -> Certificat
         kept: whether the integrator keeps what theory keeps.
         integrator: the same in words, for the certificate.
         drift: the drift observed.
+        shares: what each cause changed, by `evidence.examine`; None if it is not known.
+        why: the model's reason for its promise.
 
     Returns:
-        The certificate. The model is to blame if it promised nothing, else the integrator if it keeps nothing; if both
-        keep the charge, a drift beyond round-off blames the model, whose promise is then false.
+        The certificate. The largest share is to blame. Where shares are not known, it is the model if it promised
+        nothing, else the integrator if it keeps nothing; if both keep the charge, a drift beyond round-off blames the
+        model, whose promise is then false. A drift that round-off explains is never blamed on a promise that is kept.
     """
+    reason = ""
     if drift.growth == "none":
         blame = ""
+    elif shares is not None and (drift.beyond_round_off or not (kept and model == YES)):
+        blame = shares.blame
+        reason = _reason(blame, shares, model, why)
     elif model != YES:
         blame = "model"
     elif not kept:
         blame = "integrator"
     else:
         blame = "model" if drift.beyond_round_off else "precision"
-    return Certificate(model, integrator, drift.growth, drift.exponent, blame)
+    return Certificate(model, integrator, drift.growth, drift.exponent, blame, reason)
+
+
+def _reason(blame: str, shares: Shares, model: str, why: str) -> str:
+    """Return the blame in one sentence."""
+    if blame == "model":
+        false = "It is promised, but the symmetry is not there, or the field is not that of H."
+        return f"The exact flow of the model changes it by {shares.model:.1e}: {why if model != YES else false}"
+    if blame == "integrator":
+        most = max(shares.integrator, shares.rest if shares.cause == blame else 0.0)
+        return f"The errors of the integrator change it by {most:.1e}, the flow of the model by {shares.model:.1e}."
+    if blame == "precision":
+        return f"Rounding changes it by {shares.rest:.1e}, and the integrator's errors by {shares.integrator:.1e}."
+    return f"The path is not the flow of the model, and departs from it by {shares.rest:.1e}: {shares.departure}."
 
 
 def growth_exponent(drift: Float[Tensor, "batch time"], times: Float[Tensor, "batch time"]) -> float | None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import torch
 
 from lieham._support.report import Report
-from lieham.conservation.certificate import Certificate, Drift, certify
-from lieham.dynamics.promise import Promise
+from lieham.conservation.certificate import STEADY, Certificate, Drift, Shares, certify
+from lieham.conservation.evidence import Evidence
+from lieham.dynamics.promise import YES, Promise
 from lieham.errors import expected
 from lieham.integrate import Integrator
 from lieham.typing import Float, Tensor
@@ -82,6 +84,8 @@ class Conservation(Report):
         charges: P, L about the origin and about the centre of mass, K of the boosts, and H, as far as asked for.
         attributes: settings of the forecast.
         integrator: the method that made the forecast.
+        examined: takes the steps of some systems again and returns the evidence; None where nothing is known beyond
+            the charges.
 
     Example:
         >>> import lieham, systems
@@ -97,6 +101,7 @@ class Conservation(Report):
     charges: tuple[Charge, ...]
     attributes: dict
     integrator: Integrator
+    examined: Callable[[list[int]], Evidence | None] | None = field(default=None, repr=False, compare=False)
 
     def __getitem__(self, name: str) -> Charge:
         """Return the charge of that name; raise InputError if there is none."""
@@ -123,7 +128,23 @@ class Conservation(Report):
         """
         charge = self[name]
         drift = Drift(charge.drift, self.times, self.round_off, charge.condition)
-        return certify(charge.promise.verdict, charge.kept, self._keeps(charge), drift)
+        shares = None if drift.growth == "none" else self._shares(charge)
+        return certify(charge.promise.verdict, charge.kept, self._keeps(charge), drift, shares, charge.promise.why)
+
+    def _shares(self, charge: Charge) -> Shares | None:
+        """Return what each cause changed in a charge; None if it is not known."""
+        found = self._evidence
+        if found is None or charge.name not in found.parts:
+            return None
+        words = f"a step departs by {found.gap:.1e} of its state, where the method errs by {found.error:.1e}"
+        return Shares(*found.shares(charge.name, charge.scale), found.rest, words)
+
+    @cached_property
+    def _evidence(self) -> Evidence | None:
+        """The evidence follows the worst system of every charge that drifts."""
+        drifts = [charge.drift.amax(1) for charge in self.charges]
+        worst = {int(x.argmax()) for x in drifts if bool(x.isfinite().all()) and x.max() > STEADY * self.round_off}
+        return None if self.examined is None else self.examined(sorted(worst))
 
     def _keeps(self, charge: Charge) -> str:
         if charge.kind == "energy":
@@ -151,13 +172,20 @@ class Conservation(Report):
     @property
     def round_off(self) -> float:
         """The machine epsilon is that of the forecast's precision."""
-        return ROUND_OFF[self.times.dtype]
+        return ROUND_OFF[self.charges[-1].values.dtype]
 
     def __str__(self) -> str:
+        certificates = {charge.name: self.certificate(charge.name) for charge in self.charges}
         head = f"{'charge':<8} {'max drift':>10} {'median':>9}  {'growth':<9} {'model':<14} {'integrator':<16} blame"
         rows = [
             f"{r['name']:<8} {r['max_drift']:>10.1e} {r['median_drift']:>9.1e}  {r['growth']:<9} {r['model']:<14} "
             f"{r['integrator']:<16} {r['blame'] or '-'}"
             for r in self.as_dict()["charges"]
         ]
-        return "\n".join([head, *rows, f"precision: round-off is {self.round_off:.1e}"])
+        notes = [f"{name}: {made.reason}" for name, made in certificates.items() if surprising(made)]
+        return "\n".join([head, *rows, *notes, f"precision: round-off is {self.round_off:.1e}"])
+
+
+def surprising(made: Certificate) -> bool:
+    """Return whether a certificate finds a promise that is not held, or a path that is none of the model's."""
+    return made.blame == "path" or (made.blame == "model" and made.model == YES and bool(made.reason))

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import torch
 
 from lieham.conservation.charges import Charge, Conservation
+from lieham.conservation.evidence import Evidence, examine
 from lieham.conservation.momentum import boost, boost_scale, charge_scale, momentum_map
 from lieham.dynamics.promise import BOOST, MOMENTUM, SPIN, Promise
-from lieham.errors import InputError
+from lieham.errors import InputError, check_offers
 from lieham.forecasting import Forecast
 from lieham.groups import Group, Translation, make_group
 from lieham.state import PhaseState
@@ -41,7 +42,8 @@ def conservation(forecast: Forecast, group: str | Group | None = None) -> Conser
         The report, one charge a row.
 
     Raises:
-        InputError: if the group acts on a space of another dimension than the forecast's.
+        InputError: if the argument is no forecast, and if the group acts on a space of another dimension than the
+            forecast's.
 
     Example:
         >>> import lieham, systems
@@ -53,17 +55,30 @@ def conservation(forecast: Forecast, group: str | Group | None = None) -> Conser
         >>> report.largest("P") < 1e-13, report.largest("L") < 1e-13
         (True, True)
     """
+    check_offers("forecast", forecast, "what lieham.forecast makes", ("trajectory", "model", "integrator"))
     d = forecast.trajectory.dim
-    extra: tuple[Charge, ...] = ()
-    if group is None:
-        group = make_group(f"SE({d})") if d in (2, 3) else Translation(d)
-        extra = _declared_beyond(forecast, group)
-    group = make_group(group)
-    if group.space_dim != d:
-        raise InputError(f"group must act on {d} dimensions like the forecast, got {group}")
-    promises = forecast.model.promises(group)
-    charges = (*_momenta(forecast, group, promises), *extra, *_boosts(forecast, promises), _energy(forecast, promises))
-    return Conservation(forecast.trajectory.times, charges, forecast.attributes, forecast.integrator)
+    default = group is None
+    asked = make_group(group or (f"SE({d})" if d in (2, 3) else Translation(d)))
+    if asked.space_dim != d:
+        raise InputError(f"group must act on {d} dimensions like the forecast, got {asked}")
+
+    def values(paths: Forecast) -> dict[str, Tensor]:
+        return {charge.name: charge.values for charge in _charges(paths, asked, default)}
+
+    def examined(systems: list[int]) -> Evidence | None:
+        with torch.no_grad():
+            return examine(forecast, systems, values)
+
+    charges = _charges(forecast, asked, default)
+    times = forecast.trajectory.times
+    return Conservation(times, charges, forecast.attributes, forecast.integrator, examined)
+
+
+def _charges(forecast: Forecast, group: Group, default: bool) -> tuple[Charge, ...]:
+    """Return all charges; those that the model declares beyond the group are among them where `default` is True."""
+    extra = _declared_beyond(forecast, group) if default else ()
+    promises = forecast.model.promises(group, forecast.trajectory.bodies)
+    return (*_momenta(forecast, group, promises), *extra, *_boosts(forecast, promises), _energy(forecast, promises))
 
 
 def _momenta(forecast: Forecast, group: Group, promises: tuple[Promise, ...]) -> Iterator[Charge]:
@@ -87,7 +102,7 @@ def _momenta(forecast: Forecast, group: Group, promises: tuple[Promise, ...]) ->
 def _boosts(forecast: Forecast, promises: tuple[Promise, ...]) -> Iterator[Charge]:
     """Yield K along each axis that it was asked for."""
     x = forecast.trajectory
-    t, bodies = x.times - x.times[:, :1], x.bodies.over_time()
+    t, bodies = (x.times - x.times[:, :1]).to(x.q.dtype), x.bodies.over_time()
     values, scale = boost(x.states(), bodies, t), boost_scale(x.states(), bodies, t).mean(-1)
     for promise in _of(BOOST, promises):
         yield Charge(promise, values[..., promise.index], scale, forecast.integrator.keeps_linear, "linear")
@@ -99,7 +114,7 @@ def _declared_beyond(forecast: Forecast, others: Group) -> tuple[Charge, ...]:
     A, b = group.generators()
     there = torch.cat([x.flatten(1) for x in others.generators()], 1)
     new = [not (there == torch.cat([x.flatten(), y])).all(1).any() for x, y in zip(A, b, strict=True)]
-    promises = _of(MOMENTUM, forecast.model.promises(group))
+    promises = _of(MOMENTUM, forecast.model.promises(group, forecast.trajectory.bodies))
     return tuple(_momenta(forecast, group, tuple(x for x in promises if new[x.index])))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from lieham.errors import check_choice
-from lieham.groups import Group
+from lieham.groups import Group, make_group
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Float, Tensor
 
@@ -34,14 +34,16 @@ def centre_of_mass_frame(state: PhaseState, bodies: Bodies) -> PhaseState:
     return PhaseState(state.q - q, state.p - mass / mass.sum(-2, keepdim=True) * p)
 
 
-def momentum_map(group: Group, state: PhaseState, bodies: Bodies, about: str = "origin") -> Float[Tensor, "*batch k"]:
+def momentum_map(
+    group: str | Group, state: PhaseState, bodies: Bodies, about: str = "origin"
+) -> Float[Tensor, "*batch k"]:
     """Compute the charges J_k = Σ_i p_i · (A_k q_i + b_k), one for each generator x ↦ A_k x + b_k of a group.
 
     This is the momentum map of the group's cotangent lift (Marsden and Ratiu, Introduction to Mechanics and Symmetry,
     section 11.4): P = Σ p_i from T(d), L = Σ q_i × p_i from SO(d).
 
     Args:
-        group: the group whose generators are taken.
+        group: the group whose generators are taken, or its name.
         state: q and p, (*batch, n, d).
         bodies: their masses and padding mask.
         about: "origin", or "centre_of_mass" for the A q part in the frame of the centre of mass. The latter is the spin
@@ -64,7 +66,7 @@ def momentum_map(group: Group, state: PhaseState, bodies: Bodies, about: str = "
         2.0
     """
     check_choice("about", about, ABOUT)
-    A, b = group.generators(state.q.dtype, state.q.device)
+    A, b = make_group(group).generators(state.q.dtype, state.q.device)
     frame = centre_of_mass_frame(state, bodies) if about == "centre_of_mass" else state
     p = state.p * bodies.mask[..., None]
     return torch.einsum("...ni,kij,...nj->...k", frame.p * bodies.mask[..., None], A, frame.q) + torch.einsum(

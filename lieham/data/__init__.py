@@ -4,6 +4,7 @@ A file goes through `formats` (named arrays), `arrays` (validated trajectories) 
 `provenance` records the origin of the data, `describe` sums up their content, and `windows` cuts the pieces to learn.
 """
 
+from lieham.data.check import DataCheck, Finding, check
 from lieham.data.clouds import CloudDataset, PointClouds
 from lieham.data.dataset import Dataset
 from lieham.data.describe import Description, describe
@@ -16,12 +17,15 @@ from lieham.data.windows import Windows
 
 __all__ = [
     "CloudDataset",
+    "DataCheck",
     "Dataset",
     "Description",
+    "Finding",
     "PointClouds",
     "Provenance",
     "TrajectoryWriter",
     "Windows",
+    "check",
     "describe",
     "infer_masses",
     "load",

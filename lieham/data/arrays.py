@@ -64,9 +64,9 @@ def _trajectory(arrays: dict[str, np.ndarray], masses: str) -> Trajectory:
     known = (None if x is None else _like(_tensor(x), states) for x in (features, mask))
     bodies = Bodies.of(_like(_tensor(mass), states), *known)
     if p is None:
-        return Trajectory.from_positions(times.to(states.dtype), states, bodies)
+        return Trajectory.from_positions(times, states, bodies)
     make = Trajectory.of if momentum == "p" else Trajectory.from_velocities
-    return make(times.to(states.dtype), states, _tensor(p).to(states.dtype), bodies)
+    return make(times, states, _tensor(p).to(states.dtype), bodies)
 
 
 def _checked_names(arrays: dict[str, np.ndarray]) -> str | None:
@@ -104,6 +104,8 @@ def _inferred(arrays: dict[str, np.ndarray], q: np.ndarray, momentum: str | None
 
 def _numeric(name: str, value: np.ndarray) -> np.ndarray:
     value = np.asarray(value)
+    if name == "times":
+        return _numbers_of_time(value)
     if value.dtype.kind not in "fiub":
         raise expected(f"array {name}", "of real numbers", f"dtype {value.dtype}")
     if value.size == 0 and name != "features":
@@ -113,6 +115,29 @@ def _numeric(name: str, value: np.ndarray) -> np.ndarray:
             raise expected("array mask", "of True and False, or 1 and 0", value[~np.isin(value, (0, 1))][0])
         return value.astype(bool)
     return value if value.dtype in (np.float32, np.float64) else value.astype(np.float64)
+
+
+def _numbers_of_time(value: np.ndarray) -> np.ndarray:
+    """Return times as float32, float64 or int64; raise InputError where their steps would change by that."""
+    if value.dtype.kind in "mM":
+        remedy = "numbers such as (t - t[0]) / np.timedelta64(1, 's')"
+        raise expected("array times", f"of real numbers, for calendar times {remedy}", f"dtype {value.dtype}")
+    if value.dtype.kind not in "fiu":
+        raise expected("array times", "of real numbers", f"dtype {value.dtype}")
+    if value.size == 0:
+        raise expected("array times", "not empty", f"shape {value.shape}")
+    if value.dtype.kind == "u":
+        if value.max() > np.iinfo(np.int64).max:
+            raise expected("array times", "integers below 2**53, or times less their first", value.max())
+        return value.astype(np.int64)
+    if value.dtype.kind == "i":
+        return value.astype(np.int64)
+    if value.dtype.itemsize <= 4:
+        return value.astype(np.float32)
+    found = value.astype(np.float64)
+    if value.dtype.itemsize > 8 and not np.allclose(np.diff(found), np.diff(value), rtol=1e-6, atol=0):
+        raise expected("array times", "times less their first", f"steps of {np.diff(value).min():g} lost in float64")
+    return found
 
 
 def _with_batch(name: str, x: np.ndarray) -> np.ndarray:

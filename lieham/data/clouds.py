@@ -10,7 +10,7 @@ import torch
 
 from lieham.data.dataset import SPLITS
 from lieham.data.provenance import Provenance
-from lieham.errors import InputError, expected
+from lieham.errors import InputError, check_offers, expected
 from lieham.typing import Bool, Float, Int, Tensor
 
 
@@ -54,6 +54,8 @@ class PointClouds:
         Raises:
             InputError: shapes do not fit, values are not finite, or a cloud has no point.
         """
+        for name, x in (("points", points), ("features", features), ("targets", targets)):
+            check_offers(name, x, "a tensor, which torch.as_tensor makes of an array or a list", ("is_floating_point",))
         if features.ndim != 3:
             raise expected("features", "of shape (clouds, n, c)", tuple(features.shape))
         k, n = features.shape[:2]
@@ -140,6 +142,7 @@ class CloudDataset:
             raise InputError("a dataset must have at least one split with clouds, got none")
         first = next(iter(self.splits.values()))
         for name, split in self.splits.items():
+            check_offers(name, split, "PointClouds, as PointClouds.of makes", ("points", "features", "targets"))
             for what, value, wanted in (
                 ("d", split.dim, first.dim),
                 ("features", split.features.shape[-1], self.n_features),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+from lieham.data.check import DataCheck, check
 from lieham.data.provenance import Provenance
-from lieham.errors import InputError, expected
+from lieham.errors import InputError, check_offers, expected
+from lieham.groups import Group
 from lieham.state import Trajectory
 
 SPLITS = ("train", "val", "test")
@@ -48,6 +50,7 @@ class Dataset:
         if not self.splits:
             raise InputError("a dataset must have at least one split with trajectories, got none")
         for name, split in self.splits.items():
+            check_offers(name, split, "a Trajectory, as Trajectory.of makes", ("times", "q", "p", "bodies"))
             if split.q.ndim != 4:
                 raise expected(f"q of {name}", "of shape (trajectories, time, n, d)", tuple(split.q.shape))
             for what, value, wanted in (
@@ -65,6 +68,17 @@ class Dataset:
     def with_provenance(self, **changes: object) -> Dataset:
         """Return the same trajectories, with fields or settings of their provenance replaced or added."""
         return replace(self, provenance=self.provenance.updated(**changes))
+
+    def check(self, group: str | Group | None = None) -> DataCheck:
+        """Check whether the trajectories are consistent, and which momenta are constant; nothing is changed.
+
+        Args:
+            group: the symmetry that is to be declared, whose momenta are compared with the data; None for none.
+
+        Returns:
+            A report, to be printed, or taken as a dictionary by `as_dict` (see `lieham.data.check.check`).
+        """
+        return check(self, group)
 
     @property
     def _first(self) -> Trajectory:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from lieham._support.report import Report
 from lieham.data.dataset import Dataset
 from lieham.data.provenance import Provenance
+from lieham.errors import expected
 from lieham.state import Trajectory
 
 
@@ -56,13 +59,20 @@ def describe(dataset: Dataset) -> Description:
 
     Returns:
         A description, to be printed, drawn by `plot`, or taken as a dictionary by `as_dict`.
+
+    Raises:
+        InputError: if this is no dataset of trajectories.
     """
+    if getattr(dataset, "kind", None) != Dataset.kind:
+        raise expected("dataset", "a Dataset of trajectories, such as lieham.read gives", f"a {type(dataset).__name__}")
     splits = dataset.splits
     figures = {name: _figures(x) for name, x in splits.items()}
     return Description(dataset.provenance, figures, {name: x[0] for name, x in splits.items()})
 
 
-def _figures(x: Trajectory) -> dict:
+def _figures(given: Trajectory) -> dict:
+    """Return the figures of a split; sums and squares are formed in float64, which holds those of any float32."""
+    x, dtype = given.to(dtype=torch.float64), str(given.q.dtype).removeprefix("torch.")
     steps = x.times.diff(dim=-1)
     real = x.bodies.mask
     total = (x.p[:, 0] * real[..., None]).sum(-2).norm(dim=-1)
@@ -75,7 +85,7 @@ def _figures(x: Trajectory) -> dict:
         "dim": x.dim,
         "features": x.bodies.features.shape[-1],
         "padded": 1 - real.double().mean().item(),
-        "dtype": str(x.q.dtype).removeprefix("torch."),
+        "dtype": dtype,
         "times": [x.times.min().item(), x.times.max().item()],
         "step": [steps.min().item(), steps.max().item()] if steps.numel() else None,
         "total_momentum": [total.min().item(), total.max().item()],
@@ -89,4 +99,9 @@ def _lines(name: str, x: dict) -> list[str]:
     lines = [f"\n{name}: {size}"]
     lines.append(f"  {'dtype':<16} {x['dtype']}, {x['features']} features, {100 * x['padded']:.0f} % padded")
     ranges = {key: x[key] for key in ("times", "step", "total_momentum") if x[key]} | x["range"]
-    return lines + [f"  {key:<16} {low:.6g} to {high:.6g}" for key, (low, high) in ranges.items()]
+    # Times are given in full: 2451545.25 and 2451546.5 are one number to 6 digits.
+    return lines + [
+        f"  {key:<16} {low:.{digits}g} to {high:.{digits}g}"
+        for key, (low, high) in ranges.items()
+        for digits in [15 if key == "times" else 6]
+    ]

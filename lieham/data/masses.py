@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 
+from lieham._support.clock import exact_times
 from lieham._support.polynomials import derivative
 from lieham.errors import InputError, expected
 from lieham.groups import Group, make_group
@@ -96,7 +97,7 @@ def _checked(times: Tensor, q: Tensor, v: Tensor | None, group: Group) -> Float[
         raise expected("times", f"of shape {tuple(q.shape[:2])} or {tuple(q.shape[1:2])}", tuple(times.shape))
     if not bool(group.isometries.any()):
         raise InputError(f"group must hold motions that keep lengths, such as SE(2) or T(3), got {group}")
-    return times.double().expand(q.shape[:2])
+    return exact_times(times, q.dtype).expand(q.shape[:2])
 
 
 def _rows(times: Tensor, q: Tensor, v: Tensor | None, group: Group) -> list[Float[Tensor, "k rows n"]]:

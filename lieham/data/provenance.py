@@ -21,7 +21,8 @@ class Provenance:
         source: the file, the collection or the publication that the data were taken from.
         file: the path of the file that holds the data now.
         masses: the group from whose conserved momenta the masses were inferred; empty where they were known.
-        split: how the splits were cut, "by trajectory" or "along time", if the file had none.
+        split: how the splits were cut, "by trajectory" or "along time", if the file had none; and which splits were
+            left out, since the trajectories were too short.
         seed: the seed of whatever was drawn at random.
         target: the name of the number that a cloud has to predict.
         unit: the unit of that number.
@@ -29,6 +30,8 @@ class Provenance:
         classes: the number of classes, if the targets are classes.
         protocol: the name of the published protocol that sizes and splits follow.
         data: the kind of data that the command line has made, such as "digits".
+        shares: the shares of train, val and test that were asked for, such as "0.8,0.2,0"; empty for the default.
+        window: the number of points for which a cut along time left room; None for the default.
         settings: everything else that documents how the data were made. Nothing in the program acts on it.
 
     Raises:
@@ -56,6 +59,8 @@ class Provenance:
     classes: int | None = None
     protocol: str = ""
     data: str = ""
+    shares: str = ""
+    window: int | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+import warnings
+from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 from lieham._support.files import must_exist
 from lieham.data.arrays import only_positions, trajectory_of
@@ -14,12 +13,23 @@ from lieham.data.formats import FORMATS
 from lieham.data.formats.contents import Arrays, Contents
 from lieham.data.formats.hdf5 import opened, read_hdf5
 from lieham.data.provenance import Provenance
-from lieham.errors import FileError, InputError, expected
+from lieham.data.splitting import SHARES, WINDOW, Shares, check_shares, divided
+from lieham.errors import FileError, InputError, check_count
+from lieham.state import Trajectory
 
-SHARES = (0.8, 0.1, 0.1)
+
+@dataclass(frozen=True)
+class _Cut:
+    """A record that says how a file without splits is cut, apart from the shares."""
+
+    seed: int
+    masses: str
+    window: int
 
 
-def read(path: str | Path, split: tuple[float, float, float] = SHARES, seed: int = 0, masses: str = "") -> Dataset:
+def read(
+    path: str | Path, split: Shares | None = None, seed: int = 0, masses: str = "", window: int = WINDOW
+) -> Dataset:
     """Read a file of trajectories, and cut it into splits if it has none.
 
     The arrays are those of `lieham.data.arrays.trajectory_of`: `times`, `q`, one of `p` and `v`, `mass`, and optional
@@ -27,12 +37,15 @@ def read(path: str | Path, split: tuple[float, float, float] = SHARES, seed: int
 
     Args:
         path: a file whose suffix is one of `lieham.data.formats.FORMATS`: .h5, .hdf5 or .npz.
-        split: the shares of train, val and test in a file without splits. Whole trajectories are shared out; a file
-            of fewer than 3 is cut along time, into contiguous pieces, and `provenance.split` says which was done.
+        split: the shares of train, val and test in a file without splits, by default (0.8, 0.1, 0.1). Whole
+            trajectories are shared out; a file of fewer than 3 is cut along time, into contiguous pieces, and
+            `provenance.split` says which was done.
         seed: the seed of the order in which whole trajectories are shared out.
         masses: a group such as "SE(2)" for a file without `mass`. The ratios of the masses are inferred from its
             conserved momenta (`lieham.infer_masses`); the bodies of all trajectories are then the same, and the mean
             mass is 1.
+        window: the number of points of the windows that `fit` will take. Each piece of a file that is cut along time
+            has that many, or it is left out with a warning: first test, then val.
 
     Returns:
         A dataset. Where the file has neither `p` nor `v`, the momenta are estimates, `provenance.observed` is
@@ -40,7 +53,8 @@ def read(path: str | Path, split: tuple[float, float, float] = SHARES, seed: int
 
     Raises:
         FileError: the file is missing, empty, truncated or of an unknown format.
-        InputError: an array is missing, of a wrong shape, or holds values that a trajectory cannot.
+        InputError: an array is missing, of a wrong shape, or holds values that a trajectory cannot; or the shares are
+            no shares.
 
     Example:
         >>> import tempfile, numpy as np
@@ -57,9 +71,10 @@ def read(path: str | Path, split: tuple[float, float, float] = SHARES, seed: int
     if path.suffix not in FORMATS:
         *most, last = FORMATS
         raise FileError(f"data must be a file that ends in {', '.join(most)} or {last}, got {path}")
+    check_count("window", window, least=2)
     contents = FORMATS[path.suffix].read(path)
     if "" in contents.splits:
-        return _divided(contents, path, split, seed, masses)
+        return _divided(contents, path, split, _Cut(seed, masses, window))
     return _as_split(contents, path, masses)
 
 
@@ -102,21 +117,34 @@ def _provenance(contents: Contents, path: Path) -> Provenance:
         raise InputError(f"{path}: attribute {error}") from error
 
 
-def _divided(contents: Contents, path: Path, split: tuple[float, float, float], seed: int, masses: str) -> Dataset:
+def _divided(contents: Contents, path: Path, split: Shares | None, cut: _Cut) -> Dataset:
     """Return the dataset of a file without splits; the splits are cut here."""
     arrays = contents.splits[""]
-    x = trajectory_of(arrays, str(path), masses)
-    if len(split) != 3 or min(split) < 0 or not split[0] > 0 or not abs(sum(split) - 1) <= 1e-6:
-        raise expected("split", "three shares that sum to 1, the first positive", split)
-    known = _own_file(arrays, path, masses)
-    if len(x) < 3:
-        cuts = _cuts(x.times.shape[-1], split, "times", least=2)
-        train, val, test = (x.window(a, b - a) if b > a else None for a, b in pairwise(cuts))
-        return Dataset(train, val, test, known.updated(split="along time"))
-    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))
-    cuts = _cuts(len(x), split, "trajectories", least=1)
-    train, val, test = (x[order[a:b]] if b > a else None for a, b in pairwise(cuts))
-    return Dataset(train, val, test, known.updated(split="by trajectory", seed=seed))
+    x = trajectory_of(arrays, str(path), cut.masses)
+    shares = SHARES if split is None else check_shares(split)
+    (train, val, test), how = divided(x, shares, cut.window, cut.seed)
+    if "without" in how:
+        _warn_of_lost(path, x, how, cut.window)
+    known = _own_file(arrays, path, cut.masses).updated(split=how)
+    if how.startswith("by trajectory"):
+        known = known.updated(seed=cut.seed)
+    if split is not None:
+        known = known.updated(shares=",".join(f"{share:g}" for share in split))
+    if cut.window != WINDOW:
+        known = known.updated(window=cut.window)
+    return Dataset(train, val, test, known)
+
+
+def _warn_of_lost(path: Path, x: Trajectory, how: str, window: int) -> None:
+    """Warn of the splits that a short file does not have."""
+    points, lost = x.times.shape[-1], how.split(", without ")[1]
+    many = "a trajectory" if len(x) == 1 else f"{len(x)} trajectories"
+    warnings.warn(
+        f"{path}: {many} of {points} points cannot give windows of {window} points to {lost} beside train, so the file "
+        f"was cut without {lost}: a smaller window (window=3, --train.window 3) or more data would allow it",
+        UserWarning,
+        stacklevel=4,
+    )
 
 
 def _own_file(arrays: Arrays, path: Path, masses: str) -> Provenance:
@@ -124,12 +152,3 @@ def _own_file(arrays: Arrays, path: Path, masses: str) -> Provenance:
     observed = "positions" if only_positions(arrays) else "exact"
     inferred = "" if "mass" in arrays else masses
     return Provenance(observed=observed, units="as in the file", source=path.name, masses=inferred)
-
-
-def _cuts(total: int, split: tuple[float, float, float], what: str, least: int) -> list[int]:
-    """Return the four bounds of three parts of `total` items; each part with a share gets at least `least` items."""
-    sizes = [max(least, round(total * share)) if share > 0 else 0 for share in split[1:]]
-    first = total - sum(sizes)
-    if first < least:
-        raise InputError(f"split must leave at least {least} {what} for training, got {split} of {total}")
-    return [0, first, first + sizes[0], total]

@@ -1,12 +1,95 @@
-"""This module cuts trajectories into windows, short pieces that are numbered and sampled."""
+"""This module cuts trajectories into windows, short pieces that are numbered, sampled and weighed body by body."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
 from lieham.errors import expected
-from lieham.state import Trajectory
-from lieham.typing import Int, Tensor
+from lieham.state import Bodies, PhaseState, Trajectory
+from lieham.typing import Float, Int, Tensor
+
+BLOCKS = 5
+"""A trajectory is divided into so many blocks of time; windows of one block have the same `origin`."""
+ROUND_OFF = 1e3
+"""A body that moves by less than so many units of round-off from point to point tells nothing of its own size."""
+
+
+@dataclass(frozen=True)
+class WindowBatch(Trajectory):
+    """Windows with the size of every body's own motion, by which its errors are weighed, and with their origins.
+
+    Args:
+        times: as in `Trajectory`, (b, time).
+        q: as in `Trajectory`.
+        p: as in `Trajectory`.
+        bodies: as in `Trajectory`.
+        own: the changes of q and p of every body from point to point, in the root mean square along its trajectory and
+            relative to that of all bodies, (b, n) each.
+        origin: numbers of the trajectory and the block of time from which each window was cut, (b,).
+    """
+
+    own: PhaseState
+    origin: Int[Tensor, " b"]
+
+    @property
+    def sizes(self) -> PhaseState:
+        return PhaseState(*(x[..., None, :, None] for x in self.own))
+
+    def __getitem__(self, index: Any) -> WindowBatch:
+        part = super().__getitem__(index)
+        own = PhaseState(*(x[index] for x in self.own))
+        return WindowBatch(part.times, part.q, part.p, part.bodies, own, self.origin[index])
+
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> WindowBatch:
+        moved = super().to(device, dtype)
+        own = PhaseState(*(x.to(device=device, dtype=dtype) for x in self.own))
+        return WindowBatch(moved.times, moved.q, moved.p, moved.bodies, own, self.origin.to(device))
+
+    def weighed(self, weight: Float[Tensor, "b n"]) -> WindowBatch:
+        """Return the same windows, in which the squared errors of each body count `weight` times as much."""
+        return replace(self, own=PhaseState(*(x / weight.sqrt().to(x) for x in self.own)))
+
+
+def joined(parts: Sequence[WindowBatch]) -> WindowBatch:
+    """Return the windows of several batches, of the same lengths, in one."""
+    times, q, p, origin = (torch.cat([getattr(x, name) for x in parts]) for name in ("times", "q", "p", "origin"))
+    bodies = Bodies(*(torch.cat([getattr(x.bodies, name) for x in parts]) for name in ("mass", "features", "mask")))
+    own = PhaseState(*(torch.cat(x) for x in zip(*(x.own for x in parts), strict=True)))
+    return WindowBatch(times, q, p, bodies, own, origin)
+
+
+def batch_of(windows: Trajectory) -> WindowBatch:
+    """Return windows as a batch: with sizes 1, and each with an origin of its own, where they have none yet."""
+    if isinstance(windows, WindowBatch):
+        return windows
+    ones = torch.ones_like(windows.bodies.mass)
+    fields = (windows.times, windows.q, windows.p, windows.bodies)
+    return WindowBatch(*fields, PhaseState(ones, ones), torch.arange(len(windows), device=ones.device))
+
+
+def own_motion(x: Trajectory) -> PhaseState:
+    """Return the root mean square changes of q and p of every body from point to point, relative to those of all.
+
+    A body that does not move, or by round-off alone, is given 1: nothing tells its size.
+
+    Args:
+        x: trajectories, (k, time, n, d).
+
+    Returns:
+        Sizes of q and p, (k, n) each.
+    """
+    return PhaseState(*(_own(y.double(), x.bodies.mask, torch.finfo(y.dtype).eps).to(y.dtype) for y in x.states()))
+
+
+def _own(x: Float[Tensor, "k t n d"], mask: Tensor, eps: float) -> Float[Tensor, "k n"]:
+    squares = x.diff(dim=1).square().mean((1, 3))
+    moves = squares.sqrt() > ROUND_OFF * eps * x.abs().amax((1, 3))
+    pooled = (squares * mask).sum() / mask.sum()
+    return torch.where(moves & mask, (squares / pooled).sqrt(), torch.ones_like(squares))
 
 
 class Windows:
@@ -17,35 +100,52 @@ class Windows:
     Args:
         trajectory: trajectories with q and p of shape (k, time, n, d).
         length: the number of points in a window, from 2 to time.
+        split: the name of the split that they are, for the message of an error.
 
     Raises:
         InputError: the trajectories are shorter than a window, or have no batch axis.
     """
 
-    def __init__(self, trajectory: Trajectory, length: int) -> None:
+    def __init__(self, trajectory: Trajectory, length: int, split: str = "") -> None:
         if trajectory.q.ndim != 4:
             raise expected("q", "of shape (trajectories, time, n, d)", tuple(trajectory.q.shape))
         points = trajectory.times.shape[-1]
+        if points < 2:
+            raise expected("trajectories", "at least 2 points long where windows are cut", points)
         if not 2 <= length <= points:
-            raise expected("window", f"between 2 and the {points} points of a trajectory", length)
+            where = f" in {split}" if split else ""
+            got = _with_remedy(length, points, split)
+            raise expected("window", f"between 2 and the {points} points of a trajectory{where}", got)
         self.trajectory, self.length = trajectory, length
         self.starts = points - length + 1
+        self.own = own_motion(trajectory)
 
     def __len__(self) -> int:
         return len(self.trajectory) * self.starts
 
-    def __getitem__(self, index: Int[Tensor, " batch"]) -> Trajectory:
+    def __getitem__(self, index: Int[Tensor, " batch"]) -> WindowBatch:
         """Return the windows of these numbers. Window i begins at time index i % starts of trajectory i // starts."""
         x = self.trajectory
         index = index.to(x.q.device)
-        row = index // self.starts
-        place = (row[:, None], (index % self.starts)[:, None] + torch.arange(self.length, device=index.device))
-        return Trajectory(x.times[place], x.q[place], x.p[place], x.bodies.map(lambda y: y[row]))
+        row, start = index // self.starts, index % self.starts
+        place = (row[:, None], start[:, None] + torch.arange(self.length, device=index.device))
+        own = PhaseState(*(y[row] for y in self.own))
+        origin = BLOCKS * row + BLOCKS * start // self.starts
+        return WindowBatch(x.times[place], x.q[place], x.p[place], x.bodies.map(lambda y: y[row]), own, origin)
 
-    def sample(self, count: int, generator: torch.Generator) -> Trajectory:
+    def sample(self, count: int, generator: torch.Generator) -> WindowBatch:
         """Draw `count` windows, uniformly with replacement; the draw depends on the generator's state alone."""
         return self[torch.randint(len(self), (count,), generator=generator)]
 
-    def all(self) -> Trajectory:
+    def all(self) -> WindowBatch:
         """Return all windows in order."""
         return self[torch.arange(len(self))]
+
+
+def _with_remedy(length: int, points: int, split: str) -> str:
+    """Return the length that was asked for, with what mends it where the trajectories are too short."""
+    if length <= points:
+        return f"{length}"
+    shorter = f"take window={points} (--train.window {points})"
+    shares = ", or leave val without a share (split=(1, 0, 0), --split 1,0,0)" if split == "val" else ""
+    return f"{length}: {shorter}{shares}"

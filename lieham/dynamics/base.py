@@ -14,7 +14,8 @@ from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.promise import NO, Promise
 from lieham.dynamics.trained_range import TrainedRange
 from lieham.errors import InputError
-from lieham.groups import Group, make_group
+from lieham.groups import Group, Translation, make_group
+from lieham.groups.algebra import contains, reaches_every_point
 from lieham.integrate.base import Field
 from lieham.state import Bodies, Trajectory
 from lieham.typing import Bool, Float, Tensor
@@ -87,7 +88,7 @@ class Dynamics(nn.Module, ABC):
         """This is True if the symmetry declared holds to round-off, and not only on average over random draws."""
         return True
 
-    def promises(self, group: str | Group) -> tuple[Promise, ...]:
+    def promises(self, group: str | Group, bodies: Bodies | None = None) -> tuple[Promise, ...]:
         """Return what the model says of every charge of `group`, in the order of a report of conservation.
 
         There is one promise for each generator. A Hamiltonian adds those of L about the centre of mass, of the boosts
@@ -95,6 +96,7 @@ class Dynamics(nn.Module, ABC):
 
         Args:
             group: the group asked for, which need not be the one that the model declares.
+            bodies: the bodies (b, n) that move, of which a kinetic energy is asked; by default some random ones.
 
         Raises:
             InputError: if the group acts on a space of another dimension than the model's.
@@ -116,6 +118,23 @@ class Dynamics(nn.Module, ABC):
             raise InputError(f"features of the model must be {features} like the data's, got {self.features}")
         if self.group is not None and data.dim != self.group.space_dim:
             raise InputError(f"group must act on {data.dim} dimensions like the data, got {self.group}")
+
+    def check_learnable(self, data: Trajectory) -> None:
+        """Raise InputError if every system is one body and the declared group allows no force on it; `fit` asks this.
+
+        The potential of a single body is constant where the group reaches every point. An H that is not separable may
+        still depend on q through q·p, unless the group holds all translations.
+        """
+        if self.group is None or int(data.bodies.mask.sum(-1).max()) > 1:
+            return
+        d = data.dim
+        shifts = self.group.lie_dim > 0 and bool(contains(self.group, Translation(d)).all())
+        if shifts or (self.separable and reaches_every_point(self.group)):
+            central = f"SO({d}), which allows central forces about the origin, or " if d in (2, 3) else ""
+            raise InputError(
+                f"group must allow a force on a single body, got {self.group}, which moves it everywhere and so makes "
+                f"its potential constant: declare {central}Trivial({d}), which allows every force"
+            )
 
     def calibrate(self, data: Trajectory) -> None:
         """Measure on training data, once, what the model's units depend on; `fit` calls it first."""

@@ -23,6 +23,12 @@ class Dictionary(ABC):
     def rank(self) -> Float[Tensor, " f"]:
         """The rank is the order in which cross-validation adds the functions: those of the least rank come first."""
 
+    @property
+    @abstractmethod
+    def width(self) -> Float[Tensor, " f"]:
+        """The width is the least length, in the unit of q, over which a function changes; it is infinite for a smooth
+        one, and 0 where it is not known."""
+
     @abstractmethod
     def evaluate(
         self,

@@ -65,7 +65,7 @@ class Hamiltonian(Dynamics):
     def forward(self, state: PhaseState, bodies: Bodies) -> Tensor:
         return self.energy(state, bodies)
 
-    def promises(self, group: str | Group) -> tuple[Promise, ...]:
+    def promises(self, group: str | Group, bodies: Bodies | None = None) -> tuple[Promise, ...]:
         """Return what theory says of every charge of `group` along the exact flow of H, for any weights.
 
         They are, in this order: J = Σ p·(A q + b) for each generator; for each generator with A ≠ 0 its part about the
@@ -74,6 +74,7 @@ class Hamiltonian(Dynamics):
 
         Args:
             group: the group asked for, which need not be the one that the model declares.
+            bodies: the bodies (b, n) that move, of which a kinetic energy is asked; by default some random ones.
 
         Returns:
             One promise a charge. A momentum is kept where its generator lies in the span of the declared group.
@@ -85,7 +86,8 @@ class Hamiltonian(Dynamics):
         axes = Translation(group.space_dim)
         turning = (group.generators()[0].abs().sum((1, 2)) > 0).tolist()
         along = contains(group, axes).tolist()
-        momenta, spins, boosts = self._of_momenta(group), self._of_spins(group), self._of_boosts(axes)
+        momenta, spins = self._of_momenta(group, bodies), self._of_spins(group, bodies)
+        boosts = self._of_boosts(axes, bodies)
         names = [name.replace("P", "K") for name in axes.charges]
         return (
             *(Promise(x, *momenta[k], MOMENTUM, k) for k, x in enumerate(group.charges)),
@@ -94,17 +96,17 @@ class Hamiltonian(Dynamics):
             Promise("H", YES, "H does not depend on time, so it is constant along its own flow.", ENERGY),
         )
 
-    def _of_momenta(self, group: Group) -> list[Answer]:
+    def _of_momenta(self, group: Group, bodies: Bodies | None) -> list[Answer]:
         """Return for each generator whether it is declared; if so, its charge is kept, since H is invariant."""
         inside = contains(self.group or Trivial(group.space_dim), group).tolist()
         return [self._kept() if x else self._not_declared() for x in inside]
 
-    def _of_spins(self, group: Group) -> list[Answer]:
+    def _of_spins(self, group: Group, bodies: Bodies | None) -> list[Answer]:
         """Return for each generator whether its charge about the centre of mass is kept by itself."""
         why = "The velocity ∂H/∂p is not known to be p/m, so q_cm × P need not be constant, and L − q_cm × P neither."
         return [Answer(NO, why)] * group.lie_dim
 
-    def _of_boosts(self, axes: Group) -> list[Answer]:
+    def _of_boosts(self, axes: Group, bodies: Bodies | None) -> list[Answer]:
         """Return for each axis whether the centre of mass moves uniformly along it."""
         why = "The velocity ∂H/∂p is not known to be p/m, so the centre of mass need not move with P/M."
         return [Answer(NO, why)] * axes.lie_dim

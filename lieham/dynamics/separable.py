@@ -61,23 +61,22 @@ class SeparableHamiltonian(Hamiltonian):
     def functions(self) -> Functions:
         return replace(super().functions(), potential=self._potential, shares=self.kinetic.keeps)
 
-    def _of_momenta(self, group: Group) -> list[Answer]:
-        answers, shared = super()._of_momenta(group), self.kinetic.keeps(group).tolist()
+    def _of_momenta(self, group: Group, bodies: Bodies | None) -> list[Answer]:
+        answers, shared = super()._of_momenta(group, bodies), self.kinetic.on(bodies).keeps(group).tolist()
         why = f"V is invariant under {self.group}, but this motion changes {self.kinetic.equation}, and so H."
         changed = Answer(CHANGES_K, why)
         return [x if keeps or x.verdict == NO else changed for x, keeps in zip(answers, shared, strict=True)]
 
-    def _of_spins(self, group: Group) -> list[Answer]:
-        if not self.kinetic.galilean:
-            return super()._of_spins(group)
+    def _of_spins(self, group: Group, bodies: Bodies | None) -> list[Answer]:
         free = moves_freely(self.group or Trivial(group.space_dim), group).tolist()
-        answers = zip(self._of_momenta(group), free, strict=True)
-        return [self._spin(x, alone) for x, alone in answers]
+        orbits, unknown = self.kinetic.on(bodies).keeps_orbit(group).tolist(), super()._of_spins(group, bodies)
+        answers = zip(self._of_momenta(group, bodies), free, orbits, unknown, strict=True)
+        return [self._spin(x, alone) if orbit else no for x, alone, orbit, no in answers]
 
-    def _of_boosts(self, axes: Group) -> list[Answer]:
-        if not self.kinetic.galilean:
-            return super()._of_boosts(axes)
-        return [self._boost(x) for x in self._of_momenta(axes)]
+    def _of_boosts(self, axes: Group, bodies: Bodies | None) -> list[Answer]:
+        moves, unknown = self.kinetic.on(bodies).keeps_centre(axes.space_dim).tolist(), super()._of_boosts(axes, bodies)
+        answers = zip(self._of_momenta(axes, bodies), moves, unknown, strict=True)
+        return [self._boost(x) if moving else no for x, moving, no in answers]
 
     def _kept(self) -> Answer:
         verdict, why = super()._kept()
@@ -92,14 +91,14 @@ class SeparableHamiltonian(Hamiltonian):
             return Answer(NO, "P is not kept in the plane of this motion, so neither are q_cm × P and L − q_cm × P.")
         if whole.verdict != YES:
             return whole
-        return Answer(YES, "L is kept, and so is q_cm × P, since P is and the centre of mass moves with P/M.")
+        return Answer(YES, "L is kept, and so is q_cm × P, since P is and the centre of mass moves along with it.")
 
     @staticmethod
     def _boost(momentum: Answer) -> Answer:
         """Return the answer for a boost, given that for P along its axis."""
         if momentum.verdict != YES:
             return momentum
-        return Answer(YES, "P is kept along this axis and velocities are p/m, so the centre of mass moves uniformly.")
+        return Answer(YES, "P is kept along this axis and the centre of mass moves with P/M, so it moves uniformly.")
 
 
 class SeparableHamiltonianField(SeparableField):

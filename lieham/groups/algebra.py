@@ -53,6 +53,25 @@ def contains(group: Group, subgroup: Group) -> Tensor:
     return _in_span(*rows)
 
 
+def reaches_every_point(group: Group) -> bool:
+    """Return whether the group's motions take a generic point in all directions: A_k x + b_k span the space.
+
+    Every potential V(x) of a single body that such a group leaves unchanged is constant.
+
+    Args:
+        group: the group.
+
+    Example:
+        >>> from lieham.groups import make_group
+        >>> from lieham.groups.algebra import reaches_every_point
+        >>> [reaches_every_point(make_group(name)) for name in ("T(2)", "SE(3)", "SO(2)", "SE(2)xTrivial(1)")]
+        [True, True, False, False]
+    """
+    A, b = group.generators()
+    x = 1 + torch.arange(group.space_dim, dtype=A.dtype).sqrt()  # a generic point, where squeezes and turns act freely
+    return bool(group.lie_dim) and int(torch.linalg.matrix_rank(A @ x + b)) == group.space_dim
+
+
 def _in_span(basis: Tensor, rows: Tensor) -> Tensor:
     projected = rows @ torch.linalg.pinv(basis) @ basis
     return (projected - rows).norm(dim=1) <= 1e-9 * rows.norm(dim=1)

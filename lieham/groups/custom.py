@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
+import numpy as np
 import torch
 
 from lieham.errors import InputError, expected
 from lieham.groups.base import Group
+from lieham.groups.checks import check_algebra, check_maps, real_numbers
 from lieham.typing import Float, Tensor
 
+Numbers: TypeAlias = Tensor | np.ndarray | Sequence
+"""Numbers may be given as a tensor, as an array, or as nested lists of numbers, arrays and tensors."""
 Map = Callable[[Tensor], Tensor]
 PairCoordinates = Callable[[Tensor, Tensor], Tensor]
 
@@ -19,8 +24,8 @@ class CustomGroup(Group):
 
     Args:
         name: the name that reports print.
-        A: the linear parts of the generators, (lie_dim, d, d).
-        b: the translation parts of the generators, (lie_dim, d).
+        A: the linear parts of the generators, (lie_dim, d, d), as a tensor, an array or nested lists.
+        b: the translation parts of the generators, (lie_dim, d), alike.
         maps: the functions `exp` and `log`, where they are known in closed form: algebra vectors (*, lie_dim) to
             elements (*, d+1, d+1), and back. By default `exp` is the matrix exponential of the generators and `log`
             raises InputError. Neither is needed to train and to forecast.
@@ -31,13 +36,14 @@ class CustomGroup(Group):
         charges: the names of the Noether charges, one for each generator; by default J_0, J_1, ...
 
     Raises:
-        InputError: if the shapes do not fit, or the polynomials do not tell all orbits of pairs apart.
+        InputError: if the shapes do not fit; if a generator is a combination of the others, or the bracket of two is
+            none; if `exp` is not the exponential of the generators, or `log` not its inverse near the identity; or if
+            the polynomials do not tell all orbits of pairs apart.
 
     Example:
         >>> import torch
         >>> from lieham.groups import CustomGroup
-        >>> turn = torch.tensor([[[0.0, -1.0], [1.0, 0.0]]])
-        >>> about_one = CustomGroup("turns about (1, 0)", turn, torch.tensor([[0.0, -1.0]]), charges=["J"])
+        >>> about_one = CustomGroup("turns about (1, 0)", [[[0, -1], [1, 0]]], [[0, -1]], charges=["J"])
         >>> g = about_one.exp(torch.tensor([torch.pi / 2]))
         >>> about_one.act(g, torch.tensor([2.0, 0.0])).round(decimals=6)
         tensor([1., 1.])
@@ -48,22 +54,28 @@ class CustomGroup(Group):
     def __init__(
         self,
         name: str,
-        A: Float[Tensor, "k d d"],
-        b: Float[Tensor, "k d"],
+        A: Numbers,
+        b: Numbers,
         *,
         maps: tuple[Map, Map] | None = None,
         pair_coordinates: PairCoordinates | None = None,
         charges: Sequence[str] | None = None,
     ):
+        if not isinstance(name, str):
+            raise expected("name", "text", repr(name))
+        A, b = real_numbers("A", A, "(lie_dim, d, d)"), real_numbers("b", b, "(lie_dim, d)")
         if A.ndim != 3 or A.shape[1] != A.shape[2]:
             raise expected("A", "of shape (lie_dim, d, d)", tuple(A.shape))
         if b.shape != A.shape[:2]:
             raise expected("b", f"of shape {tuple(A.shape[:2])} like A", tuple(b.shape))
         self.name, (self.lie_dim, self.space_dim) = name, b.shape
-        self.A, self.b = A.double(), b.double()
+        self.A, self.b = A, b
         self.charges = tuple(charges or (f"J_{k}" for k in range(self.lie_dim)))
         if len(self.charges) != self.lie_dim:
             raise expected("charges", f"{self.lie_dim} names, one a generator", len(self.charges))
+        check_algebra(A, b, self.charges)
+        if maps is not None:
+            check_maps(name, A, b, maps)
         self._maps = maps
         self._invariants = pair_coordinates or self._polynomials()
 

@@ -27,6 +27,10 @@ GROUPS: dict[str, Callable[[int], Group]] = {
 """Each family of groups has this constructor, which takes the dimension of space."""
 
 
+MIRRORED = {"e": "SE", "o": "SO", "iso": "SE", "euclidean": "SE"}
+"""Groups with mirror images, in lower case, lead to the family of their motions, which Noether's theorem is about."""
+
+
 def make_group(name: str | Group) -> Group:
     """Return the group that a name stands for.
 
@@ -52,17 +56,42 @@ def make_group(name: str | Group) -> Group:
     """
     if isinstance(name, Group):
         return name
+    if not isinstance(name, str):
+        raise expected("group", 'a name such as "SE(2)", or a Group', repr(name))
     factors = name.replace(" ", "").replace("×", "x").split("x")
     if len(factors) > 1:
-        return DirectProduct(*(make_group(factor) for factor in factors))
-    match = re.fullmatch(r"Helical\(([-+.\de]+)\)", factors[0])
+        return DirectProduct(*(_of_family(factor, name) for factor in factors))
+    return _of_family(factors[0], name)
+
+
+def _of_family(factor: str, name: str) -> Group:
+    """Return the group of one factor of a name; raise InputError, with the nearest name that there is, for another."""
+    match = re.fullmatch(r"Helical\(([-+.\de]+)\)", factor)
     if match is not None and _is_number(match[1]):
         return Helical(float(match[1]))
-    match = re.fullmatch(r"([A-Za-z*]+)\((\d+)\)", factors[0])
+    match = re.fullmatch(r"([A-Za-z*]+)\((\d+)\)", factor)
     if match is None or match[1] not in GROUPS:
         known = ", ".join(f"{key}(d)" for key in GROUPS)
-        raise expected("group", f"one of {known} with the dimension for d, Helical(c), or a product", repr(name))
+        got = repr(name) if factor == name else f"{factor!r} in {name!r}"
+        wanted = f"one of {known} with the dimension for d, Helical(c), or a product"
+        raise expected("group", wanted, f"{got}{_remedy(factor)}")
     return GROUPS[match[1]](int(match[2]))
+
+
+def _remedy(factor: str) -> str:
+    """Return what a person who typed this may have meant, as the end of a message, or nothing."""
+    match = re.fullmatch(r"([A-Za-z*]+)\(?(\d+)\)?", factor)
+    if match is None:
+        return ""
+    family, d = match[1].lower(), match[2]
+    if family in MIRRORED:
+        near = f"{MIRRORED[family]}({d})"
+        return (
+            f": declare {near}, which is {match[1]}({d}) without the mirror images; these keep no charge, and "
+            f'lieham.audit(model, "{"O" if near[1] == "O" else "E"}({d})") checks them'
+        )
+    near = next((f"{key}({d})" for key in GROUPS if key.lower() == family), "")
+    return f": say {near}" if near else ""
 
 
 def _is_number(text: str) -> bool:

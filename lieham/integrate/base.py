@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from lieham._support.progress import Progress
-from lieham.errors import InputError, expected
+from lieham.errors import InputError
 from lieham.state import PhaseState
 from lieham.typing import Float, Tensor
 
@@ -17,6 +17,10 @@ class Field(ABC):
 
     `separable` says that the field is a `SeparableField`. `linear_velocity` says that q̇ is linear in p and has no t, as
     Nyström methods need it.
+
+    Integrators pass the time in float64, whatever the dtype of the state is. A field that computes with t in float32
+    subtracts a time of reference first, since float32 knows a Julian date to a quarter of a day only. The rate has the
+    dtype of the state; where t has the shape (*batch, 1, 1), a rate that t made float64 is rounded to it.
     """
 
     separable: ClassVar[bool] = False
@@ -24,7 +28,12 @@ class Field(ABC):
 
     @abstractmethod
     def __call__(self, t: Tensor, state: PhaseState) -> PhaseState:
-        """Return the rate (q̇, ṗ), each of shape (*batch, n, d), at time `t`, a scalar or of shape (*batch, 1, 1)."""
+        """Return the rate (q̇, ṗ), each of shape (*batch, n, d).
+
+        Args:
+            t: time, in float64; a scalar, or of shape (*batch, 1, 1).
+            state: q and p of shape (*batch, n, d).
+        """
 
     def compiled(self) -> Field:
         """Return the same field with its costly part compiled by torch; a field that has none returns itself."""
@@ -50,6 +59,43 @@ class SeparableField(Field):
 
     def __call__(self, t: Tensor, state: PhaseState) -> PhaseState:
         return PhaseState(self.velocity(t, state.p), self.force(t, state.q))
+
+
+class InStatePrecision(SeparableField):
+    """This field gives the rates of another one in the dtype of the state, where float64 times have raised it.
+
+    A scalar time never raises the dtype of a product, but one of shape (*batch, 1, 1) does. A rate that another dtype
+    than that of the time has raised stays as it is, and is refused by `TimeGrid.check_derivative`.
+
+    Args:
+        field: the field that is asked.
+    """
+
+    def __init__(self, field: Field) -> None:
+        self.field: Any = field
+
+    def __call__(self, t: Tensor, state: PhaseState) -> PhaseState:
+        rate = self.field(t, state)
+        if rate[0].dtype == rate[1].dtype == state.q.dtype:
+            return rate
+        alone = self.field(t.flatten()[0], state)
+        return PhaseState(*(_like(x, y, z) for x, y, z in zip(rate, alone, state, strict=True)))
+
+    def velocity(self, t: Tensor, p: Float[Tensor, "*batch n d"]) -> Float[Tensor, "*batch n d"]:
+        v = self.field.velocity(t, p)
+        return v if v.dtype == p.dtype else _like(v, self.field.velocity(t.flatten()[0], p), p)
+
+    def force(self, t: Tensor, q: Float[Tensor, "*batch n d"]) -> Float[Tensor, "*batch n d"]:
+        f = self.field.force(t, q)
+        return f if f.dtype == q.dtype else _like(f, self.field.force(t.flatten()[0], q), q)
+
+    def parameters(self) -> Iterable[Tensor]:
+        return self.field.parameters()
+
+
+def _like(rate: Tensor, alone: Tensor, state: Tensor) -> Tensor:
+    """Return `rate` in the dtype of the state if `alone`, the rate at a scalar time, has it too."""
+    return rate.to(state.dtype) if alone.dtype == state.dtype else rate
 
 
 class Integrator(ABC):
@@ -114,9 +160,3 @@ class Integrator(ABC):
                 f"{self.name} needs velocity and force apart (a SeparableField, H = K(p) + V(q)), got "
                 f"{type(field).__name__}: take gauss4, rk4 or dopri5 for a general H(q, p)"
             )
-
-
-def check_flag(name: str, value: object) -> None:
-    """Raise InputError unless `value` is True or False."""
-    if not isinstance(value, bool):
-        raise expected(name, "True or False", repr(value))

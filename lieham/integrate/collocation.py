@@ -66,7 +66,8 @@ def solve_stages(
     Raises:
         IntegrationError: the iteration does not converge.
     """
-    kinds, clock = method.kinds, t + method.c.view(-1, *(1,) * y.ndim) * h
+    nodes = method.c.to(torch.promote_types(method.c.dtype, t.dtype)).view(-1, *(1,) * y.ndim)
+    kinds, clock = method.kinds, t + nodes * h
 
     def phi(rates: Tensor) -> Tensor:
         return f(clock, y + h * torch.tensordot(method.A, rates, 1))

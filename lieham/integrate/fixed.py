@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from lieham.errors import check_count
-from lieham.integrate.base import Field, Integrator, Progress, check_flag
+from lieham.errors import check_count, check_flag
+from lieham.integrate.base import Field, Integrator, Progress
 from lieham.integrate.compensated import CompensatedState
 from lieham.integrate.grid import TimeGrid, stack
 from lieham.state import PhaseState
@@ -50,7 +50,7 @@ class FixedStep(Integrator):
         Args:
             field: a field that `check` accepts; a method that splits H takes a SeparableField.
             state: state at t, q and p of shape (*batch, n, d).
-            t: time, a scalar or of shape (*batch, 1, 1).
+            t: time, a scalar or of shape (*batch, 1, 1); in float64 where a run on a grid calls.
             h: width of the step, a float or a tensor like `t`; it may be negative.
         """
 
@@ -73,9 +73,13 @@ class FixedStep(Integrator):
         grid = TimeGrid.of(times, state)
         start = PhaseState(*state)
         if self.compensated:
-            yield from self._run(field, grid, CompensatedState.of(start))
+            yield from self._run(self._prepared(field, grid), grid, CompensatedState.of(start))
         else:
-            yield from self._run(field, grid, start)
+            yield from self._run(self._prepared(field, grid), grid, start)
+
+    def _prepared(self, field: Field, grid: TimeGrid) -> Field:
+        """Return the field that the steps of a run on this grid ask."""
+        return grid.prepared(field)
 
     def _run(self, field: Field, grid: TimeGrid, moving: State) -> Iterator[PhaseState]:
         """Yield the state at every time of the grid, from the first on."""

@@ -5,7 +5,6 @@ symbol â†’ variable: c, A, b of the Butcher tableau; k_i, the rate at stage i â†
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from math import prod, sqrt
@@ -14,9 +13,10 @@ from typing import ClassVar
 import torch
 
 from lieham.errors import expected
-from lieham.integrate.base import Field
+from lieham.integrate.base import Field, InStatePrecision
 from lieham.integrate.collocation import Stages, magnitude, solve_stages
 from lieham.integrate.fixed import FixedStep, State
+from lieham.integrate.grid import TimeGrid
 from lieham.state import PhaseState
 from lieham.typing import Float, Tensor
 
@@ -42,8 +42,8 @@ class Gauss(FixedStep):
     A: ClassVar[tuple[tuple[float, ...], ...]]
     b: ClassVar[tuple[float, ...]]
 
-    def stream(self, field: Field, state: PhaseState, times: Float[Tensor, "*grid time"]) -> Iterator[PhaseState]:
-        return super().stream(_Recent(field), state, times)
+    def _prepared(self, field: Field, grid: TimeGrid) -> Field:
+        return _Recent(field)
 
     def step(self, field: Field, state: State, t: Float[Tensor, "*clock"], h: float | Tensor) -> State:
         y = torch.cat([state.q, state.p], -1)
@@ -67,7 +67,7 @@ class _Recent(Field):
     """A recent field remembers the rates of its last steps, newest first."""
 
     def __init__(self, field: Field) -> None:
-        self.field = field
+        self.field = InStatePrecision(field)
         self.steps: list[Tensor] = []
         self.h: float | Tensor | None = None
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from lieham.errors import InputError, IntegrationError, expected
+from lieham.integrate.base import Field, InStatePrecision
 from lieham.state import PhaseState
 from lieham.typing import Bool, Float, Tensor
 
@@ -17,8 +18,9 @@ class TimeGrid:
     """A TimeGrid holds the output times of a batch of trajectories; build it with `TimeGrid.of`, which validates.
 
     `times` is float64 on the CPU, of shape (time,) when all trajectories share one grid and (*batch, time) when they do
-    not. Steps are differences of times, which would lose digits late in a long run in float32. `start` is the initial
-    state; the times that a field receives have its dtype and device.
+    not. Steps are differences of times, which would lose digits late in a long run in float32, so they are formed first
+    and rounded to the dtype of the state after. `start` is the initial state; the times that a field receives are
+    float64 on its device.
     """
 
     times: Float[Tensor, "*grid time"]
@@ -54,14 +56,18 @@ class TimeGrid:
     def intervals(self, parts: int = 1) -> Iterator[tuple[Tensor, float | Tensor]]:
         """Yield (t, h) for each interval: its start, and its width divided by `parts`.
 
-        On a shared grid t has shape () and h is a float, which saves one kernel for every product with it. Otherwise
-        both have shape (*batch, 1, 1).
+        The start t is float64. On a shared grid it has shape () and h is a float, which saves one kernel for every
+        product with it. Otherwise both have shape (*batch, 1, 1), and h has the dtype of the state.
         """
         widths = self.times.diff(dim=-1) / parts
         if self.shared:
-            return zip(self._like_state(self.times[:-1]).unbind(), widths.tolist(), strict=True)
-        columns = (self._like_state(x)[..., None, None] for x in (self.times[..., :-1], widths))
-        return zip(*(x.unbind(-3) for x in columns), strict=True)
+            return zip(self._beside_state(self.times[:-1]).unbind(), widths.tolist(), strict=True)
+        starts, widths = self._beside_state(self.times[..., :-1]), self._beside_state(widths).to(self.start.q.dtype)
+        return zip(*(x[..., None, None].unbind(-3) for x in (starts, widths)), strict=True)
+
+    def prepared(self, field: Field) -> Field:
+        """Return the field with rates in the dtype of the state, where the times of this grid would raise it."""
+        return field if self.shared or self.start.q.dtype == self.times.dtype else InStatePrecision(field)
 
     def check_derivative(self, q: Tensor, p: Tensor) -> None:
         """Raise InputError when a field has changed the shape or dtype of the state."""
@@ -94,8 +100,8 @@ class TimeGrid:
             f"(trajectory {row}): take smaller steps, or look for a singularity of the field there"
         )
 
-    def _like_state(self, x: Tensor) -> Tensor:
-        return x.to(self.start.q.device, self.start.q.dtype)
+    def _beside_state(self, x: Tensor) -> Tensor:
+        return x.to(self.start.q.device)
 
 
 def stack(path: Sequence[PhaseState]) -> PhaseState:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ast
+from collections.abc import Callable, Mapping
 from inspect import signature
 
 from lieham.errors import InputError, check_choice, expected
@@ -70,6 +71,32 @@ def make_integrator(method: str | Integrator, **settings: object) -> Integrator:
             remedy = f": {_REMEDIES[name]}" if name in _REMEDIES else ""
             raise InputError(f"{method} has no setting {name} (it has {', '.join(known)}){remedy}")
     return make(**settings)
+
+
+def integrator_of(attributes: Mapping[str, object]) -> Integrator:
+    """Return the integrator that a forecast was made with, from the attributes that it keeps.
+
+    Args:
+        attributes: those of a forecast: `method`, its name, and `settings`, the integrator as it prints itself.
+
+    Returns:
+        The integrator with its settings, or with default ones where no settings are kept.
+
+    Raises:
+        InputError: the method or one of its settings is none that is known here.
+
+    Example:
+        >>> integrator_of({"method": "yoshida4", "settings": "Yoshida4(substeps=4, compensated=True)"})
+        Yoshida4(substeps=4, compensated=True)
+    """
+    method, text = str(attributes.get("method")), str(attributes.get("settings", "()"))
+    check_choice("method of the forecast", method, tuple(INTEGRATORS))
+    try:
+        call = ast.parse("f" + text[text.index("(") :], mode="eval").body
+        settings = {str(word.arg): ast.literal_eval(word.value) for word in getattr(call, "keywords", ())}
+    except (ValueError, SyntaxError) as error:
+        raise expected("settings of the forecast", "an integrator such as Yoshida4(substeps=4)", repr(text)) from error
+    return make_integrator(method, **settings)
 
 
 def integrate(

@@ -15,52 +15,12 @@ from typing import Any, ClassVar
 import torch
 from torchdiffeq import odeint, odeint_adjoint
 
-from lieham.errors import IntegrationError, check_count, expected
-from lieham.integrate.base import Field, Integrator, Progress, check_flag
+from lieham.errors import IntegrationError, check_count, check_flag, expected
+from lieham.integrate.base import Field, Integrator, Progress
 from lieham.integrate.grid import TimeGrid, stack
+from lieham.integrate.torchdiffeq_motions import IntervalMotion, Motion, WholeMotion
 from lieham.state import PhaseState
 from lieham.typing import Float, Tensor
-
-
-class _Motion:
-    """A motion is a field as torchdiffeq calls it, f(t, (q, p)) = (q̇, ṗ), and reports how far the solver has come."""
-
-    def __init__(self, field: Field, grid: TimeGrid, progress: Progress | None) -> None:
-        self.field, self.grid, self.progress = field, grid, progress
-        self.time, self.done = grid.times[..., 0], 0
-
-    def __call__(self, t: Tensor, z: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        q, p = self.field(t, PhaseState(*z))
-        self.grid.check_derivative(q, p)
-        return q, p
-
-    def callback_step(self, t: Tensor, z: object, h: object) -> None:
-        """Note where a step begins; torchdiffeq calls this."""
-        self.time = t
-        if self.progress is not None:
-            times = self.grid.times
-            self.reached(int(((times[1:] - t.to(times)) * (times[1] - times[0]).sign() <= 0).sum()))
-
-    def reached(self, done: int) -> None:
-        """Report the output times up to number `done` that were not reported yet."""
-        while self.done < done:
-            self.done += 1
-            if self.progress is not None:
-                self.progress(self.done, len(self.grid))
-
-
-class _IntervalMotion:
-    """This motion covers one interval in s ∈ [0, 1], where t = t_0 + s h and dz/ds = h f(t_0 + s h, z)."""
-
-    def __init__(self, motion: _Motion, t: Tensor, h: float | Tensor) -> None:
-        self.motion, self.t, self.h = motion, t, h
-
-    def __call__(self, s: Tensor, z: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        q, p = self.motion(self.t + s * self.h, z)
-        return q * self.h, p * self.h
-
-    def callback_step(self, s: Tensor, z: object, h: object) -> None:
-        self.motion.time = self.t + s * self.h
 
 
 @dataclass(frozen=True)
@@ -96,28 +56,29 @@ class TorchDiffEq(Integrator):
     ) -> PhaseState:
         self.check(field)
         grid = TimeGrid.of(times, state)
-        motion = _Motion(field, grid, progress)
+        motion = Motion(field, grid, progress)
         whole = grid.shared and not self.by_interval
         path = self._whole(motion, state) if whole else self._intervals(motion, state)
         grid.check_path(path)
         motion.reached(len(grid))
         return path
 
-    def _whole(self, motion: _Motion, state: PhaseState) -> PhaseState:
-        path = self._solve(motion, motion, state, motion.grid.times.to(state.q.device))
+    def _whole(self, motion: Motion, state: PhaseState) -> PhaseState:
+        whole = WholeMotion(motion)
+        path = self._solve(motion, whole, state, whole.elapsed.to(state.q.device))
         return PhaseState(*(x.movedim(0, -3) for x in path))
 
-    def _intervals(self, motion: _Motion, state: PhaseState) -> PhaseState:
+    def _intervals(self, motion: Motion, state: PhaseState) -> PhaseState:
         path = [PhaseState(*state)]
         unit = torch.tensor([0.0, 1.0], dtype=torch.float64, device=state.q.device)
         for i, (t, h) in enumerate(motion.grid.intervals(), 1):
-            ends = self._solve(motion, _IntervalMotion(motion, t, h), path[-1], unit)
+            ends = self._solve(motion, IntervalMotion(motion, t, h), path[-1], unit)
             path.append(PhaseState(*(x[1] for x in ends)))
             motion.reached(i)
         return stack(path)
 
     def _solve(
-        self, motion: _Motion, function: _Motion | _IntervalMotion, state: PhaseState, t: Float[Tensor, " points"]
+        self, motion: Motion, function: WholeMotion | IntervalMotion, state: PhaseState, t: Float[Tensor, " points"]
     ) -> tuple[Tensor, Tensor]:
         settings = {"method": self.name, **self._settings(t)}
         try:
@@ -130,7 +91,7 @@ class TorchDiffEq(Integrator):
                 raise
             raise self._stuck(motion) from error
 
-    def _stuck(self, motion: _Motion) -> IntegrationError:
+    def _stuck(self, motion: Motion) -> IntegrationError:
         times = dict.fromkeys(f"{t.item():g}" for t in (motion.time.min(), motion.time.max()))
         return IntegrationError(
             f"{self.name} came to a halt near t = {' to '.join(times)}: no step is small enough for its "

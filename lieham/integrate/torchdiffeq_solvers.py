@@ -39,8 +39,7 @@ class _GaussSolver(FixedGridODESolver):
             return torch.stack([func(t, y.reshape(y0.shape)).reshape(1, -1) for t, y in each])
 
         guess = before.detach().reshape(1, 1, -1).expand(len(b), -1, -1)
-        h, t = dt.to(real), t0.to(real)
-        k = solve_stages(rates, row, t, h, guess, Stages(A.to(y0.dtype), c, self.method.name))
+        k = solve_stages(rates, row, t0, dt.to(real), guess, Stages(A.to(y0.dtype), c, self.method.name))
         return (dt * torch.tensordot(b.to(y0.dtype), k, 1)).reshape(y0.shape), before
 
 

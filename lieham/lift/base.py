@@ -41,8 +41,8 @@ class Lift(nn.Module, Drawn):
             `calibrate` measures that radius once; until then it is infinite.
 
     Raises:
-        InputError: if both a radius and a fill are given, if one is out of range, or if there is a cutoff and the
-            group changes lengths.
+        InputError: if both a radius and a fill are given, if one is no number or out of range, or if there is a cutoff
+            and the group changes lengths.
     """
 
     exact: bool
@@ -59,6 +59,7 @@ class Lift(nn.Module, Drawn):
     def __init__(self, group: Group, radius: float | None = None, fill: float | None = None):
         super().__init__()
         check_neighborhood(group, radius, fill)
+        radius, fill = (None if x is None else float(x) for x in (radius, fill))
         self.group, self.fill = group, fill
         self.settings: dict[str, object] = {"kind": self.kind, "radius": radius, "fill": fill}
         self.has_cutoff = radius is not None or fill is not None
@@ -67,6 +68,10 @@ class Lift(nn.Module, Drawn):
     def rank(self) -> Float[Tensor, " e"]:
         """Return the rank in which cross-validation adds the embedding's functions, 1 first; (embedding_dim,)."""
         return torch.ones(self.embedding_dim)
+
+    def width(self) -> Float[Tensor, " e"]:
+        """Return the least length over which each function of the embedding changes; 0 where it is not known."""
+        return torch.zeros(self.embedding_dim, dtype=torch.float64)
 
     def feature_dim(self, features: int) -> int:
         """Return the number of channels of a lifted point, if a point has `features` of them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lieham.errors import InputError, expected
+from lieham.errors import InputError, check_flag, check_integer, expected
 from lieham.groups import Group
 from lieham.lift.one_element import OneElementLift
 
@@ -47,6 +47,8 @@ class CosetLift(OneElementLift):
     ):
         if group.acts_freely:
             raise InputError(f"lift must be PointLift for {group}, which acts freely, got CosetLift")
+        check_integer("bases", bases)
+        check_flag("own", own)
         if bases < 1:
             raise expected("bases", "at least 1", bases)
-        super().__init__(group, radius, fill, bases, own)
+        super().__init__(group, radius, fill, int(bases), own)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lieham.errors import InputError, expected
+from lieham.errors import InputError, check_number, expected
 from lieham.groups import Group
 from lieham.typing import Float, Tensor
 
@@ -28,6 +28,9 @@ def check_neighborhood(group: Group, radius: float | None, fill: float | None) -
         radius: the radius of a neighborhood, positive and finite, or None.
         fill: the fraction of the other points within it, in (0, 1], or None; only one of the two may be given.
     """
+    for name, value in (("radius", radius), ("fill", fill)):
+        if value is not None:
+            check_number(name, value)
     if radius is not None and fill is not None:
         raise InputError(f"radius and fill must not both be given, got radius={radius}, fill={fill}")
     if radius is not None and not 0 < radius < float("inf"):

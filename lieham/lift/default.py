@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from inspect import signature
 from typing import Any
 
 from lieham.errors import InputError, check_choice
@@ -35,7 +36,8 @@ def make_lift(lift: str | Lift | dict | None, group: Group, **settings: Any) -> 
         A new lift.
 
     Raises:
-        InputError: if the name is unknown, if the lift belongs to another group, or if it has no such settings.
+        InputError: if the name is unknown, if the lift belongs to another group, if it has no such setting, or if a
+            setting has another type or is out of range.
 
     Example:
         >>> from lieham.groups import make_group
@@ -49,10 +51,21 @@ def make_lift(lift: str | Lift | dict | None, group: Group, **settings: Any) -> 
         if lift.group.name != group.name:
             raise InputError(f"lift must be one of {group}, got {lift}")
         return copy.deepcopy(lift)
+    given = {name: value for name, value in settings.items() if value is not None}
     if isinstance(lift, dict):
-        settings, lift = {k: v for k, v in lift.items() if k != "kind"}, lift.get("kind")
+        given, lift = _joined(lift, given), lift.get("kind")
     kind = check_choice("lift", lift or default_kind(group), tuple(LIFTS))
-    try:
-        return LIFTS[kind](group, **settings)
-    except TypeError as error:
-        raise InputError(f"lift {kind} has no such setting: {error}") from None
+    known = tuple(signature(LIFTS[kind]).parameters)[1:]
+    for name in given:
+        if name not in known:
+            raise InputError(f"lift {kind} has no such setting as {name}: it has {', '.join(known)}")
+    return LIFTS[kind](group, **given)
+
+
+def _joined(lift: dict, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a lift's dictionary and those beside it; raise InputError where they disagree."""
+    own = {name: value for name, value in lift.items() if name != "kind"}
+    for name, value in given.items():
+        if own.get(name, value) not in (None, value):
+            raise InputError(f"{name} must be given once, got {value!r} beside {own[name]!r} in the lift")
+    return own | given

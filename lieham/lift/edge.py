@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import torch
 
-from lieham.errors import InputError, expected
+from lieham.errors import InputError, check_integer, expected
 from lieham.groups import Group
 from lieham.lift.base import Lift
 from lieham.lift.pairs import MatricesFirst, Pairs
@@ -89,6 +89,8 @@ class EdgeLift(Lift):
     def __init__(self, group: Group, radius: float | None = None, fill: float | None = None, bases: int = 12):
         if group.name not in ("SE(2)", "SE(3)"):
             raise InputError(f"lift must be PointLift or CosetLift for {group}, got EdgeLift: it is for SE(2), SE(3)")
+        check_integer("bases", bases)
+        bases = int(bases)
         if bases < TRIPLE_SCALES:
             raise expected("bases", f"at least {TRIPLE_SCALES}", bases)
         super().__init__(group, radius, fill)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from math import inf
 
 import torch
 
@@ -71,6 +72,11 @@ class OneElementLift(Lift):
         lengths, bases = self.scales.shape
         late = (bases - torch.arange(bases, dtype=torch.float32)).repeat((len(POWERS) - 1) * lengths)
         return torch.cat([torch.ones(len(self.others) + bases * lengths), late])
+
+    def width(self) -> Tensor:
+        """Return s/√(2p) for (1 + c/s²)^(−p), which falls off over that length, and ∞ for coordinates."""
+        plain = torch.full((len(self.others),), inf, dtype=torch.float64, device=self.scales.device)
+        return torch.cat([plain, *((self.scales / (2 * p) ** 0.5).flatten().double() for p in POWERS)])
 
     def restricted(self, columns: Bool[Tensor, " e"]) -> Lift:
         few, lift = len(self.others), copy(self)

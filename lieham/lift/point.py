@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lieham.errors import InputError, expected
+from lieham.errors import InputError, check_flag, check_integer, expected
 from lieham.groups import Group
 from lieham.lift.one_element import OneElementLift
 
@@ -50,6 +50,8 @@ class PointLift(OneElementLift):
     ):
         if not group.acts_freely:
             raise InputError(f"lift must be CosetLift for {group}, whose points have a stabiliser, got PointLift")
+        check_integer("bases", bases)
+        check_flag("own", own)
         if bases < 0:
             raise expected("bases", "at least 0", bases)
-        super().__init__(group, radius, fill, bases, own)
+        super().__init__(group, radius, fill, int(bases), own)

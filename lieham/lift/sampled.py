@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from lieham.errors import InputError, expected
+from lieham.errors import InputError, check_integer, expected
 from lieham.groups import Group
 from lieham.lift.base import Lift
 from lieham.lift.pairs import DensePairs, Pairs, SampledElements
@@ -55,8 +55,12 @@ class SampledLift(Lift):
         if group.acts_freely:
             raise InputError(f"lift must be PointLift for {group}, which acts freely, got SampledLift")
         for name, value in (("samples", samples), ("bodies", bodies)):
+            check_integer(name, value)
             if value < 1:
                 raise expected(name, "at least 1", value)
+        if generator is not None and not isinstance(generator, torch.Generator):
+            raise expected("generator", "a torch.Generator", repr(generator))
+        samples, bodies = int(samples), int(bodies)
         super().__init__(group, radius, fill)
         self.settings |= {"samples": samples, "bodies": bodies}
         self.samples, self.bodies = samples, bodies

@@ -67,6 +67,10 @@ class FreeStatesLoss(ShootingLoss):
         q, p = self._mean_squares(residual, windows)
         return (q * p).sqrt() if self.momenta else q
 
+    def scores(self, model: Hamiltonian, windows: Trajectory) -> dict[str, float]:
+        """Return the loss as `validation`: it is a mean over all windows, since noise is in all of them."""
+        return {"validation": self(model, windows).item()}
+
     def _mean_squares(self, residual: Tensor, windows: Trajectory) -> tuple[Tensor, Tensor]:
         count = windows.bodies.mask.sum() * windows.times.shape[-1] * windows.dim
         q, p = (x.square().sum() / count for x in residual.chunk(2, -1))
@@ -189,7 +193,7 @@ class FreeStatesLoss(ShootingLoss):
 
 def middles(windows: Trajectory, path: PhaseState) -> Float[Tensor, "b k n d"]:
     """Return positions half-way between the times, by the cubic through positions and velocities p/m of `path`."""
-    h = windows.times.diff(dim=-1)[..., None, None]
+    h = windows.times.diff(dim=-1)[..., None, None].to(path.q.dtype)
     v = path.p / windows.bodies.mass[:, None, :, None]
     return (path.q[:, 1:] + path.q[:, :-1]) / 2 + h / 8 * (v[:, :-1] - v[:, 1:])
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from torch import nn
 
 from lieham.data.clouds import PointClouds
-from lieham.errors import expected
+from lieham.errors import check_integer, expected
 from lieham.groups import Group
 from lieham.models.cloud import CloudModel
 from lieham.typing import Int, Tensor
@@ -35,6 +35,8 @@ class LieConvClassifier(CloudModel):
     metric: ClassVar[str] = "error"
 
     def __init__(self, group: str | Group, features: int = 1, classes: int = 10, **settings: Any):
+        check_integer("classes", classes)
+        classes = int(classes)
         if classes < 2:
             raise expected("classes", "at least 2", classes)
         self.outputs = classes

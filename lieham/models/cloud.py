@@ -11,11 +11,12 @@ from torch import nn
 
 from lieham._support.settings import changed
 from lieham.data.clouds import PointClouds
-from lieham.errors import check_choice, expected
+from lieham.errors import check_choice, check_integer, expected
 from lieham.groups import Group, make_group
 from lieham.groups.algebra import keeps_form_in_other_units
 from lieham.lift import Lift, make_lift
 from lieham.models.config import CloudModelConfig
+from lieham.models.precision import FloatModule
 from lieham.neighbors import MonteCarlo, MonteCarloSettings
 from lieham.nn import BLOCKS, LieResNet, NetworkSettings
 from lieham.typing import Float, Tensor
@@ -28,7 +29,7 @@ SAMPLED = {"kind": "sampled", "samples": 1, "bodies": 1024}
 """For clouds, the lift "sampled" has these settings: one element for each point, as in the paper's tables."""
 
 
-class CloudModel(nn.Module, ABC):
+class CloudModel(FloatModule, ABC):
     """A model that applies a LieResNet to clouds, in units ℓ of length: k clouds → (k, out).
 
     For any weights its outputs are invariant under `group`.
@@ -58,12 +59,16 @@ class CloudModel(nn.Module, ABC):
         super().__init__()
         if "dtype" in settings:
             settings["dtype"] = str(settings["dtype"]).removeprefix("torch.")
-        own = changed(config or CloudModelConfig(), settings)
+        named = settings.get("lift") or ""
+        given = None if isinstance(named, (str, dict)) else settings.pop("lift")  # a Lift, which no config can hold
+        own = changed(config or CloudModelConfig(), settings | ({"lift": named} if "lift" in settings else {}))
+        check_integer("features", features)
+        features = int(features)
         if features < 1:
             raise expected("features", "at least 1", features)
         check_choice("block", own.block, tuple(BLOCKS))
         declared = make_group(group)
-        lift = make_lift(_lift(own, declared), declared)
+        lift = make_lift(given or _lift(own, declared), declared)
         near = {name: getattr(own, name) for name in ("most", "fill", "keep", "nearest", "alpha")}
         plain = {name: getattr(own, name) for name in ("growth", "norm", "kernel_dim")}
         plain["mean"] = own.mean is not False

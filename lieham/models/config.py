@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lieham._support.names import GROUP_NAMES, LIFT_NAMES, naming
-from lieham._support.settings import DTYPES, at_least
+from lieham._support.settings import DTYPES, at_least, check_types
 from lieham.errors import InputError, check_choice
 
 KINDS = ("HLieConv", "VectorPotentialLieConv")
@@ -18,7 +18,9 @@ class ModelConfig:
 
     Args:
         kind: class of the model: HLieConv, H = K(p) + V(q), or VectorPotentialLieConv, for magnetic fields.
-        group: symmetry that is declared, in dimension d: {groups}.
+        group: symmetry that is declared, in dimension d: {groups}; empty for SE(d) in 2 or 3 dimensions and T(d) in
+            others, for Trivial(d) where the data are of a single body, on which those allow no force, and for SO(2) or
+            SO(2)xT(1) in a VectorPotentialLieConv.
         features: number of features of a body beside its mass; the command line takes it from the data.
         width: number of channels of the residual stream; convolutions run on a quarter of them.
         blocks: number of LieConv blocks.
@@ -34,7 +36,7 @@ class ModelConfig:
     """
 
     kind: str = "HLieConv"
-    group: str = "SE(2)"
+    group: str = ""
     features: int = 0
     width: int = 64
     blocks: int = 1
@@ -46,6 +48,7 @@ class ModelConfig:
     dtype: str = "float64"
 
     def __post_init__(self) -> None:
+        check_types(self)
         for name, least in (("features", 0), ("width", 4), ("blocks", 1)):
             at_least(self, name, least)
         check_choice("kind", self.kind, KINDS)
@@ -93,6 +96,7 @@ class CloudModelConfig:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
+        check_types(self)
         for name, least in (("width", 4), ("blocks", 1), ("kernel_dim", 1), ("growth", 1)):
             at_least(self, name, least)
         if self.most == 0 and (self.keep < 1 or self.fill < 1):

@@ -22,15 +22,20 @@ class KernelDictionary(Dictionary):
     Args:
         network: the network; its last block must be linear in its kernel.
         basis: a function that returns ∂H/∂θ of state and bodies; it takes `chosen` and `mixing` as `evaluate` does.
+        length: the model's unit of length, in which the network sees positions.
     """
 
-    def __init__(self, network: LieResNet, basis: Callable[..., Tensor]):
-        self._kernel, self._lift, self._basis = network.kernel, network.lift, basis
+    def __init__(self, network: LieResNet, basis: Callable[..., Tensor], length: Float[Tensor, ""]):
+        self._kernel, self._lift, self._basis, self._length = network.kernel, network.lift, basis, length
         self.functions = sum(weight.shape[1] for weight in self._kernel.linear())
 
     @property
     def rank(self) -> Float[Tensor, " f"]:
         return self._kernel.rank(self._lift)
+
+    @property
+    def width(self) -> Float[Tensor, " f"]:
+        return self._kernel.width(self._lift) * self._length.to(torch.float64)
 
     def evaluate(
         self,
@@ -55,11 +60,15 @@ class KernelDictionary(Dictionary):
         return torch.cat(torch.autograd.grad(loss, self._kernel.linear()), 1).mT
 
 
-def dictionary_of(network: LieResNet, basis: Callable[..., Tensor]) -> KernelDictionary | None:
+def dictionary_of(
+    network: LieResNet, basis: Callable[..., Tensor], length: Float[Tensor, ""]
+) -> KernelDictionary | None:
     """Return the network's dictionary, or None where it is not linear in its last kernel or its lift is not exact.
 
-    With a lift that samples, a regression would solve for one draw alone, so such a network has no dictionary.
+    With a lift that samples, a regression would solve for one draw alone, so such a network has no dictionary. Nor has
+    one whose last kernel is frozen (`requires_grad=False`), since a regression would change it.
     """
-    if network.layers[-1].linear_in_kernel and network.lift.exact:
-        return KernelDictionary(network, basis)
+    frozen = any(not weight.requires_grad for weight in network.kernel.parameters())
+    if network.layers[-1].linear_in_kernel and network.lift.exact and not frozen:
+        return KernelDictionary(network, basis, length)
     return None

@@ -82,7 +82,7 @@ class HLieConv(SeparableHamiltonian):
             "HLieConv", declared.name, features, width, blocks, block, named, radius, fill, seed, precision
         )
         super().__init__(make_potential(declared, 1, config, own))
-        self.group, self.features = declared, features
+        self.group, self.features = declared, config.features
         self.config = saved_settings(config, declared, self.potential.network.lift)
         self._default_lift, self._seed = lift in (None, ""), seed
 
@@ -119,7 +119,7 @@ class HLieConv(SeparableHamiltonian):
         return self.potential.trained
 
     def dictionary(self) -> Dictionary | None:
-        return dictionary_of(self.potential.network, self.basis)
+        return dictionary_of(self.potential.network, self.basis, self.potential.length)
 
     def functions(self) -> Functions:
         redraw = None if self.exact else self.potential.network.lift.redraw
@@ -128,8 +128,11 @@ class HLieConv(SeparableHamiltonian):
     def richer(self) -> HLieConv | None:
         """Return a new model with `lift="edge"`, which sees angles, or None where it is not to be tried.
 
-        It is tried for SE(2) and SE(3), if no lift was asked for and no units have been measured on data yet.
+        It is tried for SE(2) and SE(3), if no lift was asked for, no units have been measured on data yet, and no
+        weight is frozen.
         """
+        if not all(weight.requires_grad for weight in self.parameters()):
+            return None
         if not self._default_lift or bool(self.potential.calibrated) or self.group.name not in ("SE(2)", "SE(3)"):
             return None
         weight = next(self.parameters())

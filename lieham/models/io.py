@@ -10,8 +10,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from lieham._support.files import must_exist, replacing
-from lieham.errors import FileError, InputError, check_choice, expected
-from lieham.groups import Group
+from lieham._support.numerics import as_device
+from lieham.errors import FileError, InputError, check_choice, check_offers, expected
+from lieham.groups import Group, make_group
 from lieham.lift import LIFTS, Lift
 from lieham.models.registry import MODELS, LieConvModel, settings_of
 from lieham.typing import Tensor
@@ -26,10 +27,14 @@ def save_model(model: LieConvModel, path: str | Path) -> None:
         model: the model; its group and its lift are saved by name and settings.
         path: the file to write.
 
+    Raises:
+        InputError: if the model is of another class than those of `MODELS`.
+
     Example:
         >>> import tempfile, lieham
         >>> lieham.save_model(lieham.HLieConv("T(2)", width=8), tempfile.mkdtemp() + "/model.safetensors")
     """
+    check_offers("model", model, f"one of {', '.join(MODELS)}", ("config", "state_dict"))
     tensors = {name: x.detach().cpu().contiguous() for name, x in model.state_dict().items()}
     # One key: safetensors writes several in any order, and the same model shall give the same bytes.
     metadata = {"lieham": json.dumps({"format": FORMAT, "config": settings_of(model)})}
@@ -38,7 +43,7 @@ def save_model(model: LieConvModel, path: str | Path) -> None:
 
 
 def load_model(
-    path: str | Path, device: torch.device | str = "cpu", *, group: Group | None = None, lift: Lift | None = None
+    path: str | Path, device: torch.device | str = "cpu", *, group: str | Group | None = None, lift: Lift | None = None
 ) -> LieConvModel:
     """Load a model that `save_model` or a run wrote; no code is executed.
 
@@ -53,7 +58,8 @@ def load_model(
 
     Raises:
         FileError: if the file is missing, truncated or of another kind.
-        InputError: if its weights do not fit its settings, or if `group` or `lift` is missing or is not the model's.
+        InputError: if its weights do not fit its settings, if torch has no such device, or if `group` or `lift` is
+            missing or is not the model's.
 
     Example:
         >>> import tempfile, lieham
@@ -69,16 +75,31 @@ def load_model(
         raise FileError(f"model must be a file written by lieham ({FORMAT}), got {path} of {_age(metadata)}")
     config = metadata["config"]
     kind = check_choice("model", config.pop("kind"), tuple(MODELS))
-    if group is not None and group.name != config["group"]:
-        raise expected("group", f"{config['group']} as in {path}", group)
+    declared = _group(config["group"], group, path)
     wanted = config.pop("lift")
     if (lift is None and wanted["kind"] not in LIFTS) or (lift is not None and lift.settings != wanted):
         raise expected("lift", f"the {wanted} of {path}", lift)
-    config |= {"group": group or config["group"], "lift": lift or wanted}
+    config |= {"group": declared, "lift": lift or wanted}
     config["dtype"] = getattr(torch, config["dtype"])
     model = MODELS[kind](**config)
     load_weights(model, tensors, str(path))
-    return model.to(device)
+    return model.to(as_device(device))
+
+
+def _group(name: str, group: str | Group | None, path: Path) -> Group:
+    """Return the group of a model's file: the one of that name, or for a user-defined one the group that is given."""
+    if group is not None:
+        given = make_group(group)
+        if given.name != name:
+            raise expected("group", f"{name} as in {path}", given)
+        return given
+    try:
+        return make_group(name)
+    except InputError as error:
+        raise InputError(
+            f"group must be given for {path}, whose group {name!r} is user-defined and in no file: "
+            f"load_model({str(path)!r}, group=...) with the CustomGroup of that name"
+        ) from error
 
 
 def load_weights(model: torch.nn.Module, tensors: dict[str, Tensor], source: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import nn
 
 from lieham.dynamics.base import Units
 from lieham.dynamics.trained_range import TrainedRange
@@ -14,12 +13,13 @@ from lieham.groups import Group
 from lieham.groups.algebra import keeps_form_in_other_units
 from lieham.lift import Lift, make_lift
 from lieham.models.config import ModelConfig
+from lieham.models.precision import FloatModule
 from lieham.nn import BLOCKS, LieResNet, NetworkSettings, PairSum, is_pair_sum
 from lieham.state import Bodies, Trajectory
 from lieham.typing import Float, Int, Tensor
 
 
-class LieConvPotential(nn.Module):
+class LieConvPotential(FloatModule):
     """A potential that computes V(q) = E · LieResNet(q / ℓ, (m, features) / s), (*batch, n, d) → (*batch,).
 
     The units ℓ, E and s are buffers. They are 1 until `calibrate` measures them once on training data. `trained` holds
@@ -56,7 +56,7 @@ class LieConvPotential(nn.Module):
         if bool(self.calibrated):
             return
         real, n = data.bodies.mask.to(data.q.dtype)[..., None, :], data.q.shape[-2]
-        force = data.p.diff(dim=-3) / data.times.diff(dim=-1)[..., None, None]
+        force = data.p.diff(dim=-3) / data.times.diff(dim=-1)[..., None, None].to(data.p.dtype)
         features = torch.cat([data.bodies.mass[..., None], data.bodies.features], -1)
         if n == 1:
             self.length.copy_(_rms(data.q.norm(dim=-1), real))

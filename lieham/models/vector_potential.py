@@ -66,7 +66,7 @@ class VectorPotentialLieConv(Hamiltonian):
         fixed = {"kind": type(self).__name__, "group": declared.name, "features": features, "lift": named}
         config = changed(ModelConfig(dtype=str(dtype).removeprefix("torch.")), settings | fixed)
         self.potential = make_potential(declared, 1 + declared.lie_dim, config, own)
-        self.group, self.features = declared, features
+        self.group, self.features = declared, config.features
         self.config = saved_settings(config, declared, self.potential.network.lift)
         self.register_buffer("momentum", torch.ones_like(self.potential.length))
 
@@ -116,7 +116,7 @@ class VectorPotentialLieConv(Hamiltonian):
         return self.potential.trained
 
     def dictionary(self) -> Dictionary | None:
-        return dictionary_of(self.potential.network, self.basis)
+        return dictionary_of(self.potential.network, self.basis, self.potential.length)
 
     def redraw(self, generator: torch.Generator) -> None:
         self.potential.network.redraw(generator)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import cast
 
 import torch
@@ -65,6 +66,15 @@ class Kernel(nn.Module):
         rank = lift.rank().to(self.skip.weight.device)
         hidden = rank.max().expand(self.last.in_features) + 1
         return torch.cat([rank.new_zeros(self.skip.in_features), rank, hidden])
+
+    def width(self, lift: Lift) -> Float[Tensor, " f"]:
+        """Return the width of the `functions`, in the network's unit of length: see `Lift.width`.
+
+        It is infinite for the coordinates, and 0 for the hidden layer, which is made of all the embedding.
+        """
+        own = lift.width().to(self.skip.weight.device)
+        plain, hidden = (own.new_full((layer.in_features,), x) for layer, x in ((self.skip, inf), (self.last, 0.0)))
+        return torch.cat([plain, own, hidden])
 
     def linear(self) -> tuple[Tensor, Tensor, Tensor]:
         """Return the weights of `functions` in their order, as three matrices of shape (out, ·)."""

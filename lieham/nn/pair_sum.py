@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from lieham._support.numerics import check_precision
 from lieham.lift import Pairs
 from lieham.nn.resnet import LieResNet
 from lieham.typing import Bool, Float, Tensor
@@ -67,6 +68,7 @@ class PairSum:
             mask: the padding mask.
         """
         network = self.network
+        check_precision("features and masses", features, network.embed.weight)
         points = features.new_zeros(*mask.shape, self.lift.group.space_dim)
         pairs = self._pairs(points, mask)
         x = network.embed(pairs.lift(features))
@@ -96,6 +98,7 @@ class PairSum:
             C: the coefficients.
             constant: the constant v₀.
         """
+        check_precision("positions", points, self.theta)
         pairs = self._pairs(points / unit, mask)
         kernel = self.network.kernel
         functions = kernel.functions(pairs) if self.hidden else torch.cat([pairs.coordinates, pairs.embedding], -1)

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn.functional import linear, silu
 
+from lieham._support.numerics import check_precision
 from lieham.errors import expected
 from lieham.lift import Lift, Pairs
 from lieham.neighbors import AllPairs, Neighbors
@@ -194,6 +195,8 @@ class LieResNet(nn.Module):
 
     def _before(self, points: Tensor, features: Tensor, mask: Tensor) -> tuple[Pairs, Tensor, Tensor]:
         """Return the last block's pairs, the channels before that block, and the outputs of its kernel."""
+        check_precision("positions", points, self.embed.weight)
+        check_precision("features and masses", features, self.embed.weight)
         layers, pairs = self.layers, self.neighbors(self.lift, points, mask)
         if all(found is pairs[0] for found in pairs):
             kernels = list(evaluated([block.conv.kernel for block in layers], pairs[0]))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 
 from lieham.regression.problem import RidgeProblem, triangle
-from lieham.typing import Bool, Float, Tensor
+from lieham.typing import Bool, Float, Int, Tensor
 
 RIDGES = tuple(10.0**-k for k in range(4, 20))
 """Strengths of the ridge that cross-validation chooses from, for columns of largest element 1."""
@@ -39,10 +39,10 @@ def rank_thresholds(rank: Float[Tensor, " functions"], each: int) -> list[float]
     """Return increasing rank thresholds; each defines a nested candidate set of at most `MOST_COLUMNS` columns.
 
     Args:
-        rank: the rank of every function, (f,).
+        rank: the rank of every function, (f,); infinite for those that are never taken.
         each: columns that a function has.
     """
-    levels = rank.unique()
+    levels = rank[rank < inf].unique()
     levels = levels[sorted({0, *range(len(levels) - 1, 0, -3)})].tolist()
     return levels[:1] + [x for x in levels[1:] if each * int((rank <= x).sum()) <= MOST_COLUMNS]
 
@@ -53,9 +53,9 @@ def choose(
     """Choose the ridge and the columns: the simplest of those that predict held-out windows as well as any.
 
     Columns are added threshold by threshold until held-out windows are predicted to `SOLVED` and two more thresholds
-    have not helped. The score is the geometric mean of the error over held-out windows. The fewest columns within
-    `slack` of the least score win, and with them the strongest ridge within it. With one window nothing can be held
-    out: then all columns and the ridge in the middle are taken.
+    have not helped. The score is the geometric mean of the error over the bodies of held-out windows. The fewest
+    columns within `slack` of the least score win, and with them the strongest ridge within it. With one window nothing
+    can be held out: then all columns and the ridge in the middle are taken.
 
     Args:
         problem: the rows with all candidate columns.
@@ -63,10 +63,10 @@ def choose(
         thresholds: see `rank_thresholds`.
         slack: by how much a simpler choice may be worse, in the logarithm of the mean square.
     """
-    if len(problem.A) < 2:
+    if len(problem.A) < 2 or len(_folds(problem).unique()) < 2:
         return Choice(RIDGES[len(RIDGES) // 2], torch.ones_like(rank, dtype=torch.bool), inf)
     choices = [rank <= level for level in thresholds]
-    whole = problem.y.square().mean(1).clamp(min=TINY).log().mean()
+    whole = problem.parts(problem.y).clamp(min=TINY).log().mean()
     scores: list[Tensor] = []
     for columns in choices:
         scores.append(_scores(problem, columns))
@@ -85,17 +85,27 @@ def _scores(problem: RidgeProblem, columns: Tensor) -> Float[Tensor, " ridges"]:
 
     The problem is rotated into the directions that any of the ridges would use, where it is the same and smaller.
     """
-    A, y, folds = problem.A[..., columns], problem.y, min(FOLDS, len(problem.A))
+    A, y, fold = problem.A[..., columns], problem.y, _folds(problem)
+    folds = int(fold.max()) + 1
     _, S, V = torch.linalg.svd(triangle(A, y)[:, :-1], full_matrices=False)
     A = A @ V[S.square() > problem.count * RIDGES[-1] / 100].mT
-    fold = torch.arange(len(A), device=A.device) % folds
     parts = [triangle(A[fold == k], y[fold == k]) for k in range(folds)]
     ridges = A.new_tensor(RIDGES) * problem.count * (folds - 1) / folds
-    score = torch.zeros_like(ridges)
+    left = y.new_zeros(len(ridges), *y.shape)
     for k in range(folds):
         kept = torch.linalg.qr(torch.cat([x for i, x in enumerate(parts) if i != k]), mode="r").R
         U, S, V = torch.linalg.svd(kept[:, :-1], full_matrices=False)
         z = V.mT @ (S[:, None] / (S[:, None].square() + ridges) * (U.mT @ kept[:, -1:]))
-        left = A[fold == k] @ z - y[fold == k][..., None]
-        score += left.square().mean(1).clamp(min=TINY).log().sum(0)
-    return score / len(A)
+        left[:, fold == k] = (A[fold == k] @ z - y[fold == k][..., None]).movedim(-1, 0)
+    return torch.stack([problem.parts(x).clamp(min=TINY).log().mean() for x in left])
+
+
+def _folds(problem: RidgeProblem) -> Int[Tensor, " windows"]:
+    """Return the fold of every window, from 0 on: those of one origin are held out together, where there are several.
+
+    Windows of one trajectory, or of one block of its time, tell of each other, so they are not divided.
+    """
+    if problem.fold is None:
+        return torch.arange(len(problem.A), device=problem.A.device) % FOLDS
+    _, origin = problem.fold.unique(return_inverse=True)
+    return origin % FOLDS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 import torch
 
@@ -29,7 +30,7 @@ class Columns:
     def spread(self, theta: Float[Tensor, " columns"], functions: int) -> Float[Tensor, "f k"]:
         """Return the coefficients of all functions and outputs; those of functions that were not chosen are 0."""
         whole = theta.new_zeros(functions, len(self.mixing))
-        whole[self.chosen] = theta.unflatten(0, (-1, self.mixing.shape[1])) @ self.mixing.mT.to(theta)
+        whole[self.chosen] = theta.reshape(len(self.chosen), self.mixing.shape[1]) @ self.mixing.mT.to(theta)
         return whole
 
     def gather(self, theta: Float[Tensor, "f k"]) -> Float[Tensor, " columns"]:
@@ -42,20 +43,28 @@ class Columns:
         return rank_of(dictionary, self.mixing)[self.chosen].repeat_interleave(self.mixing.shape[1])
 
 
-def rank_of(dictionary: Dictionary, like: Tensor) -> Float[Tensor, " f"]:
-    """Return the rank of every function, on the device of `like`."""
-    return dictionary.rank.to(like.device)
+def rank_of(dictionary: Dictionary, like: Tensor, narrowest: float = 0.0) -> Float[Tensor, " f"]:
+    """Return the rank of every function, on the device of `like`; infinite for those that are not to be taken.
+
+    Args:
+        dictionary: the functions.
+        like: a tensor.
+        narrowest: the least width of a function that the data resolve, in the unit of q.
+    """
+    rank = dictionary.rank
+    return rank.masked_fill(dictionary.width.to(rank.device) < narrowest, inf).to(like.device)
 
 
-def columns_up_to(dictionary: Dictionary, mixing: Float[Tensor, "k r"], rank: float) -> Columns:
+def columns_up_to(dictionary: Dictionary, mixing: Float[Tensor, "k r"], rank: float, narrowest: float = 0.0) -> Columns:
     """Return the columns of all functions of at most a rank.
 
     Args:
         dictionary: the functions.
         mixing: combinations of the outputs, (k, r).
         rank: the largest rank that is taken.
+        narrowest: the least width of a function that is taken.
     """
-    return Columns((rank_of(dictionary, mixing) <= rank).nonzero().flatten(), mixing)
+    return Columns((rank_of(dictionary, mixing, narrowest) <= rank).nonzero().flatten(), mixing)
 
 
 def distinguishable(dictionary: Dictionary, x: Trajectory) -> Float[Tensor, "k r"]:

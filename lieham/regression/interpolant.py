@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, cast
 
 import torch
 
 from lieham._support.polynomials import polynomial
+from lieham.data.windows import WindowBatch, batch_of, joined
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.state import PhaseState, Trajectory
 from lieham.typing import Float, Tensor
@@ -19,6 +20,9 @@ RESOLVED = 0.1
 """Interpolation error, in units of the change of q from point to point, up to which a window counts as resolved."""
 LEAST_RESOLVED = 10
 """Where fewer windows than this are resolved, all count as resolved."""
+
+
+AnyWindows = TypeVar("AnyWindows", bound=Trajectory)
 
 
 class Slopes(NamedTuple):
@@ -86,18 +90,17 @@ def resolution(windows: Trajectory, slopes: Slopes) -> Float[Tensor, " b"]:
     return (q - windows.q[:, left].double()).abs().amax((1, 2, 3))
 
 
-def cut(windows: Trajectory) -> Trajectory:
+def cut(windows: Trajectory) -> WindowBatch:
     """Cut longer windows into windows of `MOST_POINTS` points."""
+    windows = batch_of(windows)
     if windows.n_steps < MOST_POINTS:
         return windows
     step = MOST_POINTS - 1
     starts = [*range(0, windows.n_steps - step, step), windows.n_steps - step]
-    rows = [slice(s, s + MOST_POINTS) for s in starts]
-    times, q, p = (torch.cat([x[:, r] for r in rows]) for x in (windows.times, windows.q, windows.p))
-    return Trajectory(times, q, p, windows.bodies.map(lambda x: torch.cat([x] * len(rows))))
+    return joined([cast(WindowBatch, windows.window(start, MOST_POINTS)) for start in starts])
 
 
-def split_resolved(windows: Trajectory, slopes: Slopes, scale: Float[Tensor, ""]) -> tuple[Trajectory, Trajectory]:
+def split_resolved(windows: AnyWindows, slopes: Slopes, scale: Float[Tensor, ""]) -> tuple[AnyWindows, AnyWindows]:
     """Split windows into (resolved, unresolved).
 
     Resolved windows have an interpolation error of at most `RESOLVED` times `scale`, the change of q from point to
@@ -111,10 +114,10 @@ def split_resolved(windows: Trajectory, slopes: Slopes, scale: Float[Tensor, ""]
     good = resolution(windows, slopes) <= RESOLVED * scale
     if good.sum() < LEAST_RESOLVED:
         good = torch.ones_like(good)
-    return windows[good], windows[~good]
+    return cast(AnyWindows, windows[good]), cast(AnyWindows, windows[~good])
 
 
-def thinned(windows: Trajectory, rows: int, least: int = LEAST_RESOLVED) -> Trajectory:
+def thinned(windows: AnyWindows, rows: int, least: int = LEAST_RESOLVED) -> AnyWindows:
     """Return all windows, or evenly spaced ones where they are more than needed.
 
     Args:
@@ -126,4 +129,4 @@ def thinned(windows: Trajectory, rows: int, least: int = LEAST_RESOLVED) -> Traj
     most = max(least, rows // each)
     if len(windows) <= most:
         return windows
-    return windows[torch.linspace(0, len(windows) - 1, most, device=windows.q.device).long()]
+    return cast(AnyWindows, windows[torch.linspace(0, len(windows) - 1, most, device=windows.q.device).long()])

@@ -8,7 +8,11 @@ import torch
 
 from lieham.dynamics.dictionary import Dictionary
 from lieham.regression.dictionary import Columns
-from lieham.typing import Bool, Float, Tensor
+from lieham.typing import Bool, Float, Int, Tensor
+
+ROUNDS = 4
+"""Rounds in which rows that are not explained lose their weight."""
+TINY = 1e-15
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,9 @@ class RidgeProblem:
         used: the columns in use, (columns,).
         ridge: strength of the ridge.
         beside: rows that are solved for beside A and y.
+        fold: windows of the same number are held out together, (windows,); None for each by itself.
+        mask: the real bodies, (windows, n), where the rows of a window are those of its n bodies in turn; None where
+            they are not divided.
     """
 
     A: Float[Tensor, "windows rows columns"]
@@ -71,9 +78,44 @@ class RidgeProblem:
     used: Bool[Tensor, " columns"]
     ridge: float = 0.0
     beside: WeightedRows | None = None
+    fold: Int[Tensor, " windows"] | None = None
+    mask: Bool[Tensor, "windows n"] | None = None
     S: Tensor = field(init=False, repr=False)
     V: Tensor = field(init=False, repr=False)
     shares: Tensor = field(init=False, repr=False)
+
+    def parts(self, rows: Float[Tensor, "windows rows"]) -> Float[Tensor, " blocks"]:
+        """Return the mean square of the rows of every real body of every window, or of every window."""
+        if self.mask is None:
+            return rows.square().mean(1)
+        return rows.square().unflatten(1, (self.mask.shape[1], -1)).mean(-1)[self.mask]
+
+    def weigh_down(self) -> Float[Tensor, "windows n"] | None:
+        """Weigh down the rows of bodies whose motion is not explained, and return the weights of their squares.
+
+        With r the root mean square that the solution leaves of a body's rows in a window and s the median of r, their
+        weight is s/max(s, r): least squares with the loss of Huber (1964), so that what one body does for reasons of
+        its own spoils little of what the others tell. Rows that are not divided by bodies keep their weight.
+        """
+        if self.mask is None:
+            return None
+        A, y = self.A, self.y
+        weight = torch.ones_like(self.mask, dtype=y.dtype)
+        for _ in range(ROUNDS):
+            self.decompose(self.ridge)
+            left = (
+                (A[..., self.used] @ self.solution() - y)
+                .square()
+                .unflatten(1, (self.mask.shape[1], -1))
+                .mean(-1)
+                .sqrt()
+            )
+            usual = left[self.mask].median()
+            weight = torch.where(self.mask, usual / left.clamp(min=usual).clamp(min=TINY), torch.ones_like(left))
+            weight = weight.clamp(min=TINY) if bool(usual > 0) else torch.ones_like(weight)
+            each = weight.sqrt().repeat_interleave(y.shape[1] // self.mask.shape[1], 1)
+            self.A, self.y = A * each[..., None], y * each
+        return weight
 
     def decompose(self, ridge: float) -> None:
         """Compute the singular values of the columns in use, for `solution` and `solve`."""

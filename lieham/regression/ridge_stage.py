@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 
 import torch
 
+from lieham.data.windows import WindowBatch, batch_of
 from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.hamiltonian import Hamiltonian
-from lieham.losses.shooting import ShootingLoss
+from lieham.losses.shooting import MOST_SUBSTEPS, ShootingLoss
 from lieham.optim.stage import Loss
 from lieham.regression.cross_validation import FOLDS, RIDGES
 from lieham.regression.energy_rows import energy_rows
@@ -44,6 +45,7 @@ class RidgeStage(CoefficientStage):
     name = "ridge"
     learner = "ridge regression in weak form"
     hands_on = False
+    windows: WindowBatch
 
     def __init__(
         self,
@@ -56,18 +58,44 @@ class RidgeStage(CoefficientStage):
     ):
         super().__init__(model, all_windows, loss, may_stop, notes)
         resolved, self.unresolved = split_resolved(all_windows, known(model, all_windows), loss.scale_q)
-        self.windows, self._posed = thinned(resolved, MOST_ROWS), posed
+        self.windows, self._posed = thinned(batch_of(resolved), MOST_ROWS), posed
 
-    def _solve(self, loss: Loss) -> float:
+    def _solve(self, loss: Loss) -> bool:
         assert self.dictionary is not None, "without a dictionary there are no steps"
         problem = self._posed or select(self._model, self.dictionary, self.windows, self.loss)[0]
         self._posed = None
+        self._weigh_down(problem)
+        start = value_of(loss)
         clear(self.dictionary)
         problem.decompose(problem.ridge)
         if len(self.unresolved) >= FOLDS and self._model.separable:
             found = energy_rows(self._model, self.dictionary, self.unresolved, problem.columns, problem.scale)
             join(problem, found, problem.columns.rank(self.dictionary))
-        return self._descend(problem, loss, self.dictionary)
+        self._resolve(problem, loss, self.dictionary)
+        return self._descend(problem, loss, self.dictionary) < start
+
+    def _weigh_down(self, problem: RidgeProblem) -> None:
+        """Weigh down what the regression does not explain, in its rows and in the loss alike."""
+        weight = problem.weigh_down()
+        if weight is not None:
+            self.windows = self.windows.weighed(weight.unflatten(0, (-1, len(self.windows))).amin(0))
+
+    def _resolve(self, problem: RidgeProblem, loss: Loss, dictionary: Dictionary) -> None:
+        """Take more steps of the integrator in the loss while that halves it, which shows that its own error counts.
+
+        Otherwise the corrections would fit the error of the integrator.
+        """
+        if not self.loss.refinable:
+            return
+        problem.write(problem.solution(), dictionary)
+        value = value_of(loss)
+        while self.loss.substeps < MOST_SUBSTEPS:
+            self.loss.take(2 * self.loss.substeps)
+            finer = value_of(loss)
+            if not finer < value / 2:
+                self.loss.take(self.loss.substeps // 2)
+                break
+            value = finer
 
     def _descend(self, problem: RidgeProblem, loss: Loss, dictionary: Dictionary) -> float:
         """Write the ridge solution, correct it while the loss falls, and return the least loss.

@@ -56,10 +56,8 @@ class CoefficientStage(Stage):
 
     def step(self, loss: Loss) -> float:
         before, old = value_of(loss), {name: x.clone() for name, x in self._model.state_dict().items()}
-        own = loss if len(self.windows) == len(self._all) else self._own
-        start = before if own is loss else value_of(own)
         try:
-            if self._solve(own) < start:
+            if self._solve(self._own):
                 self._solved = deepcopy(self._model)
         finally:  # an interrupted step is undone too
             self._model.load_state_dict(old)
@@ -71,8 +69,8 @@ class CoefficientStage(Stage):
         return self.loss(self._model, self.windows)
 
     @abstractmethod
-    def _solve(self, loss: Loss) -> float:
-        """Write the solution into the model and return its loss."""
+    def _solve(self, loss: Loss) -> bool:
+        """Write the solution into the model and return whether it lowers the loss."""
 
     @property
     def model(self) -> nn.Module:

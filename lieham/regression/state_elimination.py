@@ -44,7 +44,8 @@ class StateEliminationStage(CoefficientStage):
     windows, as by `RidgeStage`. The first path is the polynomial of degree `DEGREE` or less through the observed
     positions, with Ψ that of free flight, so it needs neither momenta nor a model: for positions it says that their
     divided second differences are means of F/m. Each further path is the model's own flow from the states that fit
-    best.
+    best. Of noisy data no function is taken that is narrower than what a body moves from point to point: nothing would
+    tell its course from noise.
 
     Args:
         model: a separable model with a dictionary; InputError for others.
@@ -74,7 +75,11 @@ class StateEliminationStage(CoefficientStage):
             )
         self.windows = thinned(all_windows, MOST_ROWS)
 
-    def _solve(self, loss: Loss) -> float:
+    def _solve(self, loss: Loss) -> bool:
+        start = value_of(loss)
+        return self._iterated(loss) < start
+
+    def _iterated(self, loss: Loss) -> float:
         assert self.dictionary is not None, "a model without one was refused"
         value = inf
         at = self.loss.unmodelled(self.windows)
@@ -110,8 +115,9 @@ def _posed(
     """Return the regression with columns and ridge chosen; the model is left as it was."""
     with cleared(model, dictionary):
         mixing = distinguishable(dictionary, windows)
-        tried = rank_thresholds(rank_of(dictionary, mixing), mixing.shape[1])
-        columns = columns_up_to(dictionary, mixing, tried[-1])
+        narrowest = float(loss.scale_q) if loss.momenta else 0.0
+        tried = rank_thresholds(rank_of(dictionary, mixing, narrowest), mixing.shape[1])
+        columns = columns_up_to(dictionary, mixing, tried[-1], narrowest)
         rest = forces_of(model, windows.bodies.over_time()).force(windows.times[:, :-1], at.middle)
         problem = assemble_eliminated(dictionary, windows, loss, at, (columns, rest))
     choice = choose(problem, columns.rank(dictionary), tried, SLACK)

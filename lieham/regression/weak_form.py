@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
+from lieham.data.windows import WindowBatch
 from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.hamiltonian import Hamiltonian
+from lieham.losses.closed import push_direction
 from lieham.losses.shooting import ShootingLoss
 from lieham.regression.dictionary import Columns
 from lieham.regression.interpolant import NODES, Slopes, between
 from lieham.regression.problem import RidgeProblem, posed
-from lieham.state import Bodies, PhaseState, Trajectory
+from lieham.state import Bodies, PhaseState
 from lieham.typing import Float, Tensor
 
 CHUNK = 2_000_000
@@ -20,7 +24,7 @@ WEIGHTS = (5 / 18, 8 / 18, 5 / 18)
 
 
 def assemble(
-    model: Hamiltonian, dictionary: Dictionary, x: Trajectory, loss: ShootingLoss, path: tuple[Columns, Slopes]
+    model: Hamiltonian, dictionary: Dictionary, x: WindowBatch, loss: ShootingLoss, path: tuple[Columns, Slopes]
 ) -> RidgeProblem:
     """Pose the equations of all windows, linear about the θ that the model has, in float64.
 
@@ -28,7 +32,9 @@ def assemble(
 
         p_{k+1} − p_k = ∫ F dt,    q_{k+1} − q_k − h p_k/m = ∫ (t_{k+1} − t) F/m + Σ θ ∂Φ/∂p dt,
 
-    the former in units of s_p and the latter in units of s_q, as the loss has them.
+    the former in units of s_p and the latter in units of s_q, as the loss has them. The rows of a window are those of
+    its first body, of its second, and so on. Where the loss is closed, what one acceleration of all bodies would change
+    is taken out of them.
 
     Args:
         model: the model whose coefficients are sought.
@@ -42,18 +48,32 @@ def assemble(
     h, mass = x.times.double().diff(dim=-1)[..., None, None], x.bodies.mass.double()[:, None, :, None]
     q, p, real = x.q.double(), x.p.double(), x.bodies.mask[:, None, :, None].double()
     drifts, forces = _rates(model, dictionary, nodes, x.bodies, columns)
-    to_p = torch.einsum("bkg,bkgndc->bkndc", W, forces) * (real / loss.scale_p.double())[..., None]
+    scales = PhaseState(*(s.double() for s in loss.scales(x)))
+    dp = p[:, 1:] - p[:, :-1]
+    dq = q[:, 1:] - q[:, :-1] - h * p[:, :-1] / mass
+    to_p = torch.einsum("bkg,bkgndc->bkndc", W, forces)
     to_q = torch.einsum("bkg,bkgndc->bkndc", D, forces) / mass[..., None]
     if drifts is not None:
         to_q = to_q + torch.einsum("bkg,bkgndc->bkndc", W, drifts)
-    to_q = to_q * (real / loss.scale_q.double())[..., None]
-    dp = (p[:, 1:] - p[:, :-1]) * real / loss.scale_p.double()
-    dq = (q[:, 1:] - q[:, :-1] - h * p[:, :-1] / mass) * real / loss.scale_q.double()
-    A = torch.cat([to_p.flatten(1, 3), to_q.flatten(1, 3)], 1)
-    y = torch.cat([dp.flatten(1), dq.flatten(1)], 1) - A[..., -1]
-    A = A[..., :-1]
+    both = (
+        torch.cat([a, b[..., None]], -1) * (real / s)[..., None]
+        for a, b, s in ((to_q, dq, scales.q), (to_p, dp, scales.p))
+    )
+    rows = PhaseState(*both)
+    if loss.closed:
+        rows = _without_push(rows, x, scales)
+    equations = torch.cat([rows.p, rows.q], 1).movedim(2, 1).flatten(1, 3)
+    A, y = equations[..., :-2], equations[..., -1] - equations[..., -2]
     y = y + A @ columns.gather(dictionary.get())
-    return posed(A, y, columns, int(real.sum()) * W.shape[1] * q.shape[-1])
+    found = posed(A, y, columns, int(real.sum()) * W.shape[1] * q.shape[-1])
+    return replace(found, fold=x.origin, mask=x.bodies.mask)
+
+
+def _without_push(rows: PhaseState, x: WindowBatch, scales: PhaseState) -> PhaseState:
+    """Take out of the rows (b, k, n, d, c), step by step, what one acceleration of all bodies would change."""
+    u = PhaseState(*(y[:, 0, ..., None] for y in push_direction(x, x.times.double().diff(dim=-1)[:, None], scales)))
+    share = (rows.q * u.q + rows.p * u.p).sum(2, keepdim=True)
+    return PhaseState(rows.q - u.q * share, rows.p - u.p * share)
 
 
 def _weights(times: Float[Tensor, "b t"]) -> tuple[Float[Tensor, "b k g"], Float[Tensor, "b k g"]]:

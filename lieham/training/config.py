@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lieham._support.names import METHODS, naming
-from lieham._support.settings import OBSERVED, at_least
+from lieham._support.settings import OBSERVED, at_least, check_types
 from lieham.errors import InputError, check_choice, expected
 
 
@@ -16,15 +16,16 @@ class TrainConfig:
     """Settings that say how a Hamiltonian is fitted to trajectories.
 
     Args:
-        steps: number of Adam steps, with a cosine schedule of the learning rate from `lr` to 0.
-        refine: number of L-BFGS iterations after Adam, on a fixed set of windows; 0 for none.
+        steps: number of Adam steps, with a cosine schedule of the learning rate from `lr` to 0; 0 for none.
+        refine: number of L-BFGS iterations after Adam, on a fixed set of windows; 0 for none. With 0 steps too, the
+            ridge regression is all that is done.
         batch: number of windows in an Adam step.
         refine_windows: number of windows in the loss that L-BFGS minimises; all of them where there are no more.
         window: number of points in a window; window − 1 steps are compared.
         segment: number of steps integrated from one observed point before the next start (multiple shooting); 1 makes
             all steps of a window parallel, 0 means the full window from its first point.
         method: integrator of the loss: auto, {methods}; auto is rkn4 where H = K + V, else rk4.
-        substeps: number of integrator steps between observed points.
+        substeps: number of integrator steps between observed points; 0 for as many as the accuracy of the fit needs.
         lr: learning rate with which Adam begins.
         clip: bound on the norm of the gradient.
         ema: decay of the exponential moving average of the weights that is validated and kept; 0 for none.
@@ -50,7 +51,7 @@ class TrainConfig:
     window: int = 5
     segment: int = 1
     method: str = "auto"
-    substeps: int = 1
+    substeps: int = 0
     lr: float = 1e-2
     clip: float = 1.0
     ema: float = 0.95
@@ -66,6 +67,8 @@ class TrainConfig:
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "device", str(self.device))  # a torch.device too, which no file could hold
+        check_types(self)
         least = {
             "steps": 0,
             "refine": 0,
@@ -73,7 +76,7 @@ class TrainConfig:
             "refine_windows": 1,
             "window": 2,
             "segment": 0,
-            "substeps": 1,
+            "substeps": 0,
             "evaluate_every": 1,
         }
         for name, value in (least | {"patience": 0}).items():
@@ -86,8 +89,8 @@ class TrainConfig:
         check_adam(self)
         if self.segment and (self.window - 1) % self.segment:
             raise expected("segment", f"0 or a divisor of window - 1 = {self.window - 1}", self.segment)
-        if self.steps + self.refine == 0:
-            raise InputError("steps and refine must not both be 0: there would be nothing to do")
+        if self.steps + self.refine == 0 and not self.ridge:
+            raise InputError("steps and refine must not both be 0 where ridge=False: there would be nothing to do")
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,8 @@ class CloudTrainConfig:
     tolerance: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "device", str(self.device))  # a torch.device too, which no file could hold
+        check_types(self)
         for name, least in (("steps", 1), ("batch", 1), ("evaluate_every", 1), ("patience", 0)):
             at_least(self, name, least)
         check_choice("products", self.products, ("", "bfloat16"))

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lieham._support.interrupt import interruptible
+from lieham._support.numerics import as_device
 from lieham._support.progress import Progress, announce, reporting
 from lieham.data import CloudDataset, Dataset
-from lieham.errors import InputError, Interrupted, LiehamWarning, expected
+from lieham.errors import InputError, Interrupted, LiehamWarning
 from lieham.models import save_model
 from lieham.training.causes import verdict
 from lieham.training.config import CloudTrainConfig, TrainConfig
@@ -60,7 +61,9 @@ def fit(
             cause, and where training diverged and was stopped.
 
     Raises:
-        InputError: on data that do not fit the model, and on settings that do not fit.
+        InputError: on data that do not fit the model, on settings that do not fit, and on a model whose weights are
+            all frozen (`requires_grad=False`), in half precision, or made in `torch.inference_mode()`. Weights of which
+            only some are frozen stay as they are; ridge regression then needs those of the last kernel to be free.
         FileError: when `run` holds a run already and `resume` is False.
         Interrupted: after Ctrl-C.
         IntegrationError: when training diverges before any weights were judged.
@@ -72,19 +75,28 @@ def fit(
         'ridge regression in weak form'
     """
     kind = task_for(model, data)
-    config = kind.configured(config, settings, data)
+    config = kind.configured(config, settings, data, model)
     if resume and run is None:
         raise InputError("run must name the folder to resume, got None")
     if config.tensorboard:
         _check_tensorboard(run)
-    seen = _moved(model, data, config.device)
-    with interruptible() as stop, reporting(progress, "training") as report:
+    _check_weights(model)
+    # A caller may have switched gradients off, as one does to evaluate a model; training needs them.
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        interruptible() as stop,
+        reporting(progress, "training") as report,
+    ):
+        seen = _moved(model, data, config.device)
         began = time.perf_counter()
         task = kind(model, seen, config, partial(refuse, stop))
         chosen = task.choose(model)
         if chosen is not model:
             _adopt(model, chosen)
         trainer = Trainer(model, task, config, stop, began)
+        if not any(stage.total for stage in trainer.stages):
+            raise InputError(_NOTHING_TO_DO)
         if run is None:
             for _ in trainer.run(report):
                 pass
@@ -97,6 +109,30 @@ def fit(
     for sentence in trainer.history.warnings:
         warnings.warn(sentence, LiehamWarning, stacklevel=2)
     return trainer.history
+
+
+_NOTHING_TO_DO = (
+    "steps and refine must not both be 0 where ridge regression has nothing to solve: it needs block='gated', an exact "
+    "lift, and weights of the last kernel that are not frozen, so say steps=500"
+)
+
+
+def _check_weights(model: nn.Module) -> None:
+    """Raise InputError unless the model has weights that can be trained."""
+    weights = dict(model.named_parameters())
+    if not weights:
+        raise InputError(f"model must have weights to be learned, got a {type(model).__name__} without any")
+    for name, weight in weights.items():
+        if weight.dtype not in (torch.float32, torch.float64):
+            own = f"{name} in {str(weight.dtype).removeprefix('torch.')}"
+            remedy = "say model.double() or model.float()" if weight.is_floating_point() else "let its weights be real"
+            raise InputError(f"model must be in float32 or float64, got {own}: {remedy}")
+        if weight.is_inference():
+            raise InputError(f"model must be made outside torch.inference_mode() to be trained, got {name} made in it")
+    if not any(weight.requires_grad for weight in weights.values()):
+        raise InputError(
+            f"model must have weights that may change, got {len(weights)} frozen ones: call model.requires_grad_()"
+        )
 
 
 def _judge(trainer: Trainer, data: Any) -> None:
@@ -137,17 +173,15 @@ def _fit_in(folder: RunFolder, trainer: Trainer, data: Any, resume: bool, progre
 def _moved(model: nn.Module, data: Any, device: str) -> Any:
     """Move the model to `device`, if one is named, and return the splits there that training sees."""
     weight = next(model.parameters())
-    place = _device(device) if device else weight.device
+    place = as_device(device) if device else weight.device
+    for name, split in (("train", data.train), ("val", data.val)):
+        if any(isinstance(x, Tensor) and x.is_inference() for x in (() if split is None else vars(split).values())):
+            raise InputError(
+                f"data must be made outside torch.inference_mode() to be learned from, got {name} made in it"
+            )
     model.to(place)
     train, val = (None if x is None else x.to(place, weight.dtype) for x in (data.train, data.val))
     return replace(data, train=train, val=val, test=None)
-
-
-def _device(name: str) -> torch.device:
-    try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
-        raise expected("device", "one that torch has here, such as cpu or cuda", repr(name)) from error
 
 
 def _check_tensorboard(run: str | Path | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,14 @@ import torch
 
 from lieham import load_model
 from lieham.auditing import smoothness
+from lieham.conservation import conservation
 from lieham.data import load, read_forecast
+from lieham.forecasting import Forecast, forecast
 from lieham.models import HLieConv
 from lieham.training import History, RunFolder, fit
 from systems import SYSTEMS, Springs
 from systems.names import LAWS
-from tests.cli.helpers import PNG, SIZES, TINY, lieham
+from tests.cli.helpers import PNG, SIZES, TINY, lieham, refused
 
 
 def test_generate_writes_what_the_law_gives(done):
@@ -120,6 +123,28 @@ def test_conservation_prints_and_draws(place, capsys):
     assert figures["method"] == "yoshida4" and all(row["promised"] for row in figures["charges"])
 
 
+@pytest.mark.parametrize(
+    "options", [[], ["--substeps", 3], ["--method", "rk4", "--substeps", 5], ["--method", "dopri5"]]
+)
+def test_conservation_knows_the_integrator_of_the_forecast(options, place, monkeypatch):
+    """With its substeps and its compensation, which a forecast's file keeps."""
+    seen: list[Forecast] = []
+    monkeypatch.setattr(sys.modules["lieham.conservation.drift"], "conservation", spying(seen, conservation))
+    model, x = load_model("r"), load("springs.h5").test
+    assert lieham("forecast", "r", "--steps", 3, "--out", "f.h5", *options) == 0
+    assert lieham("conservation", "r", "--file", "f.h5") == 0
+    own = dict(zip((str(word)[2:] for word in options[::2]), options[1::2], strict=True))
+    assert seen[0].integrator == forecast(model, x, 3, **own).integrator
+
+
+def spying(seen: list, function):
+    def spy(x, *others):
+        seen.append(x)
+        return function(x, *others)
+
+    return spy
+
+
 def test_describe_prints_text_or_json(place, capsys):
     assert lieham("data", "describe", "springs.h5") == 0
     text = capsys.readouterr().out
@@ -156,6 +181,59 @@ def test_one_s_own_arrays(place, capsys):
     assert lieham("conservation", "mine", "--json") == 0
     figures = json.loads(capsys.readouterr().out.split("forecast.h5\n")[-1])
     assert {row["name"]: row["promised"] for row in figures["charges"]}["L"] is False
+
+
+def file_of(path: str, d: int, n: int) -> None:
+    """Bodies on springs to each other or, if n is 1, to the origin, in closed form."""
+    t, draw = np.linspace(0, 6, 20), np.random.default_rng(0)
+    angle = t[None, :, None, None] + draw.uniform(0, 6, (5, 1, 1, d))
+    sign = np.array([1.0, -1.0])[:n, None]
+    np.savez(path, times=t, q=np.sin(angle) * sign, v=np.cos(angle) * sign, mass=np.ones(n))
+
+
+@pytest.mark.parametrize(
+    "d, n, model, group",
+    [
+        (1, 2, [], "T(1)"),
+        (2, 2, [], "SE(2)"),
+        (3, 2, [], "SE(3)"),
+        (4, 2, [], "T(4)"),
+        (1, 1, [], "Trivial(1)"),
+        (2, 1, [], "Trivial(2)"),
+        (3, 1, [], "Trivial(3)"),
+        (2, 2, ["--model.kind", "VectorPotentialLieConv"], "SO(2)"),
+        (3, 1, ["--model.kind", "VectorPotentialLieConv"], "SO(2)xT(1)"),
+        (3, 2, ["--model.group", "T(3)"], "T(3)"),
+    ],
+)
+def test_train_takes_a_group_that_suits_the_data(d, n, model, group, tmp_path, monkeypatch, capsys):
+    """And says which; what is asked for is kept, and a run is resumed with the group that it was begun with."""
+    monkeypatch.chdir(tmp_path)
+    file_of("x.npz", d, n)
+    assert lieham("train", "--data", "x.npz", "--run", "r", *TINY, *model, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["group"] == group
+    assert load_model("r").group.name == RunFolder(tmp_path / "r").config()["model"]["group"] == group
+    assert lieham("train", "--resume", "--run", "r") == 0
+    assert f"with the group {group}" in capsys.readouterr().out
+    assert lieham("train", "--config", "r/config.yaml", "--run", "again", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["group"] == group
+
+
+def test_train_can_be_the_regression_alone(place, capsys):
+    none = ("--train.steps", 0, "--train.refine", 0)
+    assert lieham("train", "--data", "springs.h5", "--run", "n", *none) == 0
+    assert "by ridge regression in weak form" in capsys.readouterr().out
+    refused(capsys, place, ["train", "--data", "springs.h5", "--run", "m", *none, "--no_train.ridge"], "not both be 0")
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_every_law_has_the_windows_of_the_benchmark(law, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sizes = ("--n_train", 3, "--n_val", 1, "--n_test", 2, "--n_bodies", 3)
+    assert lieham("generate", law, "--benchmark", *sizes, "--out", "x.h5") == 0
+    made = load("x.h5")
+    assert {name: x.q.shape[:2] for name, x in made.splits.items()} == {"train": (3, 5), "val": (1, 5), "test": (2, 5)}
+    assert "window of 5 points" in made.provenance.protocol
 
 
 def test_positions_alone_and_nothing_else(place, capsys):

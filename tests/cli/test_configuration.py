@@ -9,9 +9,12 @@ import torch
 import yaml
 
 from lieham import load_model
-from lieham.cli.main import with_own_configs
+from lieham.auditing import smoothness
+from lieham.cli.kinds import KINDS
+from lieham.cli.main import with_kind, with_own_configs
+from lieham.data import read_forecast
 from lieham.training import RunFolder
-from tests.cli.helpers import TINY, lieham
+from tests.cli.helpers import TINY, lieham, refused
 
 
 @pytest.mark.parametrize(
@@ -61,8 +64,47 @@ def test_a_config_that_is_no_run_s_is_left_to_the_parser(place):
     Path("c.yaml").write_text(yaml.safe_dump({"data": "springs.h5", "train": {"steps": 3}}))
     arguments = ["train", "trajectories", "--config", "c.yaml"]
     assert with_own_configs(arguments) == arguments
-    assert with_own_configs(["demo", "--config", "r/config.yaml"]) == ["demo", "--config", "r/config.yaml"]
+    assert with_own_configs(["nonsense", "--config", "r/config.yaml"]) == ["nonsense", "--config", "r/config.yaml"]
     assert with_own_configs(["train", "trajectories", "--config", "none.yaml"])[-1] == "none.yaml"
+
+
+@pytest.mark.parametrize("way", [["--config", "r/config.yaml"], ["--config=r/config.yaml"], ["--config", "r"]])
+def test_other_commands_take_the_run_of_a_config(way, place, capsys, monkeypatch):
+    """The run itself, or the file of its data; options of the command line beat it."""
+    commands = [
+        (["forecast"], ["r"], ["--steps", 3, "--count", 2, "--overwrite"]),
+        (["conservation"], ["r"], []),
+    ]
+    for words, named, options in commands:
+        assert lieham(*words, *way, *options) == 0
+        found = capsys.readouterr().out
+        assert lieham(*words, *named, *options) == 0
+        same = [[x for x in text.splitlines() if "seconds" not in x] for text in (found, capsys.readouterr().out)]
+        assert same[0] == same[1]
+    assert read_forecast("r/forecast.h5")[0].q.shape[:2] == (2, 4)
+    assert lieham("data", "describe", *way) == 0
+    assert "3 bodies in 2-D" in capsys.readouterr().out
+    monkeypatch.setattr(smoothness, "LINES", 2)
+    assert lieham("audit", *way, "--count", 20, "--n_bodies", 3) == 0
+    assert lieham("evaluate", *way) == 2 and "run must hold a classifier" in capsys.readouterr().err
+    assert lieham("forecast", *way, "--split", "none") == 2 and "got 'none'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["demo"], ["generate", "springs"], ["generate"], ["completion", "bash"]])
+def test_commands_that_have_no_run_say_so(command, place, capsys):
+    wanted = f"config must be a file of options of `lieham {command[0]}`"
+    refused(capsys, place, [*command, "--config", "r/config.yaml"], wanted, "r/config.yaml of a run", "lieham train")
+
+
+def test_the_config_of_a_run_says_which_kind_of_data_is_meant(tmp_path):
+    """`lieham train --config digits/config.yaml` trains on digits."""
+    config = tmp_path / "config.yaml"
+    for kind in KINDS:
+        data = {} if kind == "trajectories" else {"data": kind}
+        config.write_text(yaml.safe_dump({"model": {}, "train": {}, "data": data}))
+        for own in (["--config", str(config)], [f"--config={config}"], ["--json", "--config", str(tmp_path)]):
+            assert with_kind(["train", *own]) == ["train", kind, *own]
+    assert with_kind(["train", "digits", "--config", str(config)])[1] == "digits", "what is named is kept"
 
 
 def test_a_config_file_trains_the_same_model(place, capsys):

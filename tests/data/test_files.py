@@ -118,7 +118,7 @@ def test_a_dataset_counts_what_it_holds():
 
 FULL = Provenance(
     *("positions", "springs", "SI", "camera 3", "/a.h5", "T(2)", "by trajectory", 7),
-    *("u0", "eV", True, 10, "RotMNIST", "digits", {"lens": [1.5, 2.0], "split_seed": 3}),
+    *("u0", "eV", True, 10, "RotMNIST", "digits", "0.8,0.2,0", 7, {"lens": [1.5, 2.0], "split_seed": 3}),
 )
 
 

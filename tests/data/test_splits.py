@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from lieham.data import Dataset, read
+from lieham.data import Dataset, Provenance, Windows, read
+from lieham.data.splitting import shares_of
 from lieham.errors import InputError
 from tests.data.helpers import (
     FORMATS,
@@ -63,23 +64,74 @@ def test_every_part_that_is_asked_for_gets_a_trajectory(tmp_path, k):
 
 
 @over_root_formats
-@pytest.mark.parametrize("time", [6, 7, 10, 41])
+@pytest.mark.parametrize(
+    "time, window", [(6, 2), (7, 2), (10, 2), (41, 2), (18, 5), (31, 5), (48, 5), (60, 5), (60, 15)]
+)
 @pytest.mark.parametrize("k", [0, 1, 2])
-def test_few_trajectories_are_split_along_time(tmp_path, name, time, k):
-    """k = 0: one trajectory without a batch axis."""
+def test_few_trajectories_are_split_along_time(tmp_path, name, time, window, k):
+    """k = 0: one trajectory without a batch axis. Every split holds a window."""
     x = make(max(k, 2), time)[: max(k, 1)]
     held = arrays(x) if k else {y: z[0] for y, z in arrays(x).items()}
-    data = read(FORMATS[name](tmp_path / name, **held))
-    assert data.provenance.split == "along time"
-    assert min(s.times.shape[-1] for s in data.splits.values()) >= 2 and len(data.splits) == 3
+    data = read(FORMATS[name](tmp_path / name, **held), window=window)
+    assert data.provenance.split == "along time" and list(data.splits) == ["train", "val", "test"]
+    assert all(len(Windows(s, window)) for s in data.splits.values())
+    assert 2 * data.splits["train"].times.shape[-1] >= time - 2, "train keeps half"
     for y in ("times", "q", "p"):
         assert torch.equal(torch.cat([getattr(s, y) for s in data.splits.values()], 1), getattr(x, y))
 
 
-@pytest.mark.parametrize("time", range(1, 6))
-def test_too_few_times_for_three_pieces_are_refused(tmp_path, time):
-    path = write_npz(tmp_path / "own.npz", **{y: z[0] for y, z in arrays(make(time=time)).items()})
-    says(InputError, lambda: read(path), "split must leave at least 2 times for training", f"of {time}")
+@pytest.mark.parametrize(
+    "k, time, window, sizes",
+    [
+        (1, 12, 5, {"train": 7, "val": 5}),
+        (1, 10, 5, {"train": 5, "val": 5}),
+        (1, 9, 5, {"train": 9}),
+        (1, 5, 5, {"train": 5}),
+        (1, 4, 5, {"train": 4}),
+        (1, 1, 5, {"train": 1}),
+        (1, 31, 15, {"train": 16, "val": 15}),
+        (2, 12, 5, {"train": 7, "val": 5}),
+        (2, 4, 5, {"train": 4}),
+    ],
+)
+def test_what_is_too_short_for_three_splits_does_without_test_and_then_val(tmp_path, k, time, window, sizes):
+    path = write_npz(tmp_path / "own.npz", **arrays(make(k, time)))
+    lost = " and ".join(name for name in ("val", "test") if name not in sizes)
+    with pytest.warns(UserWarning, match=rf"{time} points cannot give windows of {window} points to {lost}"):
+        data = read(path, window=window)
+    assert {name: x.times.shape[-1] for name, x in data.splits.items()} == sizes
+    assert data.provenance.split == f"along time, without {lost}"
+
+
+@pytest.mark.parametrize("time", [5, 7])
+def test_two_trajectories_that_are_too_short_to_cut_are_shared_out_whole(tmp_path, time):
+    path = write_npz(tmp_path / "own.npz", **arrays(make(2, time)))
+    with pytest.warns(UserWarning, match="without test"):
+        data = read(path)
+    assert [(name, len(x), x.times.shape[-1]) for name, x in data.splits.items()] == [
+        ("train", 1, time),
+        ("val", 1, time),
+    ]
+    assert data.provenance.split == "by trajectory, without test"
+    assert list(read(path, split=(1.0, 0.0, 0.0)).splits) == ["train"], "nothing was asked for, so nothing is lost"
+
+
+@pytest.mark.parametrize("k, time", [(1, 31), (2, 40), (12, 6)])
+@pytest.mark.parametrize("text", ["0.8,0.2,0", "0.5, 0.25, 0.25", "[0.6,0.2,0.2]", "1,0,0"])
+def test_shares_are_kept_with_the_data_and_cut_the_same_again(tmp_path, k, time, text):
+    path = write_npz(tmp_path / "own.npz", **arrays(make(k, time)))
+    data = read(path, shares_of(text), window=4)
+    known = Provenance.of(data.provenance.as_dict())
+    again = read(path, shares_of(known.shares), window=known.window)
+    assert again.splits.keys() == data.splits.keys()
+    for a, b in zip(again.splits.values(), data.splits.values(), strict=True):
+        assert_same(a, b)
+    assert shares_of("") is None and Provenance.of(read(path).provenance.as_dict()).shares == ""
+
+
+@pytest.mark.parametrize("text", ["0.8", "a,b,c", "0.8,0.1,0.1,0", "0.8;0.1;0.1"])
+def test_texts_that_are_no_shares_are_refused(text):
+    says(InputError, lambda: shares_of(text), "split must be three shares such as 0.8,0.1,0.1", f"got '{text}'")
 
 
 @pytest.mark.parametrize(
@@ -140,5 +192,6 @@ def test_precision_follows_the_positions(tmp_path, name, given, got):
     x = make(8)
     held = {y: np.round(9 * z).astype(given) if y in "qp" else z for y, z in arrays(x).items()}
     data = read(FORMATS[name](tmp_path / name, **held), (1.0, 0.0, 0.0)).train
-    assert {y.dtype for y in tensors(data).values()} == {got, torch.bool}
+    assert {y.dtype for name, y in tensors(data).items() if name != "times"} == {got, torch.bool}
+    assert data.times.dtype == torch.float64
     assert sorted(data.q.flatten().tolist()) == sorted((9 * x.q).round().flatten().tolist())

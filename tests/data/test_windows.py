@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ import torch
 
 from lieham.data import Dataset, Provenance, Windows, describe, load, save
 from lieham.errors import InputError
+from lieham.state import Bodies, Trajectory
 from tests.data.helpers import assert_same, make, says
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -114,3 +116,22 @@ def test_a_description_needs_neither_steps_nor_features(tmp_path):
     description = describe(data)
     assert description.splits["train"]["step"] is None and "features" not in description.splits["train"]["range"]
     assert str(description).count("step ") == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_figures_of_units_of_any_size_are_finite(dtype):
+    """SI units: momenta of 1e29 and 1e25 kg m/s, whose squares no float32 holds, and times of Julian days."""
+    draw = torch.Generator().manual_seed(0)
+    times = (2451545 + 0.25 * torch.arange(8, dtype=torch.float64)).to(dtype)
+    q, v = (scale * torch.randn(2, 8, 2, 3, generator=draw).to(dtype) for scale in (1e11, 3e4))
+    bodies = Bodies.of(torch.tensor([6e24, 2e30]).expand(2, 2).to(dtype))
+    x = Trajectory.from_velocities(times, q, v, bodies)
+    (found,) = describe(Dataset(x)).splits.values()
+    wide = x.to(dtype=torch.float64)
+    total = wide.p[:, 0].sum(-2).norm(dim=-1)
+    assert found["total_momentum"] == pytest.approx([total.min().item(), total.max().item()], rel=1e-12)
+    assert 1e33 < found["total_momentum"][0] < 1e36 and found["dtype"] == str(dtype).removeprefix("torch.")
+    assert all(math.isfinite(y) for pair in (*found["range"].values(), found["step"]) for y in pair)
+    text = str(describe(Dataset(x)))
+    assert "inf" not in text and "nan" not in text
+    assert "2451545 to 2451546.75" in text, "and no 2.45154e+06"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from lieham.errors import InputError
 from lieham.groups import CustomGroup, make_group
 from tests.groups.helpers import algebra, close, groups, points
+from tests.helpers.refusals import says
 
 # What the lifts ask of it
 
@@ -64,6 +66,117 @@ def test_what_a_group_of_one_s_own_lacks_is_named():
             custom(name)
 
 
+TURN = [[0.0, -1.0], [1.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    "A, b",
+    [
+        ([TURN], [[0.0, 0.0]]),
+        ([[[0, -1], [1, 0]]], ((0, 0),)),
+        (np.array([TURN]), np.zeros((1, 2))),
+        (np.array([TURN], dtype=np.float32), [[0, 0]]),
+        ([np.array(TURN)], [np.zeros(2)]),
+        ([torch.tensor(TURN)], [torch.zeros(2, dtype=torch.long)]),
+        (torch.tensor([TURN]), [[0, 0]]),
+    ],
+)
+def test_generators_may_be_lists_arrays_or_tensors(A, b):
+    own, shipped = CustomGroup("own", A, b), make_group("SO(2)")
+    assert all(torch.equal(x, y) for x, y in zip(own.generators(), shipped.generators(), strict=True))
+    x, y = points(shipped, torch.float64)
+    written = custom("SO(2)").pair_coordinates(x, y)
+    assert torch.equal(own.pair_coordinates(x, y), written)
+
+
+@pytest.mark.parametrize(
+    "A, b, parts",
+    [
+        ([[[0, -1], [1]]], [[0, 0]], ("A must be numbers of shape (lie_dim, d, d)", "got [[[0, -1], [1]]]")),
+        ("J", [[0, 0]], ("A must be numbers of shape", "got J")),
+        (None, [[0, 0]], ("A must be numbers of shape", "got None")),
+        ([], [], ("A must be numbers of shape", "got []")),
+        ([TURN], None, ("b must be numbers of shape (lie_dim, d)", "got None")),
+        ([TURN], [["a", 0]], ("b must be numbers of shape", "got [['a', 0]]")),
+        (TURN, [0, 0], ("A must be of shape (lie_dim, d, d), got (2, 2)",)),
+        ([TURN], [0, 0], ("b must be of shape (1, 2) like A, got (2,)",)),
+        ([[[0, float("nan")], [1, 0]]], [[0, 0]], ("A must be finite, got nan",)),
+        ([TURN], [[0, float("inf")]], ("b must be finite, got inf",)),
+        ([[[0, 1j], [1j, 0]]], [[0, 0]], ("A must be real, got complex numbers",)),
+        ([TURN, TURN], [[0, 0], [0, 0]], ("must be independent generators, got 2",)),
+        ([[[0, 0], [0, 0]]], [[0, 0]], ("must be independent generators, got 1",)),
+    ],
+)
+def test_generators_that_are_none_are_named(A, b, parts):
+    says(InputError, lambda: CustomGroup("own", A, b), *parts)
+
+
+def some(name: str, keep: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    A, b = make_group(name).generators()
+    return A[keep], b[keep]
+
+
+@pytest.mark.parametrize(
+    "generators, charges, missing",
+    [
+        (some("SO(3)", [0, 1]), ("L_x", "L_y"), "[L_x, L_y] = L_z"),
+        (some("SO(3)", [0, 2]), ("L_x", "L_z"), "[L_x, L_z] = −L_y"),
+        (some("SO(3)", [1, 2]), None, "[J_0, J_1] = L_x"),
+        (some("SE(2)", [0, 2]), ("P_x", "L"), "[P_x, L] = −P_y"),
+        (some("SE(3)", [0, 1, 5]), None, ""),
+        (some("SE(3)", [0, 5]), ("P_x", "L_z"), "[P_x, L_z] = −P_y"),
+        (some("R*SO(2)", [0, 1]), None, ""),
+        (([[[0, 1], [0, 0]], [[0, 0], [1, 0]]], [[0, 0]] * 2), ("a", "c"), "[a, c] = (A = [[1.0, 0.0], [0.0, -1.0]]"),
+    ],
+)
+def test_the_bracket_that_is_missing_is_named(generators, charges, missing):
+    """Also without charges of one's own, with its sign, and as numbers where it has no name; closed sets pass."""
+
+    def make() -> CustomGroup:
+        return CustomGroup("own", *generators, charges=charges, pair_coordinates=lambda x, y: x)
+
+    if missing:
+        says(InputError, make, "A and b must be closed under brackets, got", f"without {missing}", "add it")
+    else:
+        assert make().lie_dim == len(generators[0])
+
+
+def doubled(a: torch.Tensor) -> torch.Tensor:
+    return make_group("SE(2)").exp(2 * a)
+
+
+def to_first_order(a: torch.Tensor) -> torch.Tensor:
+    """1 + Σ a_k A_k, which no product of its kind is."""
+    A, b = make_group("SE(2)").generators()
+    return torch.eye(3, dtype=a.dtype) + torch.nn.functional.pad(
+        torch.cat([torch.einsum("nk,kij->nij", a, A), (a @ b)[..., None]], -1), (0, 0, 0, 1)
+    )
+
+
+@pytest.mark.parametrize(
+    "exp, log, parts",
+    [
+        (doubled, make_group("SE(2)").log, ("exp of own(ε a) must be 1 + ε Σ a_k A_k",)),
+        (lambda a: make_group("SE(2)").exp(-a), lambda g: g, ("exp of own(ε a) must be",)),
+        (lambda a: make_group("SE(2)").exp(a.flip(-1)), lambda g: g, ("exp of own(ε a) must be",)),
+        (to_first_order, make_group("SE(2)").log, ("exp of own(a) must be the matrix exponential", "got an error of")),
+        (lambda a: a, make_group("SE(2)").log, ("exp of own must be a function to a tensor of shape (5, 3, 3)",)),
+        (lambda a: None, lambda g: g, ("exp of own must be a function to a tensor", "got a NoneType")),
+        (make_group("SE(2)").exp, lambda g: 2 * make_group("SE(2)").log(g), ("log of own", "exp(log g) = g")),
+        (make_group("SE(2)").exp, lambda g: g, ("log of own must be a function to a tensor of shape (5, 3)",)),
+        (make_group("SE(2)").exp, None, ("maps of own must be a pair of functions (exp, log)",)),
+    ],
+)
+def test_maps_that_are_not_those_of_the_generators_are_refused(exp, log, parts):
+    says(InputError, lambda: CustomGroup("own", *make_group("SE(2)").generators(), maps=(exp, log)), *parts)
+
+
+@pytest.mark.parametrize("name", ["T(2)", "SO(2)", "SO(3)", "SE(2)", "SE(3)", "SO(2)xT(1)", "Sq(2)"])
+def test_the_maps_of_the_groups_shipped_pass(name):
+    shipped = make_group(name)
+    CustomGroup("own", *shipped.generators(), maps=(shipped.exp, shipped.log))
+
+
 def test_charges_of_a_product_are_named_in_the_whole_space():
     names = {name: make_group(name).charges for name in ("SO(2)xT(1)", "SE(2)xTrivial(1)", "T(1)xSO(2)", "T(1)xT(2)")}
     assert names == {
@@ -89,6 +202,33 @@ def test_a_group_is_found_by_its_name(group):
 def test_an_unknown_name_is_told_the_known_ones(name):
     with pytest.raises(InputError, match=r"group must be one of Trivial\(d\), T\(d\), .*got"):
         make_group(name)
+
+
+@pytest.mark.parametrize(
+    "name, remedy",
+    [
+        (
+            "E(3)",
+            'declare SE(3), which is E(3) without the mirror images; these keep no charge, and lieham.audit(model, "E',
+        ),
+        (
+            "O(2)",
+            'declare SO(2), which is O(2) without the mirror images; these keep no charge, and lieham.audit(model, "O',
+        ),
+        ("T(1)xE(2)", "got 'E(2)' in 'T(1)xE(2)': declare SE(2)"),
+        ("SE3", "say SE(3)"),
+        ("se(2)", "say SE(2)"),
+        ("trivial(2)", "say Trivial(2)"),
+        ("r*so(2)", "say R*SO(2)"),
+    ],
+)
+def test_a_name_that_is_nearly_one_is_told_it(name, remedy):
+    says(InputError, lambda: make_group(name), "group must be one of Trivial(d)", remedy)
+
+
+@pytest.mark.parametrize("name", [None, 2, ("SE(2)",), b"SE(2)"])
+def test_what_is_no_name_is_refused(name):
+    says(InputError, lambda: make_group(name), 'group must be a name such as "SE(2)", or a Group', f"got {name!r}")
 
 
 @pytest.mark.parametrize("name", ["SE(1)", "SE(4)", "SO(0)", "SO(1)", "SO(4)", "T(0)", "Trivial(0)"])

@@ -9,6 +9,7 @@ import torch
 
 from lieham.errors import InputError, IntegrationError
 from lieham.integrate import SeparableField, integrate, make_integrator
+from lieham.integrate.registry import integrator_of
 from lieham.state import PhaseState
 from tests.helpers.cases import INTEGRATORS
 from tests.integrate.helpers import ADAPTIVE, FIXED, Charged, Driven, Melting, Pendulums, Wall, grid, over, start, tight
@@ -203,3 +204,36 @@ def test_fields_that_change_the_state(name):
         integrate(Wide(), start(2, 1), T, name)
     with pytest.raises(InputError, match=r"adds to [qp] must be .* torch.float32 like the state, got .* torch.float64"):
         integrate(Double(), start(2, 1, dtype=torch.float32), T, name)
+
+
+# The integrator of a forecast
+
+
+@pytest.mark.parametrize("method", [x.name for x in INTEGRATORS])
+def test_an_integrator_is_found_again_by_how_it_prints_itself(method):
+    """With settings that are not its defaults; a setting that is dropped would give another one."""
+    made = make_integrator(method)
+    others = {"substeps": 3, "compensated": True, "rtol": 1e-7, "atol": 3e-9, "adjoint": True}
+    changed = make_integrator(method, **{name: x for name, x in others.items() if name in vars(made)})
+    assert changed != made
+    for own in (made, changed):
+        assert integrator_of({"method": method, "settings": str(own)}) == own
+    assert integrator_of({"method": method}) == made
+
+
+@pytest.mark.parametrize(
+    "attributes, message",
+    [
+        ({}, "method of the forecast must be one of leapfrog"),
+        ({"method": "mine", "settings": "Mine()"}, "method of the forecast must be one of leapfrog, .*, got 'mine'"),
+        ({"method": "rk4", "settings": "RK4(substeps=one)"}, "settings of the forecast must be an integrator such as"),
+        ({"method": "rk4", "settings": "RK4"}, "settings of the forecast must be"),
+        ({"method": "rk4", "settings": "RK4(substeps="}, "settings of the forecast must be"),
+        ({"method": "rk4", "settings": "RK4(rtol=1.0)"}, "rk4 has no setting rtol"),
+        ({"method": "rk4", "settings": "RK4(substeps=0)"}, "substeps must be"),
+        ({"method": "rk4", "settings": "RK4(substeps=__import__('os').getpid())"}, "settings of the forecast must be"),
+    ],
+)
+def test_attributes_of_no_integrator_are_refused(attributes, message):
+    with pytest.raises(InputError, match=message):
+        integrator_of(attributes)

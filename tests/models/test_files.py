@@ -39,7 +39,7 @@ def test_what_a_file_cannot_hold_is_handed_back(tmp_path):
     own, path = CustomGroup("mine", *make_group("SO(2)").generators()), tmp_path / "m.safetensors"
     q, _, bodies = cloud(2)
     for model, given, parts in (
-        (HLieConv(own, 2), {"group": own}, r"group must be one of .*, got 'mine'"),
+        (HLieConv(own, 2), {"group": own}, r"group must be given for .*'mine' is user-defined.*group=\.\.\.\)"),
         (HLieConv("SE(2)", 2, lift=MyLift(make_group("SE(2)"))), {}, r"lift must be the {'kind': 'mine'.*, got None"),
     ):
         lift = model.potential.network.lift
@@ -50,6 +50,10 @@ def test_what_a_file_cannot_hold_is_handed_back(tmp_path):
             load_model(path)
         with pytest.raises(InputError, match=r"group must be (mine|SE.2.) as in .*, got T"):
             load_model(path, group=make_group("T(2)"))
+        with pytest.raises(InputError, match=r"group must be (mine|SE.2.) as in .*, got T"):
+            load_model(path, group="T(2)")
+        with pytest.raises(InputError, match="device must be one that torch has here, such as cpu or cuda, got 'tpu'"):
+            load_model(path, "tpu", **given)
 
 
 def test_precision_is_saved_as_it_is(tmp_path):

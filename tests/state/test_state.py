@@ -222,9 +222,10 @@ def y_parts(x: Trajectory) -> tuple[torch.Tensor, ...]:
 def test_casting_reaches_every_floating_tensor_and_no_mask():
     x = trajectory(one_padded())
     for dtype in (torch.float32, torch.float64):
-        *floating, mask = y_parts(x.to(dtype=dtype))
+        times, *floating, mask = y_parts(x.to(dtype=dtype))
         assert all(y.dtype == dtype for y in floating) and mask.dtype == torch.bool
-        assert all(torch.equal(a, b.to(dtype)) for a, b in zip(floating, y_parts(x), strict=False))
+        assert all(torch.equal(a, b.to(dtype)) for a, b in zip(floating, y_parts(x)[1:], strict=False))
+        assert times.dtype == torch.float64 and torch.equal(times, x.times)
     assert all(y.dtype == torch.float32 for y in PhaseState(Q, P).to(torch.float32))
     assert all(torch.equal(a, b) for a, b in zip(y_parts(x.to()), y_parts(x), strict=True))
 

@@ -39,7 +39,7 @@ pytestmark = pytest.mark.usefixtures("short_chunks")
         ({"lr": math.nan}, ("lr must be positive", "got nan")),
         ({"clip": -1.0}, ("clip must be positive", "got -1.0")),
         ({"ema": 1.0}, ("ema must be in [0, 1)", "got 1.0")),
-        ({"steps": 0, "refine": 0}, ("steps and refine must not both be 0",)),
+        ({"steps": 0, "refine": 0, "ridge": False}, ("steps and refine must not both be 0",)),
         ({"method": "magic"}, ("method must be one of", "rkn4", "got 'magic'")),
         ({"device": "abacus"}, ("device must be", "got 'abacus'")),
         ({"learning_rate": 1}, ("setting must be one of", "lr", "got 'learning_rate'")),

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from lieham.data import save
-from lieham.errors import Interrupted
+from lieham.errors import InputError, Interrupted
 from lieham.models import HLieConv, load_model
 from lieham.models.config import ModelConfig
 from lieham.optim import lbfgs
@@ -108,6 +108,26 @@ def state_after(steps: int, trainer: Trainer) -> dict:
     with pytest.raises(Interrupted):
         list(trainer.run())
     return trainer.state_dict()
+
+
+def test_an_interruption_passes_a_caller_that_catches_every_exception(monkeypatch):
+    """Ctrl-C stops a loop over models whose body says `except Exception`; an error of the input does not."""
+    done = []
+
+    def one_after_the_other(*settings: dict) -> None:
+        for own in settings:
+            try:
+                fit(small_model(), data(), config=QUICK, **own)
+            except Exception as error:
+                done.append(type(error))
+
+    one_after_the_other({"steps": -1}, {"lr": 0.0})
+    assert done == [InputError] * 2
+    monkeypatch.setattr(sys.modules[fit.__module__], "interruptible", asked_at(3))
+    with pytest.raises(KeyboardInterrupt) as caught:
+        one_after_the_other({}, {})
+    assert done == [InputError] * 2 and caught.type is Interrupted
+    assert not issubclass(Interrupted, Exception)
 
 
 def test_optimiser_average_and_draws_come_back():

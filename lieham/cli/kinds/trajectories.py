@@ -9,6 +9,7 @@ from typing import ClassVar, cast
 
 import lieham
 from lieham import models, training
+from lieham._support.progress import announce
 from lieham._support.settings import changed
 from lieham.cli.runs import TRAJECTORIES, Question, Train, built
 from lieham.errors import InputError, LiehamWarning
@@ -27,6 +28,8 @@ class TrainTrajectories(Train):
         model: architecture of the model; `features` follows the data.
         train: settings of the training.
         masses: symmetry of the motion, such as SE(2), whose conserved momenta give the masses of a file without them.
+        split: shares of train, val and test, such as 0.8,0.2,0, of a file without splits; 0.8,0.1,0.1 by default. One
+            or two trajectories are cut along time, so that every split holds windows of train.window points.
         resume: continue the run in that folder, with the settings it was begun with.
         json: print the figures as JSON.
     """
@@ -39,28 +42,34 @@ class TrainTrajectories(Train):
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     masses: str = ""
+    split: str = ""
     resume: bool = False
     json: bool = False
 
     def settings(self) -> dict:
         if self.data is None:
             raise InputError("data must name a file of trajectories, got none")
-        return {"file": self.data, "masses": self.masses}
+        return {"file": self.data, "masses": self.masses, "shares": self.split, "window": self.train.window}
 
     def moved(self) -> dict:
         return {} if self.data is None else {"file": self.data}
 
     @classmethod
     def dataset(cls, settings: dict) -> lieham.Dataset:
-        from lieham.data import read
-
         if settings.get("file") is None:
             raise InputError("data must name a file, since the run does not say on which it was trained")
-        data = read(settings["file"], masses=settings.get("masses", ""))
+        shares, masses = settings.get("shares", ""), settings.get("masses", "")
+        data = read_cut(settings["file"], shares, masses, settings.get("window"))
         return data.with_provenance(file=str(Path(settings["file"]).resolve()))
 
     def new_model(self, data: lieham.Dataset) -> models.LieConvModel:
-        return built(asdict(replace(self.model, features=data.n_features)))
+        group = self.model.group
+        if not group:
+            group = suitable_group(self.model.kind, data)
+            announce(
+                f"no group was named, so the model declares {group} for {_in_words(data)}: --model.group takes another"
+            )
+        return built(asdict(replace(self.model, features=data.n_features, group=group)))
 
     @classmethod
     def rebuilt(cls, settings: dict) -> models.LieConvModel:
@@ -70,15 +79,15 @@ class TrainTrajectories(Train):
     def options(cls, config: dict[str, dict]) -> dict:
         own = config["data"]
         data = {"data": own["file"]} if "file" in own else {}
-        return data | {"masses": own.get("masses", ""), "model": config["model"], "train": config["train"]}
+        data |= {"masses": own.get("masses", ""), "split": own.get("shares", "")}
+        return data | {"model": config["model"], "train": config["train"]}
 
     @classmethod
     def report(cls, model: models.LieConvModel, data: lieham.Dataset, history: training.History, run: Path) -> dict:
         seconds = round(history.seconds, 2)
-        return {"validation": history.best, "seconds": seconds, "learner": history.learner, "run": str(run)} | {
-            "baselines": history.baselines,
-            "warnings": history.warnings,
-        }
+        own = {"validation": history.best, "seconds": seconds, "learner": history.learner}
+        judged = {"baselines": history.baselines, "warnings": history.warnings}
+        return own | {"group": str(model.group), "run": str(run)} | judged
 
     @classmethod
     def text(cls, figures: dict) -> str:
@@ -87,7 +96,7 @@ class TrainTrajectories(Train):
             return table
         return (
             f"best validation loss {figures['validation']:.3e} after {figures['seconds']:.0f} s, "
-            f"by {figures['learner']}; model in {figures['run']}\n{table}"
+            f"by {figures['learner']}; model in {figures['run']}, with the group {figures['group']}\n{table}"
         )
 
     @classmethod
@@ -115,6 +124,55 @@ def score_table(baselines: dict) -> str:
     return "\n".join(rows)
 
 
+def read_cut(file: Path, shares: str, masses: str, window: int | None) -> lieham.Dataset:
+    """Read a file of trajectories; warn if shares are given for a file that has splits of its own.
+
+    Args:
+        file: the file.
+        shares: shares of train, val and test, such as "0.8,0.2,0", for a file without splits; empty for the default.
+        masses: symmetry from which missing masses are inferred; empty for never.
+        window: number of points for which a cut along time leaves room; None for the default.
+    """
+    from lieham.data import read
+    from lieham.data.splitting import WINDOW, shares_of
+
+    data = read(file, shares_of(shares), masses=masses, window=window or WINDOW)
+    if shares and not data.provenance.shares:
+        warnings.warn(
+            f"split={shares} has no effect on {file}, which has splits of its own: {', '.join(data.splits)}",
+            UserWarning,
+            stacklevel=2,
+        )
+    return data
+
+
+def suitable_group(kind: str, data: lieham.Dataset) -> str:
+    """Return the name of the group that a model of these data declares where none is named.
+
+    It is SE(d) in 2 or 3 dimensions, and T(d) in others. A single body has Trivial(d), since under the others no force
+    acts on it. A vector potential takes abelian groups: SO(2), SO(2)xT(1) with the field along z, or T(d).
+
+    Args:
+        kind: the class of the model, one of `models.config.KINDS`.
+        data: the trajectories.
+    """
+    d = data.dim
+    suited = {2: "SO(2)", 3: "SO(2)xT(1)"} if kind == "VectorPotentialLieConv" else {2: "SE(2)", 3: "SE(3)"}
+    if _single(data) and (kind == "HLieConv" or d not in suited):
+        return f"Trivial({d})"
+    return suited.get(d, f"T({d})")
+
+
+def _single(data: lieham.Dataset) -> bool:
+    """Return whether every system is a single body."""
+    return all(int(x.bodies.mask.sum(-1).max()) == 1 for x in data.splits.values())
+
+
+def _in_words(data: lieham.Dataset) -> str:
+    """Return what the choice of a group depends on, in words."""
+    return f"{'a single body' if _single(data) else 'several bodies'} in {data.dim} dimension{'s'[: data.dim - 1]}"
+
+
 def load_hamiltonian(run: Path) -> lieham.Hamiltonian:
     """Return the Hamiltonian of a run or a file; for another model raise InputError, which names the command for it."""
     model = models.load_model(run)
@@ -124,12 +182,13 @@ def load_hamiltonian(run: Path) -> lieham.Hamiltonian:
     return cast("lieham.Hamiltonian", model)
 
 
-def trajectories_of(run: Path, data: Path | None) -> tuple[Path, lieham.Dataset]:
+def trajectories_of(run: Path, data: Path | None, shares: str = "") -> tuple[Path, lieham.Dataset]:
     """Return a file of trajectories and its dataset, with masses inferred as in the run.
 
-    The file is `data`, or if that is None, the one that the run was trained on.
+    The file is `data`, or if that is None, the one that the run was trained on. A file without splits is cut by
+    `shares`, such as "1,0,0", or if that is empty, as in the run.
     """
     own = training.RunFolder(run).config()["data"] if data is None or (run / "config.yaml").exists() else {}
     settings = own if data is None else own | {"file": data}
-    dataset = TrainTrajectories.dataset(settings)
+    dataset = TrainTrajectories.dataset(settings | ({"shares": shares} if shares else {}))
     return Path(settings["file"]), dataset

@@ -41,7 +41,7 @@ def read_forecast(path: str | Path) -> tuple[Trajectory, dict]:
         length = written[rows].min()
         times, q, p = (to_tensor(group[name][:, :length][rows]) for name in ("times", "q", "p"))
         bodies = Bodies(*(to_tensor(group[name][()][rows]) for name in ("mass", "features", "mask")))
-        return Trajectory(times.to(q.dtype), q, p, bodies), read_attributes(file)
+        return Trajectory(times, q, p, bodies), read_attributes(file)
 
 
 class TrajectoryWriter:

@@ -60,7 +60,7 @@ class Task(ABC):
         """Raise InputError where the data do not fit the model."""
 
     @classmethod
-    def configured(cls, config: Any, settings: dict[str, Any], data: Any) -> Any:
+    def configured(cls, config: Any, settings: dict[str, Any], data: Any, model: Any = None) -> Any:
         """Return all settings: `config`, single ones replaced by `settings`, and what the data say where both are open.
 
         InputError on a config of another kind, and on settings that there are not.
@@ -73,6 +73,13 @@ class Task(ABC):
     def choose(self, model: Any) -> Any:
         """Return the model that the data need: `model`, or another one that `model` can adopt."""
         return model
+
+    def state_dict(self) -> dict[str, int]:
+        """Return what the stages have changed of the task, for a checkpoint."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Restore what `state_dict` gave."""
 
     @abstractmethod
     def stages(self, model: Any) -> list[Stage]:

@@ -8,11 +8,14 @@ from typing import Any, cast
 
 import torch
 
+from lieham._support.progress import announce
 from lieham._support.settings import changed
 from lieham.data import Dataset, Windows
+from lieham.data.noise import noise_shares
 from lieham.dynamics import Hamiltonian
 from lieham.errors import InputError, expected
 from lieham.losses import FreeStatesLoss, ShootingLoss
+from lieham.losses.closed import NOTICED, moves_all, push
 from lieham.optim import AdamStage, LBFGSStage, Stage
 from lieham.regression import LiftChoice, RidgeStage, StateEliminationStage, choose_lift
 from lieham.regression.interpolant import known, split_resolved
@@ -21,6 +24,9 @@ from lieham.training.baselines import Judge
 from lieham.training.config import TrainConfig
 from lieham.training.tasks.base import Task
 from lieham.typing import Tensor
+
+FELT = 1e-3
+"""Noise above this share of the changes from point to point keeps a ridge regression from solving its task."""
 
 
 class TrajectoryTask(Task):
@@ -33,12 +39,14 @@ class TrajectoryTask(Task):
     def __init__(self, model: Hamiltonian, data: Dataset, config: TrainConfig, may_stop: Callable[[], None]):
         assert data.train is not None, "`accepts` refuses data without a train split"
         self.config, self._may_stop = config, may_stop
-        self.windows = Windows(data.train, config.window)
+        self.windows = Windows(data.train, config.window, "train")
         self.fixed = _draw(self.windows, config.refine_windows, config.seed + 1)
-        self.validation = None if data.val is None else _draw(Windows(data.val, config.window), 200, 2)
+        self.validation = None if data.val is None else _draw(Windows(data.val, config.window, "val"), 200, 2)
         self.free = config.observed in ("noisy", "positions")
         self.loss = self._loss(model).to(data.train.q.device, data.train.q.dtype)
         self.loss.calibrate(self.fixed)
+        self.push, share = push(data.train)
+        self.loss.closed = share > NOTICED and moves_all(model.group)
         self.units = self.loss.state_dict()
         judged = self.fixed if self.validation is None else self.validation
         self.judged = judged if self.free else split_resolved(judged, known(model, judged), self.loss.scale_q)[0]
@@ -57,17 +65,28 @@ class TrajectoryTask(Task):
     @classmethod
     def _check(cls, model: Any, data: Any) -> None:
         model.check(data.train)
+        model.check_learnable(data.train)
 
     @classmethod
-    def configured(cls, config: TrainConfig | None, settings: dict[str, Any], data: Dataset) -> TrainConfig:
-        found = super().configured(config, settings, data)
-        return changed(found, {"observed": found.observed or data.provenance.observed})
+    def configured(
+        cls, config: TrainConfig | None, settings: dict[str, Any], data: Dataset, model: Any = None
+    ) -> TrainConfig:
+        found = super().configured(config, settings, data, model)
+        if found.observed or data.provenance.observed != "exact":
+            return changed(found, {"observed": found.observed or data.provenance.observed})
+        return changed(found, {"observed": _observed(found, data, model)})
 
     def choose(self, model: Hamiltonian) -> Hamiltonian:
         self._choice = choose_lift(model, self.richer, self.fixed, self.loss, self._may_stop)
         if (seen := self._choice.model.trained_range()) is not None:
             seen.extend(self.windows.trajectory)
         return self._choice.model
+
+    def state_dict(self) -> dict[str, int]:
+        return {"substeps": self.loss.substeps}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.loss.take(state["substeps"])
 
     def stages(self, model: Hamiltonian) -> list[Stage]:
         if self.free and not self.config.ridge:
@@ -118,7 +137,22 @@ class TrajectoryTask(Task):
         return "test", windows.to(self.fixed.q.device, self.fixed.q.dtype)
 
     def score(self, model: Hamiltonian) -> dict[str, float]:
-        return {"validation": self.loss(model, self.judged).item()}
+        return self.loss.scores(model, self.judged)
+
+
+def _observed(config: TrainConfig, data: Dataset, model: Any) -> str:
+    """Return "noisy" where the data show noise that a ridge regression would feel and that can be taken account of."""
+    able = config.ridge and config.window > 2 and model is not None and model.separable
+    if not able or model.dictionary() is None or data.train is None:
+        return "exact"
+    noise = max(float(x) for x in noise_shares(data.train))
+    if noise <= FELT:
+        return "exact"
+    announce(
+        f"the data have noise, {100 * noise:.2g} % of the changes from point to point: the initial states of windows "
+        "are fitted too (observed=noisy; observed=exact takes the data as they are)"
+    )
+    return "noisy"
 
 
 def scores_of_trajectories(model: Hamiltonian, data: Dataset, config: TrainConfig, split: str) -> dict:

@@ -39,6 +39,9 @@ def test_help_of_train_has_a_line_for_each(capsys):
     text = " ".join(capsys.readouterr().out.split())
     for line in ("trajectories Fit a Hamiltonian", "digits Learn to read", "qm9 Learn a property"):
         assert line in text
+    first, _, implied = text.partition("Where no kind is named, trajectories are meant:")
+    for option in ("--data", "--run", "--masses", "--model.group", "--train.steps", "--resume"):
+        assert option in implied and option not in first, "the options of the kind that is meant are there too"
 
 
 @pytest.mark.parametrize("kind", ["digits", "qm9"])

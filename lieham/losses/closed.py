@@ -1,0 +1,85 @@
+"""An outside push gives all bodies one acceleration; here it is measured, and taken out of errors and equations."""
+
+from __future__ import annotations
+
+import torch
+
+from lieham.groups import Group
+from lieham.state import PhaseState, Trajectory
+from lieham.typing import Float, Tensor
+
+NOTICED = 1e-6
+"""A push counts where it changes some body's momentum by more than this share of the body's own changes."""
+
+
+def moves_all(group: Group | None) -> bool:
+    """Return True where the group has every translation, so that no law that it leaves unchanged can push the whole."""
+    if group is None:
+        return False
+    A, b = group.generators()
+    shifts = b[A.abs().sum((1, 2)) == 0]
+    return len(shifts) > 0 and int(torch.linalg.matrix_rank(shifts)) == group.space_dim
+
+
+def push(x: Trajectory) -> tuple[Float[Tensor, " d"], float]:
+    """Measure how the centre of mass is accelerated, which no law among the bodies themselves can do.
+
+    With the total momentum P and the total mass M it is Ṗ/M.
+
+    Args:
+        x: trajectories, (k, time, n, d).
+
+    Returns:
+        The mean of Ṗ/M, and how much of a body's change of momentum a push explains, at most over all bodies, in the
+        root mean square; 0 for a single body, whose motion is all outside.
+    """
+    real = x.bodies.mask[:, None, :, None].double()
+    if int(x.bodies.mask.sum(-1).max()) < 2:
+        return x.q.new_zeros(x.dim).double(), 0.0
+    mass = x.bodies.mass.double()[:, None, :, None] * real
+    p = x.p.double() * real
+    change, each = p.sum(-2).diff(dim=1), p.diff(dim=1)
+    share = (mass / mass.sum(-2, keepdim=True)).square() * change.square().mean(1, keepdim=True).unsqueeze(-2)
+    own, moved = each.square().mean((1, 3)), share.sum(-1).mean(1) / x.dim
+    noise = (1e3 * torch.finfo(x.p.dtype).eps * p.abs().amax((1, 3))).square()
+    told = (own > noise) & x.bodies.mask
+    ratio = (moved / own)[told]
+    duration = (x.times[:, -1] - x.times[:, 0]).double()[:, None]
+    mean = (change.sum(1) / mass.sum((2, 3)) / duration).mean(0)
+    return mean, ratio.max().sqrt().item() if len(ratio) else 0.0
+
+
+def without_push(
+    error: PhaseState, windows: Trajectory, times: Float[Tensor, "b s k1"], scales: PhaseState
+) -> PhaseState:
+    """Take out of the errors of every step what one acceleration of all bodies would explain.
+
+    An acceleration a during a time h moves body i by a h²/2 and m_i a h. The errors, in units of `scales`, are
+    projected on the complement of this direction, separately for every step and every axis.
+
+    Args:
+        error: errors of q and p in units of `scales`, (b, s, k, n, d).
+        windows: the windows.
+        times: the times of every segment, (b, s, k + 1).
+        scales: the units, (b, 1, n, 1).
+    """
+    u = push_direction(windows, (times[..., 1:] - times[..., :1]).to(error.q.dtype), scales)
+    share = (error.q * u.q + error.p * u.p).sum(-2, keepdim=True)
+    return PhaseState(error.q - u.q * share, error.p - u.p * share)
+
+
+def push_direction(windows: Trajectory, h: Float[Tensor, "b s k"], scales: PhaseState) -> PhaseState:
+    """Return the direction, of length 1, in which one acceleration of all bodies moves q and p, (b, s, k, n, 1).
+
+    Args:
+        windows: the windows.
+        h: durations of the acceleration, in the unit of the times.
+        scales: the units of q and p, (b, 1, n, 1).
+    """
+    h = h[..., None, None]
+    bodies = windows.bodies
+    real = bodies.mask[:, None, None, :, None].to(h)
+    q = h.square() / 2 * real / scales.q[:, None]
+    p = h * bodies.mass[:, None, None, :, None] * real / scales.p[:, None]
+    length = (q.square() + p.square()).sum(-2, keepdim=True).sqrt()
+    return PhaseState(q / length, p / length)
