@@ -141,7 +141,7 @@ def _judge(trainer: Trainer, data: Any) -> None:
     history.baselines = trainer.task.beside_baselines(trainer.model, data)
     doubt = verdict(history.baselines, trainer.model, data) if history.baselines else ""
     diverged = [row["diverged"] for row in history.rows if "diverged" in row]
-    both = "; ".join([x for x in (doubt, *diverged) if x])
+    both = "; ".join([x for x in (trainer.task.said, doubt, *diverged) if x])
     history.warnings = [both] if both else []
 
 
