@@ -131,7 +131,8 @@ class Judge:
     def _score(self, left: PhaseState, pieces: Trajectory) -> Score:
         """Return the score of residuals (b, time, n, d), whose first points count where first states are fitted."""
         after = slice(1, None) if self.observed == "exact" else slice(None)
-        scales = self.loss.scales(pieces)
+        exact = self.observed == "exact"  # where first states are fitted, the loss weighs all bodies alike
+        scales = self.loss.scales(pieces) if exact else PhaseState(self.loss.scale_q, self.loss.scale_p)
         error = PhaseState(left.q[:, after] / scales.q, left.p[:, after] / scales.p)
         if self.loss.closed and self.observed == "exact":
             apart = PhaseState(*(x[:, None] for x in error))
