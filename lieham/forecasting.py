@@ -149,11 +149,11 @@ def forecast(
     steps = steps_until(_exact(begun), width, cast(float, until)) if steps is None else steps
     times = output_times(_exact(begun), width, steps)
     known = model.trained_range()
-    said = warn_outside(known, begun, model.group)
     dtype = str(weight.dtype).removeprefix("torch.")
     attributes: dict[str, str | float] = {"method": integrator.name, "settings": str(integrator), "dtype": dtype}
     writer = nullcontext() if out is None else TrajectoryWriter(out, times, begun.bodies, attributes, overwrite)
     with writer as sink, torch.no_grad(), reporting(progress, "forecast") as shown:
+        said = warn_outside(known, begun, model.group)
         path = _in_batches(flow, begun, times, batch, sink, shown)
     attributes["seconds"] = time.perf_counter() - began
     trajectory = Trajectory(times.to(weight.device), path.q, path.p, begun.bodies)

@@ -89,7 +89,7 @@ class Judge:
         self.baselines: dict[str, Callable[[Trajectory], PhaseState]] = {
             "constant state": stay,
             "free flight": fly_freely,
-            "mean force": MeanForce.measured(training, loss.scale_p),
+            "mean force": MeanForce.measured(training, self._scales(training).p),
         }
 
     @torch.no_grad()
@@ -128,10 +128,15 @@ class Judge:
         q, p = (x.movedim(-1, 1) for x in rest.chunk(2, -1))
         return PhaseState(q * self.loss.scale_q, p * self.loss.scale_p)
 
+    def _scales(self, pieces: Trajectory) -> PhaseState:
+        """Return the units of the loss, which weighs all bodies alike where first states are fitted."""
+        exact = self.observed == "exact"
+        return self.loss.scales(pieces) if exact else PhaseState(self.loss.scale_q, self.loss.scale_p)
+
     def _score(self, left: PhaseState, pieces: Trajectory) -> Score:
         """Return the score of residuals (b, time, n, d), whose first points count where first states are fitted."""
         after = slice(1, None) if self.observed == "exact" else slice(None)
-        scales = self.loss.scales(pieces)
+        scales = self._scales(pieces)
         error = PhaseState(left.q[:, after] / scales.q, left.p[:, after] / scales.p)
         if self.loss.closed and self.observed == "exact":
             apart = PhaseState(*(x[:, None] for x in error))

@@ -66,7 +66,7 @@ def fit(
             only some are frozen stay as they are; ridge regression then needs those of the last kernel to be free.
         FileError: when `run` holds a run already and `resume` is False.
         Interrupted: after Ctrl-C.
-        IntegrationError: when training diverges.
+        IntegrationError: when training diverges before any weights were judged.
 
     Example:
         >>> import lieham, systems
@@ -165,6 +165,7 @@ def _fit_in(folder: RunFolder, trainer: Trainer, data: Any, resume: bool, progre
         folder.save(trainer)
         raise Interrupted(f"training was interrupted; resume it from {folder.path}", folder.path) from error
     folder.save(trainer)
+    folder.log(trainer.history, False)
     save_model(trainer.model, folder.path / "model.safetensors")
     folder.note(learner=trainer.history.learner)
 
