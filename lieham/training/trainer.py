@@ -128,6 +128,7 @@ class Trainer:
         return {
             "config": asdict(self.config),
             "units": self.task.units,
+            "task": self.task.state_dict(),
             "model": self.model.state_dict(),
             "best": self.best_weights,
             "score": self.history.best,
@@ -148,6 +149,7 @@ class Trainer:
                 raise InputError(f"{name} must be as in {source}, {state['config'].get(name)}, got {value}")
         for name, here, there in differing(self.task.units, state["units"]):
             raise InputError(f"data must be those of {source}: their {name} is {there:g}, got {here:g}")
+        self.task.load_state_dict(state["task"])
         load_weights(self.model, state["model"], source)
         self.best_weights = {k: v.to(next(self.model.parameters()).device) for k, v in state["best"].items()}
         self.stage, self.done, self.stale = state["place"]

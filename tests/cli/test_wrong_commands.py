@@ -47,7 +47,7 @@ ROLL = ["forecast", "r", "--out", "n.h5"]
         (["forecast", "none"], ("model must be an existing file or folder", "none")),
         (["forecast", "r"], ("file must be a new one", "r/forecast.h5", "exists")),
         ([*ROLL, "--split", "all"], ("split must be one of train, val, test", "'all'")),
-        ([*ROLL, "--steps", 0], ("steps must be at least 1", "got 0")),
+        ([*ROLL, "--steps", 0], ("steps must be an integer of at least 1", "got 0")),
         ([*ROLL, "--count", 0], ("count must be at least 1", "got 0")),
         ([*ROLL, "--count", -1], ("count must be at least 1", "got -1")),
         ([*ROLL, "--method", "magic"], ("method must be one of", "'magic'")),

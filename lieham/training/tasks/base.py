@@ -74,6 +74,13 @@ class Task(ABC):
         """Return the model that the data need: `model`, or another one that `model` can adopt."""
         return model
 
+    def state_dict(self) -> dict[str, int]:
+        """Return what the stages have changed of the task, for a checkpoint."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Restore what `state_dict` gave."""
+
     @abstractmethod
     def stages(self, model: Any) -> list[Stage]:
         """Return the stages that lower the loss, in their order."""

@@ -82,6 +82,12 @@ class TrajectoryTask(Task):
             seen.extend(self.windows.trajectory)
         return self._choice.model
 
+    def state_dict(self) -> dict[str, int]:
+        return {"substeps": self.loss.substeps}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.loss.take(state["substeps"])
+
     def stages(self, model: Hamiltonian) -> list[Stage]:
         if self.free and not self.config.ridge:
             raise InputError(
