@@ -19,8 +19,10 @@ AU, DAY, YEAR = 149_597_870.7, 86_400.0, 365.25
 """An astronomical unit in km, a day in seconds, and a Julian year in days."""
 
 GM = np.array(
-    [132712440040.944, 22032.08, 324858.599, 403503.233, 42828.314]
-    + [126712767.863, 37940626.063, 5794549.007, 6836534.064, 981.601]
+    [
+        *(132712440040.944, 22032.08, 324858.599, 403503.233, 42828.314),
+        *(126712767.863, 37940626.063, 5794549.007, 6836534.064, 981.601),
+    ]
 )
 """Gravitational parameters in km³/s², those of DE421 (Folkner, Williams, Boggs 2009, IPN Progress Report 42-178)."""
 
