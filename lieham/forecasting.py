@@ -16,7 +16,7 @@ from lieham._support.progress import Progress, reporting
 from lieham.data import TrajectoryWriter
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.dynamics.trained_range import warn_outside
-from lieham.errors import InputError, check_integer, check_offers, expected
+from lieham.errors import InputError, check_count, check_offers, expected
 from lieham.groups import Group, Trivial
 from lieham.integrate import Integrator, make_integrator
 from lieham.integrate.outputs import check_end, lead_in, output_times, output_width, steps_until, stored_before
@@ -134,7 +134,8 @@ def forecast(
         (torch.Size([2, 6, 3, 2]), 'yoshida4')
     """
     check_end(steps, until)
-    _check_positive(steps=1 if steps is None else steps, batch=batch)
+    check_count("steps", 1 if steps is None else steps)
+    check_count("batch", batch)
     check_offers(
         "model", model, "a Hamiltonian, such as HLieConv, that predicts motion", ("field", "separable", "check")
     )
@@ -148,11 +149,11 @@ def forecast(
     steps = steps_until(_exact(begun), width, cast(float, until)) if steps is None else steps
     times = output_times(_exact(begun), width, steps)
     known = model.trained_range()
-    said = warn_outside(known, begun, model.group)
     dtype = str(weight.dtype).removeprefix("torch.")
     attributes: dict[str, str | float] = {"method": integrator.name, "settings": str(integrator), "dtype": dtype}
     writer = nullcontext() if out is None else TrajectoryWriter(out, times, begun.bodies, attributes, overwrite)
     with writer as sink, torch.no_grad(), reporting(progress, "forecast") as shown:
+        said = warn_outside(known, begun, model.group)
         path = _in_batches(flow, begun, times, batch, sink, shown)
     attributes["seconds"] = time.perf_counter() - began
     trajectory = Trajectory(times.to(weight.device), path.q, path.p, begun.bodies)
@@ -185,13 +186,6 @@ def _in_batches(
         write = None if sink is None else partial(sink.write, rows)
         parts.append(_collect(flow(start[rows], times[rows]), steps, write, report))
     return PhaseState(*(torch.cat(x) for x in zip(*parts, strict=True)))
-
-
-def _check_positive(**counts: int) -> None:
-    for name, value in counts.items():
-        check_integer(name, value)
-        if value < 1:
-            raise expected(name, "at least 1", value)
 
 
 def _integrator(model: Hamiltonian, method: str | Integrator, settings: dict) -> Integrator:

@@ -80,8 +80,7 @@ class Bodies:
         """
         if mask is None:
             mask = torch.ones_like(mass, dtype=torch.bool)
-        if features is None:
-            features = mass.new_zeros(*mass.shape, 0)
+        features = mass.new_zeros(*mass.shape, 0) if features is None else features
         if mask.shape != mass.shape or mask.dtype != torch.bool:
             raise expected("mask", f"bool of shape {tuple(mass.shape)} like mass", _shape(mask))
         if features.shape[:-1] != mass.shape:
@@ -102,11 +101,8 @@ class Bodies:
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Bodies:
         """Move all tensors to a device and cast those that are floating."""
-        return Bodies(
-            self.mass.to(device=device, dtype=dtype),
-            self.features.to(device=device, dtype=dtype),
-            self.mask.to(device=device),
-        )
+        mass, features = (x.to(device=device, dtype=dtype) for x in (self.mass, self.features))
+        return Bodies(mass, features, self.mask.to(device=device))
 
     def over_time(self) -> Bodies:
         """Insert a time axis of length 1 before the bodies, so that they fit states (*batch, time, n, d)."""
@@ -232,8 +228,7 @@ class Trajectory:
         """Select along the first batch axis, as a tensor is indexed; raise InputError for a single trajectory."""
         if self.q.ndim < 4:
             raise InputError("a single trajectory has no batch axis to index: q must be (*batch, time, n, d)")
-        bodies = self.bodies.map(lambda x: x[index])
-        return Trajectory(self.times[index], self.q[index], self.p[index], bodies)
+        return Trajectory(self.times[index], self.q[index], self.p[index], self.bodies.map(lambda x: x[index]))
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Trajectory:
         """Move all tensors to a device and cast those that are floating, except the times, which stay float64."""
@@ -260,7 +255,6 @@ def _check_shapes(q: Tensor, name: str, p: Tensor, bodies: Bodies) -> None:
 
 
 def _check_finite(name: str, x: Tensor) -> None:
-    finite = torch.isfinite(x)
-    if not bool(finite.all()):
-        where = tuple((~finite).nonzero()[0].tolist())
+    if len(bad := (~torch.isfinite(x)).nonzero()):
+        where = tuple(bad[0].tolist())
         raise expected(name, "finite", f"{x[where].item()} at index {where}")

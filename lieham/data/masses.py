@@ -15,6 +15,9 @@ from lieham.typing import Float, Tensor
 DETERMINED = 0.2
 """A mass counts as known if its relative standard error is less than this."""
 
+BLOCKS = 10
+"""Each trajectory is divided into so many spans of time, within which the misfits of the momenta may be correlated."""
+
 
 class Masses(NamedTuple):
     """A result that holds inferred masses and their errors.
@@ -43,7 +46,7 @@ def infer_masses(
     trajectories. From positions alone, Σ_i m_i q_i·b moves uniformly under translations, and these are used alone; for
     a group without translations v is the derivative of q through 5 neighbouring times. **The scale cannot be known**:
     m, p and V times any c give the same motion. So the mean mass is 1, in every trajectory by itself where masses are
-    not shared.
+    not shared. The errors allow for misfits that last, such as those of a small force which the momenta do not know.
 
     Args:
         times: (time,) or (trajectories, time), increasing.
@@ -73,9 +76,10 @@ def infer_masses(
     group = make_group(group)
     times = _checked(times, q, v, group)
     rows = torch.cat(_rows(times, q, v, group), 1)
+    blocks = _blocks(q.shape[0], q.shape[1], rows.shape[1], shared).to(rows.device)
     if shared:
         rows = rows.flatten(0, 1)[None]
-    mass, error = _null(rows)
+    mass, error = _null(rows, blocks)
     bad = ~((mass > 0).all(-1) & (error < DETERMINED).all(-1))
     if bool(bad.any()):
         k = int(bad.nonzero()[0])
@@ -123,10 +127,19 @@ def _rows(times: Tensor, q: Tensor, v: Tensor | None, group: Group) -> list[Floa
     return found
 
 
-def _null(rows: Float[Tensor, "k rows n"]) -> tuple[Float[Tensor, "k n"], Float[Tensor, "k n"]]:
+def _blocks(k: int, time: int, rows: int, shared: bool) -> Float[Tensor, "k rows"]:
+    """Return the number of the block that each row is in: `BLOCKS` equal spans of time for each trajectory."""
+    span = (torch.arange(time) * min(BLOCKS, time) // time).repeat(rows // time)
+    return (torch.arange(k)[:, None] * BLOCKS + span).flatten()[None] if shared else span.expand(k, rows)
+
+
+def _null(rows: Float[Tensor, "k rows n"], blocks: Tensor) -> tuple[Float[Tensor, "k n"], Float[Tensor, "k n"]]:
     """Return the vector m of mean 1 that minimises |rows m| at its length, and its relative standard errors.
 
-    The smallest singular value gives the noise of the rows, and the others give how well they determine m.
+    The smallest singular value gives the noise of the rows, and the others give how well they determine m. What one
+    point of time misses, its neighbours miss too, if a force is missing from the law rather than a digit from the data.
+    So rows of one block may be correlated: with g_b = Σ_{r in b} (row_r · m) row_r, the covariance of m is
+    (RᵀR)⁺ (Σ_b g_b g_bᵀ) (RᵀR)⁺, and the larger of the two errors is returned.
     """
     _, S, V = torch.linalg.svd(rows, full_matrices=rows.shape[1] < rows.shape[2])
     n = rows.shape[-1]
@@ -134,9 +147,15 @@ def _null(rows: Float[Tensor, "k rows n"]) -> tuple[Float[Tensor, "k n"], Float[
         S = torch.cat([S, S.new_zeros(len(S), n - S.shape[-1])], -1)
     floor = torch.finfo(S.dtype).eps * S[:, :1] * rows.shape[1] ** 0.5
     noise = (S[:, -1:].square() / max(rows.shape[1] - n + 1, 1) + floor.square()).sqrt()
-    mass = V[:, -1] * torch.where(V[:, -1].sum(-1, keepdim=True) < 0, -1.0, 1.0)
-    shares = V[:, :-1] / S[:, :-1, None].clamp(min=torch.finfo(S.dtype).tiny)
-    error = noise * shares.square().sum(1).sqrt() / mass.abs().clamp(min=torch.finfo(S.dtype).tiny)
+    mass, tiny = V[:, -1] * torch.where(V[:, -1].sum(-1, keepdim=True) < 0, -1.0, 1.0), torch.finfo(S.dtype).tiny
+    shares = V[:, :-1] / S[:, :-1, None].clamp(min=tiny)
+    independent = noise * shares.square().sum(1).sqrt()
+
+    each = rows @ (shares / S[:, :-1, None].clamp(min=tiny)).mT * (rows @ mass[..., None])
+    count = int(blocks.max()) + 1
+    total = each.new_zeros(len(each), count, n - 1).scatter_add(1, blocks[..., None].expand_as(each), each)
+    correlated = (total @ V[:, :-1]).square().sum(1).sqrt() * (count / max(count - 1, 1)) ** 0.5
+    error = torch.maximum(independent, correlated) / mass.abs().clamp(min=tiny)
     return mass / mass.mean(-1, keepdim=True), error
 
 

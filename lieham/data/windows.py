@@ -16,6 +16,9 @@ BLOCKS = 5
 """A trajectory is divided into so many blocks of time; windows of one block have the same `origin`."""
 ROUND_OFF = 1e3
 """A body that moves by less than so many units of round-off from point to point tells nothing of its own size."""
+REST = 1e-2
+"""The size is the median over time, which a close pass does not change, unless the body rests for most of the time:
+where the median of the squares is below this share of their mean, the mean is taken."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class WindowBatch(Trajectory):
         q: as in `Trajectory`.
         p: as in `Trajectory`.
         bodies: as in `Trajectory`.
-        own: the changes of q and p of every body from point to point, in the root mean square along its trajectory and
+        own: the changes of q and p of every body from point to point, in the usual size along its trajectory and
             relative to that of all bodies, (b, n) each.
         origin: numbers of the trajectory and the block of time from which each window was cut, (b,).
     """
@@ -72,7 +75,7 @@ def batch_of(windows: Trajectory) -> WindowBatch:
 
 
 def own_motion(x: Trajectory) -> PhaseState:
-    """Return the root mean square changes of q and p of every body from point to point, relative to those of all.
+    """Return the usual changes of q and p of every body from point to point, relative to those of all bodies.
 
     A body that does not move, or by round-off alone, is given 1: nothing tells its size.
 
@@ -86,7 +89,9 @@ def own_motion(x: Trajectory) -> PhaseState:
 
 
 def _own(x: Float[Tensor, "k t n d"], mask: Tensor, eps: float) -> Float[Tensor, "k n"]:
-    squares = x.diff(dim=1).square().mean((1, 3))
+    each = x.diff(dim=1).square().mean(3)
+    usual, mean = each.median(1).values, each.mean(1)
+    squares = torch.where(usual > REST * mean, usual, mean)
     moves = squares.sqrt() > ROUND_OFF * eps * x.abs().amax((1, 3))
     pooled = (squares * mask).sum() / mask.sum()
     return torch.where(moves & mask, (squares / pooled).sqrt(), torch.ones_like(squares))

@@ -55,7 +55,7 @@ class TrainedRange(nn.Module):
         super().__init__()
         rows = {"count": (), "mass": (), "distance": (), "speed": (), "feature": (features,), "coordinate": (dim,)}
         for name, shape in rows.items():
-            empty = torch.tensor([torch.inf, -torch.inf]).expand(*shape, 2).clone()
+            empty = torch.tensor([torch.inf, -torch.inf], dtype=torch.float64).expand(*shape, 2).clone()
             self.register_buffer(name, empty)
 
     @torch.no_grad()

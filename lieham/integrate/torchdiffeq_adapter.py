@@ -18,7 +18,7 @@ from torchdiffeq import odeint, odeint_adjoint
 from lieham.errors import IntegrationError, check_count, check_flag, expected
 from lieham.integrate.base import Field, Integrator, Progress
 from lieham.integrate.grid import TimeGrid, stack
-from lieham.integrate.torchdiffeq_motions import IntervalMotion, Motion, WholeMotion
+from lieham.integrate.torchdiffeq_motions import Course, IntervalMotion, WholeMotion
 from lieham.state import PhaseState
 from lieham.typing import Float, Tensor
 
@@ -56,19 +56,19 @@ class TorchDiffEq(Integrator):
     ) -> PhaseState:
         self.check(field)
         grid = TimeGrid.of(times, state)
-        motion = Motion(field, grid, progress)
+        motion = Course(field, grid, progress)
         whole = grid.shared and not self.by_interval
         path = self._whole(motion, state) if whole else self._intervals(motion, state)
         grid.check_path(path)
         motion.reached(len(grid))
         return path
 
-    def _whole(self, motion: Motion, state: PhaseState) -> PhaseState:
+    def _whole(self, motion: Course, state: PhaseState) -> PhaseState:
         whole = WholeMotion(motion)
         path = self._solve(motion, whole, state, whole.elapsed.to(state.q.device))
         return PhaseState(*(x.movedim(0, -3) for x in path))
 
-    def _intervals(self, motion: Motion, state: PhaseState) -> PhaseState:
+    def _intervals(self, motion: Course, state: PhaseState) -> PhaseState:
         path = [PhaseState(*state)]
         unit = torch.tensor([0.0, 1.0], dtype=torch.float64, device=state.q.device)
         for i, (t, h) in enumerate(motion.grid.intervals(), 1):
@@ -78,7 +78,7 @@ class TorchDiffEq(Integrator):
         return stack(path)
 
     def _solve(
-        self, motion: Motion, function: WholeMotion | IntervalMotion, state: PhaseState, t: Float[Tensor, " points"]
+        self, motion: Course, function: WholeMotion | IntervalMotion, state: PhaseState, t: Float[Tensor, " points"]
     ) -> tuple[Tensor, Tensor]:
         settings = {"method": self.name, **self._settings(t)}
         try:
@@ -91,7 +91,7 @@ class TorchDiffEq(Integrator):
                 raise
             raise self._stuck(motion) from error
 
-    def _stuck(self, motion: Motion) -> IntegrationError:
+    def _stuck(self, motion: Course) -> IntegrationError:
         times = dict.fromkeys(f"{t.item():g}" for t in (motion.time.min(), motion.time.max()))
         return IntegrationError(
             f"{self.name} came to a halt near t = {' to '.join(times)}: no step is small enough for its "

@@ -8,7 +8,7 @@ from lieham.state import PhaseState
 from lieham.typing import Tensor
 
 
-class Motion:
+class Course:
     """A motion is a field f(t, (q, p)) = (q̇, ṗ) of tuples, and reports how far the solver has come."""
 
     def __init__(self, field: Field, grid: TimeGrid, progress: Progress | None) -> None:
@@ -34,7 +34,7 @@ class WholeMotion:
     torchdiffeq rounds the times that it passes to the dtype of the state, so they count from the first one.
     """
 
-    def __init__(self, motion: Motion) -> None:
+    def __init__(self, motion: Course) -> None:
         self.motion, self.begin = motion, motion.grid.times[0]
         self.elapsed = motion.grid.times - self.begin
 
@@ -52,7 +52,7 @@ class WholeMotion:
 class IntervalMotion:
     """This motion covers one interval in s ∈ [0, 1], where t = t_0 + s h and dz/ds = h f(t_0 + s h, z)."""
 
-    def __init__(self, motion: Motion, t: Tensor, h: float | Tensor) -> None:
+    def __init__(self, motion: Course, t: Tensor, h: float | Tensor) -> None:
         self.motion, self.t, self.h = motion, t, h
 
     def __call__(self, s: Tensor, z: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:

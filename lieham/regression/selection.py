@@ -8,7 +8,6 @@ from math import log
 
 import torch
 
-from lieham.data.windows import WindowBatch
 from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.losses.shooting import ShootingLoss
@@ -67,7 +66,7 @@ class WeakForm:
         loss: the shooting loss, which holds the units.
     """
 
-    def __init__(self, model: Hamiltonian, dictionary: Dictionary, x: WindowBatch, loss: ShootingLoss):
+    def __init__(self, model: Hamiltonian, dictionary: Dictionary, x: Trajectory, loss: ShootingLoss):
         self.model, self.dictionary, self.x, self.loss = model, dictionary, x, loss
         self.slopes = known(model, x)
         self.mixing = distinguishable(dictionary, x)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from lieham.data.windows import WindowBatch
+from lieham.data.windows import WindowBatch, batch_of
 from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.losses.closed import push_direction
@@ -14,7 +14,7 @@ from lieham.losses.shooting import ShootingLoss
 from lieham.regression.dictionary import Columns
 from lieham.regression.interpolant import NODES, Slopes, between
 from lieham.regression.problem import RidgeProblem, posed
-from lieham.state import Bodies, PhaseState
+from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 
 CHUNK = 2_000_000
@@ -24,7 +24,7 @@ WEIGHTS = (5 / 18, 8 / 18, 5 / 18)
 
 
 def assemble(
-    model: Hamiltonian, dictionary: Dictionary, x: WindowBatch, loss: ShootingLoss, path: tuple[Columns, Slopes]
+    model: Hamiltonian, dictionary: Dictionary, windows: Trajectory, loss: ShootingLoss, path: tuple[Columns, Slopes]
 ) -> RidgeProblem:
     """Pose the equations of all windows, linear about the θ that the model has, in float64.
 
@@ -39,11 +39,12 @@ def assemble(
     Args:
         model: the model whose coefficients are sought.
         dictionary: its dictionary.
-        x: windows, (windows, time, n, d).
+        windows: windows, (windows, time, n, d).
         loss: the shooting loss, which holds the units s_q and s_p.
         path: the columns, and the slopes of the path at the observed points.
     """
     columns, slopes = path
+    x = batch_of(windows)
     nodes, (W, D) = between(x, slopes), _weights(x.times.double())
     h, mass = x.times.double().diff(dim=-1)[..., None, None], x.bodies.mass.double()[:, None, :, None]
     q, p, real = x.q.double(), x.p.double(), x.bodies.mask[:, None, :, None].double()

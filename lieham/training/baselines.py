@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 
+from lieham.data.windows import WindowBatch, batch_of, joined
 from lieham.dynamics.hamiltonian import Hamiltonian
+from lieham.losses.closed import without_push
 from lieham.losses.free_states import FreeStatesLoss
 from lieham.losses.shooting import ShootingLoss
 from lieham.state import PhaseState, Trajectory
@@ -87,7 +89,7 @@ class Judge:
         self.baselines: dict[str, Callable[[Trajectory], PhaseState]] = {
             "constant state": stay,
             "free flight": fly_freely,
-            "mean force": MeanForce.measured(training, loss.scale_p),
+            "mean force": MeanForce.measured(training, self._scales(training).p),
         }
 
     @torch.no_grad()
@@ -126,13 +128,20 @@ class Judge:
         q, p = (x.movedim(-1, 1) for x in rest.chunk(2, -1))
         return PhaseState(q * self.loss.scale_q, p * self.loss.scale_p)
 
+    def _scales(self, pieces: Trajectory) -> PhaseState:
+        """Return the units of the loss, which weighs all bodies alike where first states are fitted."""
+        exact = self.observed == "exact"
+        return self.loss.scales(pieces) if exact else PhaseState(self.loss.scale_q, self.loss.scale_p)
+
     def _score(self, left: PhaseState, pieces: Trajectory) -> Score:
         """Return the score of residuals (b, time, n, d), whose first points count where first states are fitted."""
         after = slice(1, None) if self.observed == "exact" else slice(None)
-        q, p = (
-            (x[:, after] / scale).square().mean((1, 3))[pieces.bodies.mask]
-            for x, scale in ((left.q, self.loss.scale_q), (left.p, self.loss.scale_p))
-        )
+        scales = self._scales(pieces)
+        error = PhaseState(left.q[:, after] / scales.q, left.p[:, after] / scales.p)
+        if self.loss.closed and self.observed == "exact":
+            apart = PhaseState(*(x[:, None] for x in error))
+            error = PhaseState(*(x[:, 0] for x in without_push(apart, pieces, pieces.times[:, None], scales)))
+        q, p = (x.square().mean((1, 3))[pieces.bodies.mask] for x in error)
         if self.observed == "positions":
             return _summed_up(q, q.mean())
         if self.observed == "noisy":
@@ -149,10 +158,8 @@ def _summed_up(errors: Float[Tensor, " k"], mean: Tensor) -> Score:
 def _pieces(windows: Trajectory, steps: int) -> Trajectory:
     """Return the segments of the windows, which each start from an observed point, as windows of their own."""
     starts = range(0, windows.n_steps - steps + 1, steps)
-    parts = [windows.window(first, steps + 1) for first in starts]
-    bodies = windows.bodies.map(lambda x: torch.cat([x] * len(parts)))
-    times, q, p = (torch.cat([getattr(x, name) for x in parts]) for name in ("times", "q", "p"))
-    return Trajectory(times, q, p, bodies)
+    whole = batch_of(windows)
+    return joined([cast(WindowBatch, whole.window(first, steps + 1)) for first in starts])
 
 
 def _stacked(q: Tensor, p: Tensor, scale_q: Tensor, scale_p: Tensor) -> Float[Tensor, "b n d rows"]:

@@ -66,7 +66,7 @@ def fit(
             only some are frozen stay as they are; ridge regression then needs those of the last kernel to be free.
         FileError: when `run` holds a run already and `resume` is False.
         Interrupted: after Ctrl-C.
-        IntegrationError: when training diverges.
+        IntegrationError: when training diverges before any weights were judged.
 
     Example:
         >>> import lieham, systems
@@ -141,7 +141,7 @@ def _judge(trainer: Trainer, data: Any) -> None:
     history.baselines = trainer.task.beside_baselines(trainer.model, data)
     doubt = verdict(history.baselines, trainer.model, data) if history.baselines else ""
     diverged = [row["diverged"] for row in history.rows if "diverged" in row]
-    both = "; ".join([x for x in (doubt, *diverged) if x])
+    both = "; ".join([x for x in (trainer.task.said, doubt, *diverged) if x])
     history.warnings = [both] if both else []
 
 
@@ -165,6 +165,7 @@ def _fit_in(folder: RunFolder, trainer: Trainer, data: Any, resume: bool, progre
         folder.save(trainer)
         raise Interrupted(f"training was interrupted; resume it from {folder.path}", folder.path) from error
     folder.save(trainer)
+    folder.log(trainer.history, False)
     save_model(trainer.model, folder.path / "model.safetensors")
     folder.note(learner=trainer.history.learner)
 

@@ -39,7 +39,7 @@ class History:
             >>> import lieham, systems
             >>> data = systems.Springs(n_bodies=3, dim=2).benchmark(20, n_test=0)
             >>> print(lieham.fit(lieham.HLieConv("SE(2)", data.n_features, width=16), data))  # doctest: +ELLIPSIS
-            best validation loss ... s; median on 100 val windows: model ..., constant state ..., free flight ...
+            best validation loss ... windows: model ..., constant state ..., free flight ..., mean force ...
         """
         line = f"best validation loss {self.best:.3e}, by {self.learner}, after {self.seconds:.0f} s"
         return line + (f"; {beside(self.baselines)}" if self.baselines else "")

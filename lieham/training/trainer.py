@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict
+from math import inf
 from typing import Any
 
 import torch
 
 from lieham._support.progress import Progress
-from lieham.errors import FileError, InputError, Interrupted
+from lieham.errors import FileError, InputError, IntegrationError, Interrupted
 from lieham.models.io import load_weights
 from lieham.optim import Stage
 from lieham.training.config import CloudTrainConfig, TrainConfig
@@ -63,7 +64,11 @@ class Trainer:
         while self.stage < len(self.stages):
             stage = self.stages[self.stage]
             while self.done < stage.total and not self._is_stale() and not self._has_diverged():
-                loss = stage.step(self._fixed_loss if stage.fixed else self._sampled_loss)
+                try:
+                    loss = stage.step(self._fixed_loss if stage.fixed else self._sampled_loss)
+                except IntegrationError as error:
+                    self._give_up(stage, error)
+                    break
                 self.done = min(self.done + stage.stride, stage.total)
                 if progress is not None:
                     progress(sum(s.total for s in self.stages[: self.stage]) + self.done, total)
@@ -80,6 +85,13 @@ class Trainer:
 
     def _is_stale(self) -> bool:
         return 0 < self.config.patience <= self.stale
+
+    def _give_up(self, stage: Stage, error: IntegrationError) -> None:
+        """Say in the last row that the stage left the finite numbers; raise the error where no weights were judged."""
+        if not self.history.best < inf:
+            raise error
+        why = f"{stage.name} diverged and was stopped after step {self.done}, since {error}"
+        self.history.rows[-1]["diverged"] = f"{why}; the best, {self.history.best:.2g}, is kept"
 
     def _has_diverged(self) -> bool:
         """Return whether the stage was found to diverge at its last validation."""
@@ -128,6 +140,7 @@ class Trainer:
         return {
             "config": asdict(self.config),
             "units": self.task.units,
+            "task": self.task.state_dict(),
             "model": self.model.state_dict(),
             "best": self.best_weights,
             "score": self.history.best,
@@ -148,6 +161,7 @@ class Trainer:
                 raise InputError(f"{name} must be as in {source}, {state['config'].get(name)}, got {value}")
         for name, here, there in differing(self.task.units, state["units"]):
             raise InputError(f"data must be those of {source}: their {name} is {there:g}, got {here:g}")
+        self.task.load_state_dict(state["task"])
         load_weights(self.model, state["model"], source)
         self.best_weights = {k: v.to(next(self.model.parameters()).device) for k, v in state["best"].items()}
         self.stage, self.done, self.stale = state["place"]

@@ -142,7 +142,7 @@ COMPLETED = [
     ("lieham forecast --method yo", {"yoshida4", "yoshida6"}),
     ("lieham conservation sp", {"springs.h5"}),
     ("lieham train --data sp", {"springs.h5"}),
-    ("lieham data ", {"describe"}),
+    ("lieham data ", {"check", "describe"}),
     ("lieham completion b", {"bash"}),
 ]
 

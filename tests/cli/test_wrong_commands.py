@@ -47,7 +47,7 @@ ROLL = ["forecast", "r", "--out", "n.h5"]
         (["forecast", "none"], ("model must be an existing file or folder", "none")),
         (["forecast", "r"], ("file must be a new one", "r/forecast.h5", "exists")),
         ([*ROLL, "--split", "all"], ("split must be one of train, val, test", "'all'")),
-        ([*ROLL, "--steps", 0], ("steps must be at least 1", "got 0")),
+        ([*ROLL, "--steps", 0], ("steps must be an integer of at least 1", "got 0")),
         ([*ROLL, "--count", 0], ("count must be at least 1", "got 0")),
         ([*ROLL, "--count", -1], ("count must be at least 1", "got -1")),
         ([*ROLL, "--method", "magic"], ("method must be one of", "'magic'")),
@@ -96,7 +96,7 @@ def test_bad_commands_end_in_one_sentence(command, parts, place, capsys):
 
 def test_a_split_that_is_not_there_is_named(place, capsys):
     save(Dataset(train=load("springs.h5").train), "train.h5")
-    command = ["forecast", "r", "--data", "train.h5", "--out", "n.h5"]
+    command = ["forecast", "r", "--data", "train.h5", "--split", "test", "--out", "n.h5"]
     refused(capsys, place, command, "split must be one that train.h5 holds", "got test")
 
 

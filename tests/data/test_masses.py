@@ -56,3 +56,31 @@ def test_masses_that_do_not_follow_are_refused(case):
     given = {"times": times, "q": q, "v": v, "group": "SE(2)"} | changed
     with pytest.raises(InputError, match=says):
         infer_masses(given["times"], given["q"], given["v"], group=given["group"])
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("count", [61, 601])
+def test_errors_cover_a_small_force_that_the_momenta_do_not_know(count, shared):
+    """A field that acts on one body alone; more times of the same motion bring no more knowledge of it."""
+    times, q, v = _attracted_pair(count, push=1e-5)
+    found = infer_masses(times, q, v, group="T(2)", shared=shared)
+    off = (found.mass[..., 1] / found.mass[..., 0] / 0.25 - 1).abs().max()
+    assert 1e-9 < off < 3 * found.error.max()
+
+
+def test_errors_of_exact_motion_stay_at_round_off():
+    found = infer_masses(*_attracted_pair(61, push=0.0), group="T(2)")
+    assert found.error.max() < 1e-9
+
+
+def _attracted_pair(count: int, push: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Masses 1 and 1/4 on a spring in closed form; `push` is added as a slow sine to the first one's position."""
+    times = torch.linspace(0, 20, count, dtype=torch.float64)
+    angle = times + 0.3
+    apart = torch.stack([angle.cos(), 0.7 * angle.sin()], -1)
+    speed = torch.stack([-angle.sin(), 0.7 * angle.cos()], -1)
+    extra = torch.stack([(0.13 * times).sin(), (0.21 * times).cos()], -1)
+    rate = torch.stack([0.13 * (0.13 * times).cos(), -0.21 * (0.21 * times).sin()], -1)
+    q = torch.stack([-0.2 * apart + push * extra, 0.8 * apart], 1)
+    v = torch.stack([-0.2 * speed + push * rate, 0.8 * speed], 1)
+    return times, q[None], v[None]

@@ -122,7 +122,7 @@ def test_a_description_needs_neither_steps_nor_features(tmp_path):
 def test_figures_of_units_of_any_size_are_finite(dtype):
     """SI units: momenta of 1e29 and 1e25 kg m/s, whose squares no float32 holds, and times of Julian days."""
     draw = torch.Generator().manual_seed(0)
-    times = (2451545 + 0.25 * torch.arange(8, dtype=torch.float64)).to(dtype)
+    times = 2451545 + 0.25 * torch.arange(8, dtype=torch.float64)
     q, v = (scale * torch.randn(2, 8, 2, 3, generator=draw).to(dtype) for scale in (1e11, 3e4))
     bodies = Bodies.of(torch.tensor([6e24, 2e30]).expand(2, 2).to(dtype))
     x = Trajectory.from_velocities(times, q, v, bodies)

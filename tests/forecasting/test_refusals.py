@@ -21,9 +21,9 @@ from tests.helpers.refusals import says
 @pytest.mark.parametrize(
     "settings, parts",
     [
-        ({"steps": 0}, ("steps must be at least 1", "got 0")),
-        ({"steps": -3}, ("steps must be at least 1", "got -3")),
-        ({"batch": 0}, ("batch must be at least 1", "got 0")),
+        ({"steps": 0}, ("steps must be an integer of at least 1", "got 0")),
+        ({"steps": -3}, ("steps must be an integer of at least 1", "got -3")),
+        ({"batch": 0}, ("batch must be an integer of at least 1", "got 0")),
         ({"dt": 0.0}, ("dt must be a finite time step other than 0", "got 0.0")),
         ({"dt": math.nan}, ("dt must be a finite time step other than 0", "got nan")),
         ({"dt": math.inf}, ("dt must be a finite time step other than 0", "got inf")),

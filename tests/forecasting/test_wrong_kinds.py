@@ -37,10 +37,14 @@ def test_what_is_no_trajectory_starts_no_forecast(initial):
 
 
 @pytest.mark.parametrize("name", ["steps", "batch"])
-@pytest.mark.parametrize("value", ["5", 5.5, None, True])
+@pytest.mark.parametrize("value", ["5", 5.5, True])
 def test_counts_are_integers(name, value):
     settings = {"steps": 2, "batch": 2, name: value}
-    says(InputError, lambda: lieham.forecast(small_model(), X, **settings), f"{name} must be an integer, got {value!r}")
+    says(
+        InputError,
+        lambda: lieham.forecast(small_model(), X, **settings),
+        f"{name} must be an integer of at least 1, got {value!r}",
+    )
 
 
 @pytest.mark.parametrize("given", [small_model(), X, data(), CLASSIFIER, None], ids=lambda x: type(x).__name__)

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.usefixtures("short_chunks")
         ({"window": 6}, ("window must be between 2 and the 5 points", "got 6")),
         ({"segment": -1}, ("segment must be at least 0", "got -1")),
         ({"segment": 3}, ("segment must be 0 or a divisor of window - 1 = 2", "got 3")),
-        ({"substeps": 0}, ("substeps must be at least 1", "got 0")),
+        ({"substeps": -1}, ("substeps must be at least 0", "got -1")),
         ({"substeps": 2, "method": "dopri5"}, ("dopri5 has no setting substeps",)),
         ({"evaluate_every": 0}, ("evaluate_every must be at least 1", "got 0")),
         ({"patience": -1}, ("patience must be at least 0", "got -1")),

@@ -90,7 +90,7 @@ def check(dataset: HasSplits, group: str | Group | None = None, quick: bool = Fa
     figures: dict = {}
     support = ""
     for name, motion in motions.items():
-        found, motion = examine(motion, name == largest, QUICK if quick else FULL)
+        found, motion = findings_of(motion, name == largest, QUICK if quick else FULL)
         momenta = momentum_drifts(motion) if motion.points > 1 else {}
         if name == largest and momenta:
             support = supported(momenta, motion.dim)
@@ -103,7 +103,7 @@ def check(dataset: HasSplits, group: str | Group | None = None, quick: bool = Fa
     return DataCheck(merged(findings), str(declared or ""), support, figures)
 
 
-def examine(motion: Motion, forces: bool = True, numbers: int = FULL) -> tuple[list[Finding], Motion]:
+def findings_of(motion: Motion, forces: bool = True, numbers: int = FULL) -> tuple[list[Finding], Motion]:
     """Return the findings of one split, and the motion with what is out of order marked.
 
     Args:

@@ -35,6 +35,8 @@ class Task(ABC):
     """The class of the settings of training."""
     units: dict[str, Tensor]
     """Numbers that the data determine: a resumed run must find the same."""
+    said: str = ""
+    """A sentence that the user must read about how the data are learned from."""
     redraws: bool = True
     """What a model draws at random is drawn anew before each random batch."""
 
@@ -73,6 +75,13 @@ class Task(ABC):
     def choose(self, model: Any) -> Any:
         """Return the model that the data need: `model`, or another one that `model` can adopt."""
         return model
+
+    def state_dict(self) -> dict[str, int]:
+        """Return what the stages have changed of the task, for a checkpoint."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:  # noqa: B027, most tasks have nothing to restore
+        """Restore what `state_dict` gave."""
 
     @abstractmethod
     def stages(self, model: Any) -> list[Stage]:

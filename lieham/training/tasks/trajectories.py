@@ -15,7 +15,7 @@ from lieham.data.noise import noise_shares
 from lieham.dynamics import Hamiltonian
 from lieham.errors import InputError, expected
 from lieham.losses import FreeStatesLoss, ShootingLoss
-from lieham.losses.closed import NOTICED, moves_all, push
+from lieham.losses.closed import moves_all, push
 from lieham.optim import AdamStage, LBFGSStage, Stage
 from lieham.regression import LiftChoice, RidgeStage, StateEliminationStage, choose_lift
 from lieham.regression.interpolant import known, split_resolved
@@ -45,8 +45,9 @@ class TrajectoryTask(Task):
         self.free = config.observed in ("noisy", "positions")
         self.loss = self._loss(model).to(data.train.q.device, data.train.q.dtype)
         self.loss.calibrate(self.fixed)
-        self.push, share = push(data.train)
-        self.loss.closed = share > NOTICED and moves_all(model.group)
+        outside = push(data.train)
+        self.loss.closed = outside.disturbs and moves_all(model.group)
+        self.said = str(outside) if self.loss.closed else ""
         self.units = self.loss.state_dict()
         judged = self.fixed if self.validation is None else self.validation
         self.judged = judged if self.free else split_resolved(judged, known(model, judged), self.loss.scale_q)[0]
@@ -81,6 +82,12 @@ class TrajectoryTask(Task):
         if (seen := self._choice.model.trained_range()) is not None:
             seen.extend(self.windows.trajectory)
         return self._choice.model
+
+    def state_dict(self) -> dict[str, int]:
+        return {"substeps": self.loss.substeps}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.loss.take(state["substeps"])
 
     def stages(self, model: Hamiltonian) -> list[Stage]:
         if self.free and not self.config.ridge:
