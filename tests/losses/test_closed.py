@@ -105,7 +105,7 @@ def test_errors_without_a_common_part_are_kept():
 
 
 def test_the_push_is_named():
-    """Its acceleration, in every unit; the share of the bodies' motion that it explains; and not where there is none."""
+    """Its acceleration comes out in every unit of mass, and nothing is named where there is no push."""
     x = springs(40)
     found = push(pushed(x))
     torch.testing.assert_close(found.acceleration, A, rtol=1e-5, atol=1e-8)
