@@ -64,9 +64,7 @@ def test_noise_of_q_and_of_p_are_told_apart(noisy_one, exact_one):
     assert shares[noisy_one] > 3e-3 and shares[exact_one] == 0
 
 
-@pytest.mark.xfail(
-    strict=True, reason="medians are not divided by 0.6745, so that the deviation is found a third short"
-)
+@pytest.mark.xfail(strict=True, reason="medians are not divided by 0.6745: a third of σ is missed")
 def test_the_noise_is_a_deviation():
     found = [float(x) for x in noise_shares(noisy(exact("springs", 100), 1e-2))]
     assert sum(found) / 2 == pytest.approx(1e-2, rel=0.15)
