@@ -10,7 +10,7 @@ from lieham._support.clock import exact_times
 from lieham._support.polynomials import derivative
 from lieham.errors import InputError, expected
 from lieham.groups import Group, make_group
-from lieham.typing import Float, Tensor
+from lieham.typing import Float, Int, Tensor
 
 DETERMINED = 0.2
 """A mass counts as known if its relative standard error is less than this."""
@@ -127,13 +127,15 @@ def _rows(times: Tensor, q: Tensor, v: Tensor | None, group: Group) -> list[Floa
     return found
 
 
-def _blocks(k: int, time: int, rows: int, shared: bool) -> Float[Tensor, "k rows"]:
+def _blocks(k: int, time: int, rows: int, shared: bool) -> Int[Tensor, "k rows"]:
     """Return the number of the block that each row is in: `BLOCKS` equal spans of time for each trajectory."""
     span = (torch.arange(time) * min(BLOCKS, time) // time).repeat(rows // time)
     return (torch.arange(k)[:, None] * BLOCKS + span).flatten()[None] if shared else span.expand(k, rows)
 
 
-def _null(rows: Float[Tensor, "k rows n"], blocks: Tensor) -> tuple[Float[Tensor, "k n"], Float[Tensor, "k n"]]:
+def _null(
+    rows: Float[Tensor, "k rows n"], blocks: Int[Tensor, "k rows"]
+) -> tuple[Float[Tensor, "k n"], Float[Tensor, "k n"]]:
     """Return the vector m of mean 1 that minimises |rows m| at its length, and its relative standard errors.
 
     The smallest singular value gives the noise of the rows, and the others give how well they determine m. What one

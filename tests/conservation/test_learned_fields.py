@@ -22,7 +22,6 @@ def test_a_learned_model_keeps_just_the_charges_of_the_subgroup(name):
     model, _, data = learned(name, LAWS[name].symmetry)
     found = drifts(model, data.test)
     assert all((drift <= ROUND_OFF) == (charge in KEPT[name]) for charge, drift in found.items()), found
-    assert all(drift > 1e-10 for charge, drift in found.items() if charge not in KEPT[name]), found
 
 
 def test_the_whole_of_se3_cannot_learn_what_falls():
