@@ -14,6 +14,8 @@ ORDERS = (4, 6)
 NOISY = 0.7
 """Differences that shrink by less than this from the first order to the second are noise: a motion with more than 3.4
 points an oscillation shrinks more."""
+MEDIAN = 0.6745
+"""The median size of a normal error, in units of its deviation."""
 EVEN = 1e-2
 """Relative spread of the steps up to which times count as even."""
 
@@ -48,7 +50,9 @@ def noise_shares(x: Trajectory) -> PhaseState:
 def _share(x: Tensor, mask: Tensor) -> Tensor:
     typical = [_typical(x, k, mask) for k in (*ORDERS, 1)]
     first, second = (size / comb(2 * k, k) ** 0.5 for size, k in zip(typical, ORDERS, strict=False))
-    share = torch.where(second > NOISY * first, second / typical[2].clamp(min=1e-300), torch.zeros_like(first))
+    share = torch.where(
+        second > NOISY * first, second / (MEDIAN * typical[2]).clamp(min=1e-300), torch.zeros_like(first)
+    )
     return share.median() if len(share) else x.new_zeros(())
 
 
