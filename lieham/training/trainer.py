@@ -65,17 +65,22 @@ class Trainer:
             stage = self.stages[self.stage]
             while self.done < stage.total and not self._is_stale() and not self._has_diverged():
                 try:
-                    loss = stage.step(self._fixed_loss if stage.fixed else self._sampled_loss)
+                    row = self._advance(stage)
                 except IntegrationError as error:
                     self._give_up(stage, error)
                     break
-                self.done = min(self.done + stage.stride, stage.total)
                 if progress is not None:
                     progress(sum(s.total for s in self.stages[: self.stage]) + self.done, total)
-                if self.done % stage.every == 0 or self.done == stage.total:
-                    yield self._validate(stage, loss)
+                if row is not None:
+                    yield row
             self._next_stage()
         self._elapsed, self._started = self.seconds, time.perf_counter()
+
+    def _advance(self, stage: Stage) -> dict | None:
+        """Take one step of a stage, and return the row of the validation that is due after it, if one is."""
+        loss = stage.step(self._fixed_loss if stage.fixed else self._sampled_loss)
+        self.done = min(self.done + stage.stride, stage.total)
+        return self._validate(stage, loss) if self.done % stage.every == 0 or self.done == stage.total else None
 
     def _next_stage(self) -> None:
         solved = self.history.best < self.config.tolerance
@@ -90,7 +95,7 @@ class Trainer:
         """Say in the last row that the stage left the finite numbers; raise the error where no weights were judged."""
         if not self.history.best < inf:
             raise error
-        why = f"{stage.name} diverged and was stopped after step {self.done}, since {error}"
+        why = f"{stage.name} diverged and was stopped at step {self.done}, since {error}"
         self.history.rows[-1]["diverged"] = f"{why}; the best, {self.history.best:.2g}, is kept"
 
     def _has_diverged(self) -> bool:
