@@ -16,6 +16,11 @@ BLOCKS = 5
 """A trajectory is divided into so many blocks of time; windows of one block have the same `origin`."""
 ROUND_OFF = 1e3
 """A body that moves by less than so many units of round-off from point to point tells nothing of its own size."""
+DECADES = 2.0
+"""Bodies whose masses and features lie in the same so many decades are of one kind, and share a size."""
+ALIKE = 10.0
+"""Within a kind, bodies that differ from it by less than this factor weigh the same: among them a fast one tells more
+of the law than a slow one. The sizes of others differ by what lies beyond the factor."""
 REST = 1e-2
 """The size is the median over time, which a close pass does not change, unless the body rests for most of the time:
 where the median of the squares is below this share of their mean, the mean is taken."""
@@ -75,9 +80,11 @@ def batch_of(windows: Trajectory) -> WindowBatch:
 
 
 def own_motion(x: Trajectory) -> PhaseState:
-    """Return the usual changes of q and p of every body from point to point, relative to those of all bodies.
+    """Return the usual changes of q and p of every kind of body from point to point, relative to those of all bodies.
 
-    A body that does not move, or by round-off alone, is given 1: nothing tells its size.
+    Bodies are of one kind where their masses and features are, within `DECADES`. A body whose motion differs from that
+    of its kind by more than the factor `ALIKE` has a size of its own. A body that does not move, or by round-off alone,
+    is given 1: nothing tells its size.
 
     Args:
         x: trajectories, (k, time, n, d).
@@ -85,16 +92,30 @@ def own_motion(x: Trajectory) -> PhaseState:
     Returns:
         Sizes of q and p, (k, n) each.
     """
-    return PhaseState(*(_own(y.double(), x.bodies.mask, torch.finfo(y.dtype).eps).to(y.dtype) for y in x.states()))
+    kinds = _kinds(torch.cat([x.bodies.mass[..., None], x.bodies.features], -1).double())
+    sizes = (_own(y.double(), x.bodies.mask, kinds, torch.finfo(y.dtype).eps).to(y.dtype) for y in x.states())
+    return PhaseState(*sizes)
 
 
-def _own(x: Float[Tensor, "k t n d"], mask: Tensor, eps: float) -> Float[Tensor, "k n"]:
+def _kinds(inputs: Float[Tensor, "k n c"]) -> Int[Tensor, "k n"]:
+    """Return the number of the kind of every body, from its mass and features."""
+    largest = inputs.abs().amax((0, 1)).clamp(min=1e-300)
+    decades = ((inputs.abs() / largest).clamp(min=1e-30).log10() / DECADES).round()
+    _, kinds = decades.flatten(0, 1).unique(dim=0, return_inverse=True)
+    return kinds.view(inputs.shape[:2])
+
+
+def _own(x: Float[Tensor, "k t n d"], mask: Tensor, kinds: Tensor, eps: float) -> Float[Tensor, "k n"]:
     each = x.diff(dim=1).square().mean(3)
     usual, mean = each.median(1).values, each.mean(1)
     squares = torch.where(usual > REST * mean, usual, mean)
-    moves = squares.sqrt() > ROUND_OFF * eps * x.abs().amax((1, 3))
+    moves = (squares.sqrt() > ROUND_OFF * eps * x.abs().amax((1, 3))) & mask
     pooled = (squares * mask).sum() / mask.sum()
-    return torch.where(moves & mask, (squares / pooled).sqrt(), torch.ones_like(squares))
+    moving = torch.bincount(kinds[moves], minlength=int(kinds.max()) + 1).clamp(min=1)
+    of_kind = torch.bincount(kinds[moves], squares[moves], minlength=len(moving)).div(moving)[kinds]
+    ratio = (squares / of_kind).sqrt()
+    beyond = torch.where(ratio < 1, (ALIKE * ratio).clamp(max=1), (ratio / ALIKE).clamp(min=1))
+    return torch.where(moves, (of_kind / pooled).sqrt() * beyond, torch.ones_like(squares))
 
 
 class Windows:
