@@ -55,7 +55,8 @@ def moves_all(group: Group | None) -> bool:
 def push(x: Trajectory) -> Push:
     """Measure how the centre of mass is accelerated, which no law among the bodies themselves can do.
 
-    With the total momentum P and the total mass M it is Ṗ/M.
+    With the total momentum P and the total mass M it is Ṗ/M. Where P changes to and fro from point to point, as noise
+    and round-off make it do, there is no push.
 
     Args:
         x: trajectories, (k, time, n, d).
@@ -69,6 +70,8 @@ def push(x: Trajectory) -> Push:
     mass = x.bodies.mass.double()[:, None, :, None] * real
     p = x.p.double() * real
     change, each = p.sum(-2).diff(dim=1), p.diff(dim=1)
+    if not change.diff(dim=1).square().sum() < change[:, 1:].square().sum():
+        return Push(x.q.new_zeros(x.dim).double())
     part = (mass / mass.sum(-2, keepdim=True)).square() * change.square().mean(1, keepdim=True).unsqueeze(-2)
     own, moved = each.square().mean((1, 3)), part.sum(-1).mean(1) / x.dim
     noise = (1e3 * torch.finfo(x.p.dtype).eps * p.abs().amax((1, 3))).square()

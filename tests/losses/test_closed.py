@@ -200,3 +200,22 @@ def test_closed_equations_are_the_open_ones_projected():
     want = by_step.flatten(1, 4)
     torch.testing.assert_close(rows[True], want, rtol=1e-8, atol=1e-9)
     assert (rows[False] - want).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("spoil", ["noise", "float32"])
+def test_noise_and_round_off_of_momenta_are_no_push(spoil):
+    """The total momentum of what is closed then goes to and fro; the same data with a push have one."""
+    x = Springs(3).generate(4, 0, 0, points=40).train
+    t = x.times[..., None, None]
+    mass = x.bodies.mass[:, None, :, None]
+    push_it = torch.tensor([0.5, 0.0], dtype=torch.float64)
+    pushed = replace(x, q=x.q + push_it * t.square() / 2, p=x.p + mass * push_it * t)
+
+    def spoiled(y):
+        if spoil == "float32":
+            return y.to(dtype=torch.float32)
+        return replace(y, p=y.p + 1e-3 * torch.randn(y.p.shape, generator=torch.Generator().manual_seed(0)).double())
+
+    assert not push(spoiled(x)).disturbs
+    found = push(spoiled(pushed))
+    assert found.most > 1e-3 and found.acceleration[0].item() == pytest.approx(0.5, rel=1e-2)
