@@ -15,20 +15,21 @@ GENERAL = (
 )
 
 
-def verdict(baselines: dict, model: Hamiltonian, data: Dataset) -> str:
+def verdict(baselines: dict, model: Hamiltonian, data: Dataset, explained: bool = False) -> str:
     """Return one sentence where the model is not better than free flight, or little and the data show why; else "".
 
     Args:
         baselines: the scores, as `History.baselines` holds them.
         model: the trained model.
         data: the data that it was trained on.
+        explained: True where the training has taken what is unusual in the data into account, and said so.
     """
     scores = baselines["scores"]
     own, free = (scores[name]["trimmed"] for name in ("model", "free flight"))
     share = own / free if free > 0 else 0.0
     if not share > DOUBTFUL:
         return ""
-    cause = likely_cause(model, data)
+    cause = "" if explained else likely_cause(model, data)
     if share <= POOR and not cause:
         return ""
     if share <= POOR:

@@ -139,7 +139,7 @@ def _judge(trainer: Trainer, data: Any) -> None:
     """Set the result beside predictions that cost nothing, and say so where it is worth little more than they are."""
     history = trainer.history
     history.baselines = trainer.task.beside_baselines(trainer.model, data)
-    doubt = verdict(history.baselines, trainer.model, data) if history.baselines else ""
+    doubt = verdict(history.baselines, trainer.model, data, bool(trainer.task.said)) if history.baselines else ""
     diverged = [row["diverged"] for row in history.rows if "diverged" in row]
     both = "; ".join([x for x in (trainer.task.said, doubt, *diverged) if x])
     history.warnings = [both] if both else []
