@@ -22,14 +22,14 @@ def verdict(baselines: dict, model: Hamiltonian, data: Dataset, explained: bool 
         baselines: the scores, as `History.baselines` holds them.
         model: the trained model.
         data: the data that it was trained on.
-        explained: True where the training has taken what is unusual in the data into account, and said so.
+        explained: True where training has taken an outside push out, and said so; then no other group is advised.
     """
     scores = baselines["scores"]
     own, free = (scores[name]["trimmed"] for name in ("model", "free flight"))
     share = own / free if free > 0 else 0.0
     if not share > DOUBTFUL:
         return ""
-    cause = "" if explained else likely_cause(model, data)
+    cause = likely_cause(model, data, "group" if explained else "")
     if share <= POOR and not cause:
         return ""
     if share <= POOR:
@@ -41,12 +41,13 @@ def verdict(baselines: dict, model: Hamiltonian, data: Dataset, explained: bool 
     return f"the model {beats}, {numbers}; likely cause: {cause or GENERAL}"
 
 
-def likely_cause(model: Hamiltonian, data: Dataset) -> str:
+def likely_cause(model: Hamiltonian, data: Dataset, known: str = "") -> str:
     """Return what in the data most likely keeps the model from learning them, in words; "" where nothing is found.
 
     Args:
         model: the trained model, with the group that it declares.
         data: the data that it was trained on.
+        known: the name of a finding that the user has been told of already.
     """
-    faults = check(data, group=model.group, quick=True).faults
+    faults = [x for x in check(data, group=model.group, quick=True).faults if x.name != known]
     return faults[0].sentence if faults else ""
