@@ -58,7 +58,9 @@ def predict(model: CloudModel, clouds: PointClouds, batch: int = BATCH) -> Tenso
         torch.Size([4])
     """
     _check_kinds(model, clouds)
-    return torch.cat([model.predict(part) for part in _parts(model, clouds, batch)])
+    parts = _parts(model, clouds, batch)
+    with evaluating(model):
+        return torch.cat([model.predict(part) for part in parts])
 
 
 def scores(model: CloudModel, clouds: PointClouds, batch: int = BATCH) -> dict[str, float]:
@@ -85,9 +87,11 @@ def scores(model: CloudModel, clouds: PointClouds, batch: int = BATCH) -> dict[s
     """
     _check_kinds(model, clouds)
     loss, wrong = 0.0, 0.0
-    for part in _parts(model, clouds, batch):
-        share, off = len(part) / len(clouds), model.deviation(model.predict(part), part.targets)
-        loss, wrong = loss + share * model.loss(part).item(), wrong + share * off.double().mean().item()
+    parts = _parts(model, clouds, batch)
+    with evaluating(model):
+        for part in parts:
+            share, off = len(part) / len(clouds), model.deviation(model.predict(part), part.targets)
+            loss, wrong = loss + share * model.loss(part).item(), wrong + share * off.double().mean().item()
     return {"loss": loss, model.metric: wrong}
 
 
@@ -189,11 +193,9 @@ def _check_kinds(model: CloudModel, clouds: PointClouds) -> None:
     check_offers("clouds", clouds, "PointClouds, such as data.test", ("points", "features", "targets"))
 
 
-def _parts(model: CloudModel, clouds: PointClouds, batch: int) -> Iterator[PointClouds]:
-    """Yield the clouds, `batch` at a time, while the model is in eval mode; raise InputError if there are none."""
+def _parts(model: CloudModel, clouds: PointClouds, batch: int) -> list[PointClouds]:
+    """Return the clouds, `batch` at a time; raise InputError if there are none, or if they do not fit the model."""
     if not len(clouds):
         raise InputError("clouds must not be empty, got none to predict of")
     model.check(clouds)
-    with evaluating(model):
-        for first in range(0, len(clouds), batch):
-            yield clouds[first : first + batch]
+    return [clouds[first : first + batch] for first in range(0, len(clouds), batch)]

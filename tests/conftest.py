@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from lieham.optim import lbfgs
 
@@ -19,3 +20,12 @@ def short_chunks():
 def full_chunks(monkeypatch):
     """What everybody else has."""
     monkeypatch.setattr(lbfgs, "REFINE_CHUNK", 50)
+
+
+@pytest.fixture(autouse=True)
+def gradients_stay_on():
+    """Nothing that a test calls leaves torch in another mode, not even where it raises."""
+    yield
+    on = torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+    torch.set_grad_enabled(True)
+    assert on, "gradients were left off"
