@@ -109,7 +109,7 @@ def _declared(target: object, group: str | Group | None) -> Symmetry:
     """Return the symmetry that was given, else the target's own; raise InputError if it has none or is no target."""
     if not callable(target) or getattr(target, "learns_from", "trajectories") != "trajectories":
         raise expected("target", "a Hamiltonian or a function of positions (b, n, d)", f"a {type(target).__name__}")
-    group = group or getattr(target, "group", None)
+    group = group or getattr(target, "symmetry", getattr(target, "group", None))
     if group is None:
         raise InputError(f"group must be given, since {type(target).__name__} declares none")
     return Symmetry.of(group)

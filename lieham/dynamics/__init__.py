@@ -9,6 +9,7 @@ from lieham.dynamics.hamiltonian import GeneralHamiltonian, Hamiltonian, Hamilto
 from lieham.dynamics.kinetic import Kinetic, Newtonian
 from lieham.dynamics.promise import Promise
 from lieham.dynamics.separable import SeparableHamiltonian, SeparableHamiltonianField
+from lieham.dynamics.uniform_field import UniformField
 
 __all__ = [
     "Dynamics",
@@ -21,5 +22,6 @@ __all__ = [
     "Promise",
     "SeparableHamiltonian",
     "SeparableHamiltonianField",
+    "UniformField",
     "Units",
 ]

@@ -13,9 +13,11 @@ from torch import nn
 from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.promise import NO, Promise
 from lieham.dynamics.trained_range import TrainedRange
+from lieham.dynamics.uniform_field import UniformField
 from lieham.errors import InputError
 from lieham.groups import Group, Translation, make_group
 from lieham.groups.algebra import contains, reaches_every_point
+from lieham.groups.subgroup import subgroup_keeping_height
 from lieham.integrate.base import Field
 from lieham.state import Bodies, Trajectory
 from lieham.typing import Bool, Float, Tensor
@@ -71,7 +73,7 @@ class Dynamics(nn.Module, ABC):
     """
 
     group: Group | None = None
-    """The model declares this symmetry, if any."""
+    """The model declares this symmetry, if any: that of the forces among the bodies, where there is a uniform field."""
     features: int | None = None
     """A body must have this many features beside its mass; None means that the model does not say."""
     learns_from: ClassVar[str] = "trajectories"
@@ -82,6 +84,18 @@ class Dynamics(nn.Module, ABC):
     @abstractmethod
     def field(self, bodies: Bodies) -> Field:
         """Return the vector field (q̇, ṗ) of these bodies."""
+
+    @property
+    def uniform_field(self) -> UniformField | None:
+        """The field of the environment that gives all bodies one acceleration; None where there is none."""
+        return None
+
+    @property
+    def symmetry(self) -> Group | None:
+        """The symmetry of the whole: the motions of `group` that leave the uniform field unchanged, where there is one."""
+        if self.group is None or self.uniform_field is None:
+            return self.group
+        return subgroup_keeping_height(self.group, self.uniform_field.acceleration)
 
     @property
     def exact(self) -> bool:
@@ -125,7 +139,8 @@ class Dynamics(nn.Module, ABC):
         The potential of a single body is constant where the group reaches every point. An H that is not separable may
         still depend on q through q·p, unless the group holds all translations.
         """
-        if self.group is None or int(data.bodies.mask.sum(-1).max()) > 1:
+        single = int(data.bodies.mask.sum(-1).max()) == 1
+        if self.group is None or self.uniform_field is not None or not single:
             return
         d = data.dim
         shifts = self.group.lie_dim > 0 and bool(contains(self.group, Translation(d)).all())

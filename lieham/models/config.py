@@ -33,6 +33,8 @@ class ModelConfig:
             data; an alternative to the radius.
         seed: seed of the initial weights.
         dtype: precision of the weights, float64 or float32.
+        uniform_field: true to learn one acceleration that the environment gives all bodies, axes such as z to learn it
+            along these alone, or numbers such as 0,0,-9.81 to give it; none by default.
     """
 
     kind: str = "HLieConv"
@@ -46,6 +48,7 @@ class ModelConfig:
     fill: float | None = None
     seed: int = 0
     dtype: str = "float64"
+    uniform_field: bool | str = ""
 
     def __post_init__(self) -> None:
         check_types(self)

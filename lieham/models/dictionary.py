@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from lieham.dynamics.dictionary import Dictionary
+from lieham.dynamics.uniform_field import UniformField
 from lieham.nn import LieResNet
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Float, Int, Tensor
@@ -23,11 +24,20 @@ class KernelDictionary(Dictionary):
         network: the network; its last block must be linear in its kernel.
         basis: a function that returns ∂H/∂θ of state and bodies; it takes `chosen` and `mixing` as `evaluate` does.
         length: the model's unit of length, in which the network sees positions.
+        uniform: the model's uniform field, whose learned components are the single functions; None for none.
     """
 
-    def __init__(self, network: LieResNet, basis: Callable[..., Tensor], length: Float[Tensor, ""]):
+    def __init__(
+        self,
+        network: LieResNet,
+        basis: Callable[..., Tensor],
+        length: Float[Tensor, ""],
+        uniform: UniformField | None = None,
+    ):
         self._kernel, self._lift, self._basis, self._length = network.kernel, network.lift, basis, length
         self.functions = sum(weight.shape[1] for weight in self._kernel.linear())
+        self._uniform = uniform if uniform is not None and uniform.is_learned else None
+        self.singles = 0 if self._uniform is None else self._uniform.axes.shape[0]
 
     @property
     def rank(self) -> Float[Tensor, " f"]:
@@ -46,29 +56,56 @@ class KernelDictionary(Dictionary):
     ) -> Float[Tensor, "*batch f r"]:
         return self._basis(state, bodies, chosen=chosen, mixing=mixing)
 
-    def get(self) -> Float[Tensor, "f k"]:
-        return torch.cat([weight.detach() for weight in self._kernel.linear()], 1).mT.clone()
+    def evaluate_singles(self, state: PhaseState, bodies: Bodies) -> Float[Tensor, "*batch s"]:
+        if self._uniform is None:
+            return super().evaluate_singles(state, bodies)
+        return self._uniform.basis(state.q, bodies)
+
+    def get(self) -> Float[Tensor, " theta"]:
+        return self._joined([weight.detach() for weight in self._weights()]).clone()
 
     @torch.no_grad()
-    def set(self, theta: Float[Tensor, "f k"]) -> None:
+    def set(self, theta: Float[Tensor, " theta"]) -> None:
         weights = self._kernel.linear()
-        for weight, part in zip(weights, theta.mT.split([x.shape[1] for x in weights], 1), strict=True):
+        pairs = theta[: len(theta) - self.singles].unflatten(0, (self.functions, -1))
+        for weight, part in zip(weights, pairs.mT.split([x.shape[1] for x in weights], 1), strict=True):
             weight.copy_(part)
         cast(nn.Linear, self._kernel.mlp[-1]).bias.zero_()
+        if self._uniform is not None:
+            self._uniform.components.copy_(theta[len(theta) - self.singles :])
 
-    def slope(self, loss: Float[Tensor, ""]) -> Float[Tensor, "f k"]:
-        return torch.cat(torch.autograd.grad(loss, self._kernel.linear()), 1).mT
+    def slope(self, loss: Float[Tensor, ""]) -> Float[Tensor, " theta"]:
+        return self._joined(list(torch.autograd.grad(loss, self._weights())))
+
+    def _weights(self) -> list[Tensor]:
+        """Return the tensors that hold θ: the kernel's last weights, (k, f) each, and the uniform field's, (s,)."""
+        return [*self._kernel.linear(), *([] if self._uniform is None else [self._uniform.components])]
+
+    def _joined(self, parts: list[Tensor]) -> Float[Tensor, " theta"]:
+        """Return one vector of tensors that are shaped like `_weights`."""
+        count = len(self._kernel.linear())
+        return torch.cat([torch.cat(parts[:count], 1).mT.flatten(), *parts[count:]])
 
 
 def dictionary_of(
-    network: LieResNet, basis: Callable[..., Tensor], length: Float[Tensor, ""]
+    network: LieResNet,
+    basis: Callable[..., Tensor],
+    length: Float[Tensor, ""],
+    uniform: UniformField | None = None,
 ) -> KernelDictionary | None:
     """Return the network's dictionary, or None where it is not linear in its last kernel or its lift is not exact.
 
     With a lift that samples, a regression would solve for one draw alone, so such a network has no dictionary. Nor has
-    one whose last kernel is frozen (`requires_grad=False`), since a regression would change it.
+    one whose last kernel is frozen (`requires_grad=False`), since a regression would change it. A frozen uniform field
+    is no part of it.
+
+    Args:
+        network: the network.
+        basis: a function that returns ∂H/∂θ, see `KernelDictionary`.
+        length: the model's unit of length.
+        uniform: the model's uniform field; None for none.
     """
     frozen = any(not weight.requires_grad for weight in network.kernel.parameters())
     if network.layers[-1].linear_in_kernel and network.lift.exact and not frozen:
-        return KernelDictionary(network, basis, length)
+        return KernelDictionary(network, basis, length, uniform)
     return None

@@ -12,6 +12,7 @@ from lieham.dynamics.base import Functions
 from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.separable import SeparableHamiltonian
 from lieham.dynamics.trained_range import TrainedRange
+from lieham.dynamics.uniform_field import Declared, declaration, declared_field
 from lieham.errors import expected
 from lieham.groups import Group, make_group
 from lieham.lift import Lift
@@ -45,6 +46,9 @@ class HLieConv(SeparableHamiltonian):
             training data; it is an alternative to `radius`.
         dtype: the precision of the weights; by default float64, since conservation to round-off needs it.
         seed: the seed of the initial weights.
+        uniform_field: True if the environment gives all bodies one acceleration g, which is learned, V = V(group) −
+            Σ m_i g·q_i; names of axes such as "z" to learn it along these alone, so that P along the others stays kept
+            exactly; or g itself, such as (0, 0, -9.81). `group` then is the symmetry of the forces among the bodies.
 
     Raises:
         InputError: if the group or the block is unknown, if the precision is neither float64 nor float32, or if a size
@@ -74,19 +78,25 @@ class HLieConv(SeparableHamiltonian):
         fill: float | None = None,
         dtype: torch.dtype = torch.float64,
         seed: int = 0,
+        uniform_field: Declared | None = None,
     ):
         declared = make_group(group)
         named, own = (lift or "", None) if lift is None or isinstance(lift, (str, dict)) else ("", lift)
         precision = str(dtype).removeprefix("torch.")
         config = ModelConfig(
-            "HLieConv", declared.name, features, width, blocks, block, named, radius, fill, seed, precision
+            "HLieConv", declared.name, features, width, blocks, block, named, radius, fill, seed, precision,
+            declaration(uniform_field),
+        )  # fmt: skip
+        uniform = declared_field(uniform_field, declared.space_dim)
+        super().__init__(
+            make_potential(declared, 1, config, own), uniform_field=None if uniform is None else uniform.to(dtype)
         )
-        super().__init__(make_potential(declared, 1, config, own))
         self.group, self.features = declared, config.features
         self.config = saved_settings(config, declared, self.potential.network.lift)
+        self.config["uniform_field"] = config.uniform_field
         self._default_lift, self._seed = lift in (None, ""), seed
 
-    def at(self, bodies: Bodies) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
+    def within(self, bodies: Bodies) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
         return self.potential.at(bodies)
 
     @property
@@ -113,13 +123,15 @@ class HLieConv(SeparableHamiltonian):
 
     def calibrate(self, data: Trajectory) -> None:
         """Measure the units of length, energy and features on training data, the first time it is called."""
+        if self.uniform_field is not None and not bool(self.potential.calibrated):
+            self.uniform_field.calibrate(data)
         self.potential.calibrate(data)
 
     def trained_range(self) -> TrainedRange | None:
         return self.potential.trained
 
     def dictionary(self) -> Dictionary | None:
-        return dictionary_of(self.potential.network, self.basis, self.potential.length)
+        return dictionary_of(self.potential.network, self.basis, self.potential.length, self.uniform_field)
 
     def functions(self) -> Functions:
         redraw = None if self.exact else self.potential.network.lift.redraw
@@ -136,7 +148,7 @@ class HLieConv(SeparableHamiltonian):
         if not self._default_lift or bool(self.potential.calibrated) or self.group.name not in ("SE(2)", "SE(3)"):
             return None
         weight = next(self.parameters())
-        settings: dict[str, Any] = {k: self.config[k] for k in ("width", "blocks", "block")}
+        settings: dict[str, Any] = {k: self.config[k] for k in ("width", "blocks", "block", "uniform_field")}
         settings["lift"] = {"kind": "edge"} | {k: self.potential.network.lift.settings[k] for k in ("radius", "fill")}
         other = HLieConv(self.group, self.features, dtype=weight.dtype, seed=self._seed, **settings)
         return other.to(weight.device)
@@ -145,7 +157,7 @@ class HLieConv(SeparableHamiltonian):
         """Take over the potential and the settings of `other`, a model that `richer` made."""
         if not (type(other) is type(self) and other.group.name == self.group.name):
             raise expected("model", f"one of {type(self).__name__}({self.group})", other)
-        self.potential, self.config = other.potential, other.config
+        self.potential, self.config, self.uniform = other.potential, other.config, other.uniform
 
     def redraw(self, generator: torch.Generator) -> None:
         self.potential.network.redraw(generator)

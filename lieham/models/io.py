@@ -17,7 +17,9 @@ from lieham.lift import LIFTS, Lift
 from lieham.models.registry import MODELS, LieConvModel, settings_of
 from lieham.typing import Tensor
 
-FORMAT = "lieham.model/8"
+FORMAT = "lieham.model/9"
+READABLE = ("lieham.model/8", FORMAT)
+"""Files of these formats can be read; /8 knows no uniform field."""
 
 
 def save_model(model: LieConvModel, path: str | Path) -> None:
@@ -71,7 +73,7 @@ def load_model(
     path = must_exist(path, "model")
     path = must_exist(path / "model.safetensors", "model") if path.is_dir() else path
     metadata, tensors = _read(path)
-    if metadata.get("format") != FORMAT:
+    if metadata.get("format") not in READABLE:
         raise FileError(f"model must be a file written by lieham ({FORMAT}), got {path} of {_age(metadata)}")
     config = metadata["config"]
     kind = check_choice("model", config.pop("kind"), tuple(MODELS))

@@ -22,25 +22,41 @@ class Columns:
     Args:
         chosen: numbers of the functions, (c,).
         mixing: combinations of the k outputs, one a column, (k, r); the columns are numbered function by function.
+        singles: number of single functions; they are always taken, and their columns come last.
     """
 
     chosen: Int[Tensor, " c"]
     mixing: Float[Tensor, "k r"]
+    singles: int = 0
 
-    def spread(self, theta: Float[Tensor, " columns"], functions: int) -> Float[Tensor, "f k"]:
+    def values(self, dictionary: Dictionary, state: PhaseState, bodies: Bodies) -> Float[Tensor, "*batch columns"]:
+        """Return the function of every column at states.
+
+        Args:
+            dictionary: the functions.
+            state: positions and momenta, (*batch, n, d).
+            bodies: the bodies of the states.
+        """
+        found = dictionary.evaluate(state, bodies, self.chosen, self.mixing).flatten(-2)
+        return torch.cat([found, dictionary.evaluate_singles(state, bodies)], -1) if self.singles else found
+
+    def spread(self, theta: Float[Tensor, " columns"], functions: int) -> Float[Tensor, " theta"]:
         """Return the coefficients of all functions and outputs; those of functions that were not chosen are 0."""
+        pairs, singles = theta.split([len(theta) - self.singles, self.singles])
         whole = theta.new_zeros(functions, len(self.mixing))
-        whole[self.chosen] = theta.reshape(len(self.chosen), self.mixing.shape[1]) @ self.mixing.mT.to(theta)
-        return whole
+        whole[self.chosen] = pairs.reshape(len(self.chosen), self.mixing.shape[1]) @ self.mixing.mT.to(theta)
+        return torch.cat([whole.flatten(), singles])
 
-    def gather(self, theta: Float[Tensor, "f k"]) -> Float[Tensor, " columns"]:
+    def gather(self, theta: Float[Tensor, " theta"]) -> Float[Tensor, " columns"]:
         """Return what `spread` was given; of a derivative by the coefficients, that by the columns."""
         mixing = self.mixing.double()
-        return (theta[self.chosen].to(mixing) @ mixing).flatten()
+        pairs, singles = theta.to(mixing).split([len(theta) - self.singles, self.singles])
+        return torch.cat([(pairs.unflatten(0, (-1, len(mixing)))[self.chosen] @ mixing).flatten(), singles])
 
     def rank(self, dictionary: Dictionary) -> Float[Tensor, " columns"]:
-        """Return the rank of the function of every column."""
-        return rank_of(dictionary, self.mixing)[self.chosen].repeat_interleave(self.mixing.shape[1])
+        """Return the rank of the function of every column; single functions come before all others."""
+        ranks = rank_of(dictionary, self.mixing)[self.chosen].repeat_interleave(self.mixing.shape[1])
+        return torch.cat([ranks, ranks.new_full((self.singles,), -inf)])
 
 
 def rank_of(dictionary: Dictionary, like: Tensor, narrowest: float = 0.0) -> Float[Tensor, " f"]:
@@ -64,7 +80,8 @@ def columns_up_to(dictionary: Dictionary, mixing: Float[Tensor, "k r"], rank: fl
         rank: the largest rank that is taken.
         narrowest: the least width of a function that is taken.
     """
-    return Columns((rank_of(dictionary, mixing, narrowest) <= rank).nonzero().flatten(), mixing)
+    chosen = (rank_of(dictionary, mixing, narrowest) <= rank).nonzero().flatten()
+    return Columns(chosen, mixing, dictionary.singles)
 
 
 def distinguishable(dictionary: Dictionary, x: Trajectory) -> Float[Tensor, "k r"]:

@@ -44,8 +44,7 @@ def energy_rows(
     for first in range(0, len(windows), PART):
         part = windows[first : first + PART]
         bodies = part.bodies.over_time()
-        values = dictionary.evaluate(part.states(), bodies, columns.chosen, columns.mixing)
-        rows.append(values.double().flatten(-2).diff(dim=1))
+        rows.append(columns.values(dictionary, part.states(), bodies).double().diff(dim=1))
     y = -model.energy(windows.states(), windows.bodies.over_time()).double().diff(dim=1)
     size = y.abs().clamp(min=max(y.abs().median().item(), TINY))
     return WeightedRows(torch.cat(rows) / scale, y, size, torch.ones_like(y))

@@ -151,7 +151,7 @@ class RidgeProblem:
         theta[self.used] = z / self.scale[self.used]
         dictionary.set(self.columns.spread(theta, dictionary.functions))
 
-    def slope(self, theta: Float[Tensor, "f k"]) -> Float[Tensor, " used"]:
+    def slope(self, theta: Float[Tensor, " theta"]) -> Float[Tensor, " used"]:
         """Return ∂L/∂z of ∂L/∂θ."""
         return self.columns.gather(theta)[self.used] / self.scale[self.used]
 

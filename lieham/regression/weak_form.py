@@ -118,7 +118,7 @@ def derivatives(
     def slopes(state: PhaseState, bodies: Bodies) -> Tensor:
         def values(x: Tensor) -> Tensor:
             moved = PhaseState(x, state.p) if along == 0 else PhaseState(state.q, x)
-            return dictionary.evaluate(moved, bodies, columns.chosen, columns.mixing)
+            return columns.values(dictionary, moved, bodies)
 
         at = state[along]
         return torch.func.vmap(lambda x: torch.func.jvp(values, (at,), (x.expand_as(at),))[1])(directions)
@@ -128,5 +128,5 @@ def derivatives(
     for k in range(0, len(nodes.q), size):
         part = PhaseState(*(x[k : k + size] for x in nodes))
         found = slopes(part, bodies.map(lambda y, k=k: y[k : k + size]).over_time())
-        done.append(found.flatten(-2).movedim(0, -2).unflatten(-2, (n, d)).double())
+        done.append(found.movedim(0, -2).unflatten(-2, (n, d)).double())
     return torch.cat(done)

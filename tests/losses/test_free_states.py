@@ -66,6 +66,7 @@ def test_equations_hold_for_the_model_that_made_the_data(observed):
         at, dictionary = loss.fit(model, own), model.dictionary()
         theta = dictionary.get()
         dictionary.set(torch.zeros_like(theta))
+        theta = theta.unflatten(0, (dictionary.functions, -1))
         columns = Columns(torch.arange(len(theta)), distinguishable(dictionary, own))
         rest = model.field(own.bodies.over_time()).force(own.times[:, :-1], at.middle)
         problem = assemble_eliminated(dictionary, own, loss, at, (columns, rest))

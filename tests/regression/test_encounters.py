@@ -50,6 +50,7 @@ def test_energies_hold_for_the_model_that_made_the_data():
         dictionary = model.dictionary()
         theta = dictionary.get()
         dictionary.set(torch.zeros_like(theta))
+        theta = theta.unflatten(0, (dictionary.functions, -1))
         columns = Columns(torch.arange(len(theta)), torch.eye(theta.shape[1], dtype=torch.float64))
         found = energy_rows(model, dictionary, own, columns, torch.ones(theta.numel()).double())
     assert found.A.shape == (20, 4, theta.numel())

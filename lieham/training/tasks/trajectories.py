@@ -46,7 +46,7 @@ class TrajectoryTask(Task):
         self.loss = self._loss(model).to(data.train.q.device, data.train.q.dtype)
         self.loss.calibrate(self.fixed)
         outside = push(data.train)
-        self.loss.closed = outside.disturbs and moves_all(model.group)
+        self.loss.closed = outside.disturbs and moves_all(model.group) and model.uniform_field is None
         self.said = str(outside) if self.loss.closed else ""
         self.units = self.loss.state_dict()
         judged = self.fixed if self.validation is None else self.validation
