@@ -57,6 +57,11 @@ class UniformField(nn.Module):
         return self.weight is not None and self.weight.requires_grad
 
     @property
+    def explains_all(self) -> bool:
+        """This is True where g is learned along all axes."""
+        return len(self.axes) == len(self.given)
+
+    @property
     def acceleration(self) -> Float[Tensor, " d"]:
         """The acceleration g of every body, in the units of the data."""
         return self.given if self.weight is None else self.given + self.unit * self.weight @ self.axes

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from lieham.dynamics.uniform_field import UniformField
 from lieham.groups import Group
 from lieham.state import PhaseState, Trajectory
 from lieham.typing import Float, Tensor
@@ -14,6 +15,8 @@ NOTICED = 1e-6
 """A push counts where it changes some body's momentum by more than this share of the body's own changes,"""
 SLIGHT = 0.1
 """and it is taken out where it changes that of half of the bodies by less than this share: else it is their motion."""
+CONSTANT = 0.03
+"""A push is constant where its changes in time, and from trajectory to trajectory, are less than this share of it."""
 
 
 @dataclass(frozen=True)
@@ -24,23 +27,54 @@ class Push:
         acceleration: the mean of Ṗ/M, (d,).
         most: the share of a body's changes of momentum that the push explains, at most over all bodies.
         median: the median of these shares.
+        varies: the root mean square by which Ṗ/M departs from its mean, in units of the mean, noise apart.
     """
 
     acceleration: Float[Tensor, " d"]
     most: float = 0.0
     median: float = 0.0
+    varies: float = 0.0
 
     @property
     def disturbs(self) -> bool:
         """Return True where the push is felt, and yet is not what moves most bodies."""
         return self.most > NOTICED and self.median < SLIGHT
 
+    @property
+    def constant(self) -> bool:
+        """Return True where the push is felt and is one acceleration, so that a uniform field explains it."""
+        return self.most > NOTICED and self.varies < CONSTANT
+
     def __str__(self) -> str:
-        parts = ", ".join(f"{x:.2g}" for x in self.acceleration.tolist())
-        return (
-            f"all bodies are accelerated alike from outside, by ({parts}) on average, which no law among them "
-            "explains: the law is learned without it, and forecasts leave it out"
+        parts = ", ".join(f"{x:.2g}" for x in _rounded(self.acceleration).tolist())
+        said = (
+            f"all bodies are accelerated alike from outside, by ({parts}) on average, which no law among them explains"
         )
+        if not self.constant:
+            varies = "the push changes in time or between trajectories, so that no uniform field explains it"
+            return f"{said}: {varies}; the law is learned without it, and forecasts leave it out"
+        left = (
+            "the law is learned without it, and forecasts leave it out"
+            if self.disturbs
+            else "it is most of their motion"
+        )
+        return (
+            f"{said}: {left}; the push is constant, so HLieConv(..., uniform_field=True), or --model.uniform_field true, "
+            "learns it and keeps it in forecasts"
+        )
+
+    def beyond(self, field: UniformField) -> str:
+        """Return what the push is, where it was measured beside a uniform field that does not explain it."""
+        said = "all bodies are accelerated alike from outside beside the uniform field that is declared"
+        if not self.constant or field.explains_all:
+            return f"{said}, by what changes in time or between trajectories: a uniform field holds its mean alone"
+        parts = ", ".join(f"{x:.2g}" for x in _rounded(self.acceleration).tolist())
+        return f"{said}, by ({parts}): uniform_field=True learns a field along all axes"
+
+
+def _rounded(g: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
+    """Return g with 0 for components that are round-off of its length."""
+    return torch.where(g.abs() > 1e-9 * g.norm(), g, torch.zeros_like(g))
 
 
 def moves_all(group: Group | None) -> bool:
@@ -52,7 +86,7 @@ def moves_all(group: Group | None) -> bool:
     return len(shifts) > 0 and int(torch.linalg.matrix_rank(shifts)) == group.space_dim
 
 
-def push(x: Trajectory) -> Push:
+def push(x: Trajectory, field: UniformField | None = None) -> Push:
     """Measure how the centre of mass is accelerated, which no law among the bodies themselves can do.
 
     With the total momentum P and the total mass M it is Ṗ/M. Where P changes to and fro from point to point, as noise
@@ -60,6 +94,8 @@ def push(x: Trajectory) -> Push:
 
     Args:
         x: trajectories, (k, time, n, d).
+        field: a uniform field that is declared; what it gives, and the mean along the axes where it is learned, is no
+            part of the push.
 
     Returns:
         The push; shares are 0 for a single body, whose motion is all outside.
@@ -70,6 +106,9 @@ def push(x: Trajectory) -> Push:
     mass = x.bodies.mass.double()[:, None, :, None] * real
     p = x.p.double() * real
     change, each = p.sum(-2).diff(dim=1), p.diff(dim=1)
+    moved_mass = mass.sum((2, 3))[..., None] * x.times.double().diff(dim=-1)[..., None]
+    if field is not None:
+        change = change - moved_mass * _explained(change, moved_mass, field)
     if not change.diff(dim=1).square().sum() < change[:, 1:].square().sum():
         return Push(x.q.new_zeros(x.dim).double())
     part = (mass / mass.sum(-2, keepdim=True)).square() * change.square().mean(1, keepdim=True).unsqueeze(-2)
@@ -77,9 +116,30 @@ def push(x: Trajectory) -> Push:
     noise = (1e3 * torch.finfo(x.p.dtype).eps * p.abs().amax((1, 3))).square()
     told = (own > noise) & x.bodies.mask
     share = (moved / own)[told].sqrt()
-    duration = (x.times[:, -1] - x.times[:, 0]).double()[:, None]
-    mean = (change.sum(1) / mass.sum((2, 3)) / duration).mean(0)
-    return Push(mean, share.max().item(), share.median().item()) if len(share) else Push(mean)
+    mean = (change.sum(1) / moved_mass.sum(1)).mean(0)
+    if not len(share):
+        return Push(mean)
+    return Push(mean, share.max().item(), share.median().item(), _variation(change / moved_mass, mean))
+
+
+def _explained(
+    change: Float[Tensor, "b k d"], moved_mass: Float[Tensor, "b k 1"], field: UniformField
+) -> Float[Tensor, " d"]:
+    """Return the acceleration that a uniform field explains: what is given, or the mean along the axes it is learned."""
+    learned = field.axes.sum(0).double()
+    return torch.where(learned > 0, change.sum((0, 1)) / moved_mass.sum((0, 1)), field.given.double())
+
+
+def _variation(rates: Float[Tensor, "b k d"], mean: Float[Tensor, " d"]) -> float:
+    """Return the root mean square of the departure from the mean, in units of the mean's length.
+
+    It is that of neighbours two steps apart, whose noise is independent: what the noise of P does to Ṗ, and to the next
+    Ṗ with the other sign, drops out but for two standard errors. With fewer than three steps it is the plain one.
+    """
+    rest = rates - mean
+    pairs = (rest[:, 2:] * rest[:, :-2] if rest.shape[1] > 2 else rest.square()).sum(-1).flatten()
+    found = pairs.mean() - (2 * pairs.std() / len(pairs) ** 0.5 if len(pairs) > 1 else 0.0)
+    return (found.clamp(min=0) / mean.square().sum().clamp(min=torch.finfo(mean.dtype).tiny)).sqrt().item()
 
 
 def without_push(

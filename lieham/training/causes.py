@@ -49,5 +49,5 @@ def likely_cause(model: Hamiltonian, data: Dataset, known: str = "") -> str:
         data: the data that it was trained on.
         known: the name of a finding that the user has been told of already.
     """
-    faults = [x for x in check(data, group=model.group, quick=True).faults if x.name != known]
+    faults = [x for x in check(data, group=model.symmetry, quick=True).faults if x.name != known]
     return faults[0].sentence if faults else ""

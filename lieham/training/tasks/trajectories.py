@@ -15,7 +15,7 @@ from lieham.data.noise import noise_shares
 from lieham.dynamics import Hamiltonian
 from lieham.errors import InputError, expected
 from lieham.losses import FreeStatesLoss, ShootingLoss
-from lieham.losses.closed import moves_all, push
+from lieham.losses.closed import NOTICED, moves_all, push
 from lieham.optim import AdamStage, LBFGSStage, Stage
 from lieham.regression import LiftChoice, RidgeStage, StateEliminationStage, choose_lift
 from lieham.regression.interpolant import known, split_resolved
@@ -45,9 +45,7 @@ class TrajectoryTask(Task):
         self.free = config.observed in ("noisy", "positions")
         self.loss = self._loss(model).to(data.train.q.device, data.train.q.dtype)
         self.loss.calibrate(self.fixed)
-        outside = push(data.train)
-        self.loss.closed = outside.disturbs and moves_all(model.group) and model.uniform_field is None
-        self.said = str(outside) if self.loss.closed else ""
+        self.loss.closed, self.said = _pushed(model, data.train)
         self.units = self.loss.state_dict()
         judged = self.fixed if self.validation is None else self.validation
         self.judged = judged if self.free else split_resolved(judged, known(model, judged), self.loss.scale_q)[0]
@@ -139,6 +137,17 @@ class TrajectoryTask(Task):
 
     def score(self, model: Hamiltonian) -> dict[str, float]:
         return self.loss.scores(model, self.judged)
+
+
+def _pushed(model: Hamiltonian, x: Trajectory) -> tuple[bool, str]:
+    """Return whether an outside push is to be taken out of the loss, and what the user must read about a push."""
+    if not moves_all(model.group):
+        return False, ""
+    field = model.uniform_field
+    outside = push(x, field)
+    if field is not None:
+        return False, outside.beyond(field) if outside.most > NOTICED else ""
+    return outside.disturbs, str(outside) if outside.disturbs or outside.constant else ""
 
 
 def _observed(config: TrainConfig, data: Dataset, model: Any) -> str:
