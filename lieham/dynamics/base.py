@@ -92,7 +92,7 @@ class Dynamics(nn.Module, ABC):
 
     @property
     def symmetry(self) -> Group | None:
-        """The symmetry of the whole: the motions of `group` that leave the uniform field unchanged, where there is one."""
+        """The symmetry of the whole: those motions of `group` that leave the uniform field, if any, unchanged."""
         if self.group is None or self.uniform_field is None:
             return self.group
         return subgroup_keeping_height(self.group, self.uniform_field.acceleration)

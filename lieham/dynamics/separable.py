@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from dataclasses import replace
 from typing import ClassVar
@@ -93,9 +93,11 @@ class SeparableHamiltonian(Hamiltonian):
         answers, field = self._of_momenta_within(group, bodies), self.uniform_field
         if field is None:
             return answers
-        why = f"The uniform field {field} changes it by M g·(A q_cm + b) in a unit of time, for the motion x ↦ A x + b."
         kept = leaves_height(group, field.acceleration).tolist()
-        return [x if same or x.verdict == NO else Answer(NO, why) for x, same in zip(answers, kept, strict=True)]
+        changes = [Answer(NO, why) for why in _changed_by(field, group)]
+        return [
+            x if same or x.verdict == NO else change for x, same, change in zip(answers, kept, changes, strict=True)
+        ]
 
     def _of_momenta_within(self, group: Group, bodies: Bodies | None) -> list[Answer]:
         """Return the answers for K + V without the uniform field."""
@@ -119,10 +121,11 @@ class SeparableHamiltonian(Hamiltonian):
         verdict, why = super()._kept()
         if verdict != YES:
             return Answer(verdict, why)
-        with_field = "" if self.uniform_field is None else f", the uniform field {self.uniform_field} by this motion"
-        return Answer(
-            YES, f"V is invariant under {self.group} and {self.kinetic.equation} too{with_field}: Noether's theorem."
-        )
+        if self.uniform_field is None:
+            return Answer(YES, f"V is invariant under {self.group} and {self.kinetic.equation} too: Noether's theorem.")
+        same = f"this motion leaves the uniform field {self.uniform_field} unchanged"
+        why = f"V is invariant under {self.group}, {self.kinetic.equation} too, and {same}: Noether's theorem."
+        return Answer(YES, why)
 
     def _spin(self, whole: Answer, alone: bool) -> Answer:
         """Return the answer for L_cm, given that for L, and whether P is kept across its axis, without a uniform field.
@@ -134,8 +137,8 @@ class SeparableHamiltonian(Hamiltonian):
         if whole.verdict != YES:
             return whole
         if self.uniform_field is not None:
-            torque = "A uniform field exerts no torque about the centre of mass, and the forces among the bodies none."
-            return Answer(YES, torque)
+            torque = "a uniform field exerts no torque about the centre of mass"
+            return Answer(YES, f"The forces among the bodies keep it, and {torque}.")
         return Answer(YES, "L is kept, and so is q_cm × P, since P is and the centre of mass moves along with it.")
 
     @staticmethod
@@ -144,6 +147,15 @@ class SeparableHamiltonian(Hamiltonian):
         if momentum.verdict != YES:
             return momentum
         return Answer(YES, "P is kept along this axis and the centre of mass moves with P/M, so it moves uniformly.")
+
+
+def _changed_by(field: UniformField, group: Group) -> Iterator[str]:
+    """Yield for each generator x ↦ A x + b how the field changes its charge, M g·(A q_cm + b) in a unit of time."""
+    A, b = group.generators()
+    for turn, shift in zip(A, b @ field.acceleration.detach().cpu().double(), strict=True):
+        torque = " and M g·A q_cm, a torque about the origin" if turn.any() and shift else ""
+        rate = f"{shift:.3g} M{torque}" if shift or not turn.any() else "M g·A q_cm, a torque about the origin"
+        yield f"The uniform field {field} changes it at the rate {rate}; M is the total mass."
 
 
 class WithForces:

@@ -1,4 +1,4 @@
-"""A uniform field of the environment gives all bodies one acceleration g, V = −Σ m_i g·q_i, as gravity on Earth does."""
+"""A uniform field of the environment gives all bodies one acceleration g, V = −Σ m_i g·q_i, as on Earth."""
 
 from __future__ import annotations
 

@@ -59,8 +59,8 @@ class Push:
             else "it is most of their motion"
         )
         return (
-            f"{said}: {left}; the push is constant, so HLieConv(..., uniform_field=True), or --model.uniform_field true, "
-            "learns it and keeps it in forecasts"
+            f"{said}: {left}; the push is constant, so HLieConv(..., uniform_field=True), or --model.uniform_field "
+            "true, learns it and keeps it in forecasts"
         )
 
     def beyond(self, field: UniformField) -> str:
@@ -125,7 +125,7 @@ def push(x: Trajectory, field: UniformField | None = None) -> Push:
 def _explained(
     change: Float[Tensor, "b k d"], moved_mass: Float[Tensor, "b k 1"], field: UniformField
 ) -> Float[Tensor, " d"]:
-    """Return the acceleration that a uniform field explains: what is given, or the mean along the axes it is learned."""
+    """Return the acceleration that a uniform field explains: what is given, or the mean where it is learned."""
     learned = field.axes.sum(0).double()
     return torch.where(learned > 0, change.sum((0, 1)) / moved_mass.sum((0, 1)), field.given.double())
 

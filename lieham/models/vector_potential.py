@@ -12,6 +12,7 @@ from lieham.dynamics.base import Functions
 from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.dynamics.trained_range import TrainedRange
+from lieham.dynamics.uniform_field import declaration
 from lieham.errors import InputError
 from lieham.groups import Group, make_group
 from lieham.lift import Pairs
@@ -65,6 +66,10 @@ class VectorPotentialLieConv(Hamiltonian):
         named, own = (lift, None) if isinstance(lift, (str, dict)) else ("", lift)
         fixed = {"kind": type(self).__name__, "group": declared.name, "features": features, "lift": named}
         config = changed(ModelConfig(dtype=str(dtype).removeprefix("torch.")), settings | fixed)
+        if declaration(config.uniform_field):
+            raise InputError(
+                f"uniform_field must be declared of an HLieConv, got {config.uniform_field!r} of a {type(self).__name__}"
+            )
         self.potential = make_potential(declared, 1 + declared.lie_dim, config, own)
         self.group, self.features = declared, config.features
         self.config = saved_settings(config, declared, self.potential.network.lift)

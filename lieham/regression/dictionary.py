@@ -8,7 +8,7 @@ from math import inf
 import torch
 
 from lieham.dynamics.dictionary import Dictionary
-from lieham.state import PhaseState, Trajectory
+from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Int, Tensor
 
 MOST_SEEN = 100
