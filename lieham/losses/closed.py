@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -108,7 +108,7 @@ def push(x: Trajectory, field: UniformField | None = None) -> Push:
     change, each = p.sum(-2).diff(dim=1), p.diff(dim=1)
     moved_mass = mass.sum((2, 3))[..., None] * x.times.double().diff(dim=-1)[..., None]
     if field is not None:
-        change = change - moved_mass * _explained(change, moved_mass, field)
+        change = change - moved_mass * explained_by(field, x)
     if not change.diff(dim=1).square().sum() < change[:, 1:].square().sum():
         return Push(x.q.new_zeros(x.dim).double())
     part = (mass / mass.sum(-2, keepdim=True)).square() * change.square().mean(1, keepdim=True).unsqueeze(-2)
@@ -122,14 +122,6 @@ def push(x: Trajectory, field: UniformField | None = None) -> Push:
     return Push(mean, share.max().item(), share.median().item(), _variation(change / moved_mass, mean))
 
 
-def _explained(
-    change: Float[Tensor, "b k d"], moved_mass: Float[Tensor, "b k 1"], field: UniformField
-) -> Float[Tensor, " d"]:
-    """Return the acceleration that a uniform field explains: what is given, or the mean where it is learned."""
-    learned = field.axes.sum(0).double()
-    return torch.where(learned > 0, change.sum((0, 1)) / moved_mass.sum((0, 1)), field.given.double())
-
-
 def _variation(rates: Float[Tensor, "b k d"], mean: Float[Tensor, " d"]) -> float:
     """Return the root mean square of the departure from the mean, in units of the mean's length.
 
@@ -140,6 +132,34 @@ def _variation(rates: Float[Tensor, "b k d"], mean: Float[Tensor, " d"]) -> floa
     pairs = (rest[:, 2:] * rest[:, :-2] if rest.shape[1] > 2 else rest.square()).sum(-1).flatten()
     found = pairs.mean() - (2 * pairs.std() / len(pairs) ** 0.5 if len(pairs) > 1 else 0.0)
     return (found.clamp(min=0) / mean.square().sum().clamp(min=torch.finfo(mean.dtype).tiny)).sqrt().item()
+
+
+def explained_by(field: UniformField, x: Trajectory) -> Float[Tensor, " d"]:
+    """Return the acceleration that a uniform field explains: along the axes where it is learned the mean of Ṗ/M.
+
+    Args:
+        field: the field; along the other axes its acceleration is what is given.
+        x: trajectories, (k, time, n, d).
+    """
+    real = (x.bodies.mask * x.bodies.mass).double()
+    change = ((x.p[:, -1] - x.p[:, 0]).double() * x.bodies.mask[..., None]).sum((0, 1))
+    duration = (x.times[:, -1] - x.times[:, 0]).double()
+    mean = change / (real.sum(1) * duration).sum()
+    return torch.where(field.axes.sum(0).to(mean) > 0, mean, field.given.to(mean))
+
+
+def without_acceleration(x: Trajectory, g: Float[Tensor, " d"]) -> Trajectory:
+    """Return trajectories as seen from a frame that falls with the acceleration g, q − g t²/2 and p − m g t.
+
+    A uniform field is not felt there, and the forces among the bodies are the same. t is 0 at every first point.
+
+    Args:
+        x: trajectories, (k, time, n, d).
+        g: the acceleration.
+    """
+    t = (x.times - x.times[:, :1]).double()[..., None, None]
+    q, p = g * t.square() / 2, x.bodies.mass.double()[:, None, :, None] * g * t
+    return replace(x, q=x.q - q.to(x.q), p=x.p - p.to(x.p))
 
 
 def without_push(

@@ -12,9 +12,11 @@ from lieham.dynamics.base import Functions
 from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.separable import SeparableHamiltonian
 from lieham.dynamics.trained_range import TrainedRange
-from lieham.dynamics.uniform_field import Declared, declaration, declared_field
-from lieham.errors import expected
+from lieham.dynamics.uniform_field import Declared, UniformField, declaration, declared_field
+from lieham.errors import InputError, expected
 from lieham.groups import Group, make_group
+from lieham.groups.base import AXES
+from lieham.groups.subgroup import leaves_height
 from lieham.lift import Lift
 from lieham.models.config import ModelConfig
 from lieham.models.dictionary import dictionary_of
@@ -88,6 +90,7 @@ class HLieConv(SeparableHamiltonian):
             declaration(uniform_field),
         )  # fmt: skip
         uniform = declared_field(uniform_field, declared.space_dim)
+        _check_field(uniform, declared)
         super().__init__(
             make_potential(declared, 1, config, own), uniform_field=None if uniform is None else uniform.to(dtype)
         )
@@ -161,3 +164,16 @@ class HLieConv(SeparableHamiltonian):
 
     def redraw(self, generator: torch.Generator) -> None:
         self.potential.network.redraw(generator)
+
+
+def _check_field(field: UniformField | None, group: Group) -> None:
+    """Raise InputError where a field is to be learned along an axis along which V under the group holds one itself."""
+    axes = [] if field is None else [k for k, g in enumerate(field.axes.unbind()) if leaves_height(group, g).all()]
+    if field is not None and axes:
+        own = [int(x) for x in field.axes.argmax(1)]
+        left = "".join(AXES[k] for i, k in enumerate(own) if i not in axes and len(AXES) > k)
+        remedy = f"say uniform_field={left!r}" if left else "leave uniform_field out"
+        raise InputError(
+            f"uniform_field must be learned along axes that the group moves, got axis {own[axes[0]]} with {group}, whose "
+            f"potential holds such a field by itself: {remedy}, or declare a larger group such as SE({len(field.given)})"
+        )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lieham.data import Dataset, check
 from lieham.dynamics.hamiltonian import Hamiltonian
+from lieham.dynamics.uniform_field import UniformField
+from lieham.losses.closed import explained_by, without_acceleration
 
 POOR = 0.05
 """A model that leaves more than this share of the loss of free flight is doubted, whatever the data show."""
@@ -49,5 +53,15 @@ def likely_cause(model: Hamiltonian, data: Dataset, known: str = "") -> str:
         data: the data that it was trained on.
         known: the name of a finding that the user has been told of already.
     """
-    faults = [x for x in check(data, group=model.symmetry, quick=True).faults if x.name != known]
+    if model.uniform_field is not None:
+        data = _falling(data, model.uniform_field)
+    faults = [x for x in check(data, group=model.group, quick=True).faults if x.name != known]
     return faults[0].sentence if faults else ""
+
+
+def _falling(data: Dataset, field: UniformField) -> Dataset:
+    """Return the data as seen from the frame that falls with what the field explains, where the field is not felt."""
+    assert data.train is not None, "a model was trained on it"
+    g = explained_by(field, data.train)
+    splits = {name: without_acceleration(x, g) for name, x in data.splits.items()}
+    return replace(data, **splits)
