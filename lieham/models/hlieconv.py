@@ -174,6 +174,6 @@ def _check_field(field: UniformField | None, group: Group) -> None:
         left = "".join(AXES[k] for i, k in enumerate(own) if i not in axes and len(AXES) > k)
         remedy = f"say uniform_field={left!r}" if left else "leave uniform_field out"
         raise InputError(
-            f"uniform_field must be learned along axes that the group moves, got axis {own[axes[0]]} with {group}, whose "
-            f"potential holds such a field by itself: {remedy}, or declare a larger group such as SE({len(field.given)})"
+            f"uniform_field must be learned along axes that the group moves, got axis {own[axes[0]]} with {group}, "
+            f"whose potential holds such a field by itself: {remedy}, or declare a group with all translations"
         )

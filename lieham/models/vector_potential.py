@@ -13,7 +13,7 @@ from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.dynamics.trained_range import TrainedRange
 from lieham.dynamics.uniform_field import declaration
-from lieham.errors import InputError
+from lieham.errors import InputError, expected
 from lieham.groups import Group, make_group
 from lieham.lift import Pairs
 from lieham.models.config import ModelConfig
@@ -67,9 +67,8 @@ class VectorPotentialLieConv(Hamiltonian):
         fixed = {"kind": type(self).__name__, "group": declared.name, "features": features, "lift": named}
         config = changed(ModelConfig(dtype=str(dtype).removeprefix("torch.")), settings | fixed)
         if declaration(config.uniform_field):
-            raise InputError(
-                f"uniform_field must be declared of an HLieConv, got {config.uniform_field!r} of a {type(self).__name__}"
-            )
+            got = f"{config.uniform_field!r} of a {type(self).__name__}"
+            raise expected("uniform_field", "declared of an HLieConv", got)
         self.potential = make_potential(declared, 1 + declared.lie_dim, config, own)
         self.group, self.features = declared, config.features
         self.config = saved_settings(config, declared, self.potential.network.lift)

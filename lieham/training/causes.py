@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from lieham.data import Dataset, check
 from lieham.dynamics.hamiltonian import Hamiltonian
@@ -63,5 +64,5 @@ def _falling(data: Dataset, field: UniformField) -> Dataset:
     """Return the data as seen from the frame that falls with what the field explains, where the field is not felt."""
     assert data.train is not None, "a model was trained on it"
     g = explained_by(field, data.train)
-    splits = {name: without_acceleration(x, g) for name, x in data.splits.items()}
+    splits: dict[str, Any] = {name: without_acceleration(x, g) for name, x in data.splits.items()}
     return replace(data, **splits)
