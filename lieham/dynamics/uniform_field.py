@@ -18,7 +18,7 @@ class UniformField(nn.Module):
     """A uniform field is the potential V(q) = −Σ_i m_i g·q_i, whose force on every body is m_i g.
 
     g is learned along some axes, or given. What is learned starts at 0, and is held in units of the accelerations of
-    the training data.
+    the training data. The field is in float64 until it is moved to another precision, as `float()` does.
 
     Args:
         dim: the dimension d of space.
@@ -30,8 +30,9 @@ class UniformField(nn.Module):
         >>> from lieham import Bodies
         >>> from lieham.dynamics import UniformField
         >>> gravity = UniformField(3, given=(0.0, 0.0, -9.81))
-        >>> gravity(torch.tensor([[0.0, 0.0, 2.0]]), Bodies.of(torch.tensor([0.5]))).item()
-        9.8100004196167
+        >>> q, mass = torch.tensor([[0.0, 0.0, 2.0]]).double(), torch.tensor([0.5]).double()
+        >>> gravity(q, Bodies.of(mass)).item()
+        9.81
     """
 
     unit: Tensor
@@ -40,10 +41,11 @@ class UniformField(nn.Module):
 
     def __init__(self, dim: int, learned: Sequence[int] = (), given: Sequence[float] | None = None):
         super().__init__()
-        self.register_buffer("axes", torch.eye(dim)[list(learned)], persistent=False)
-        self.register_buffer("unit", torch.ones(()), persistent=bool(learned))
-        self.register_buffer("given", torch.tensor(given or [0.0] * dim), persistent=False)
-        self.weight = nn.Parameter(torch.zeros(len(learned))) if learned else None
+        exact = torch.float64
+        self.register_buffer("axes", torch.eye(dim, dtype=exact)[list(learned)], persistent=False)
+        self.register_buffer("unit", torch.ones((), dtype=exact), persistent=bool(learned))
+        self.register_buffer("given", torch.tensor(given or [0.0] * dim, dtype=exact), persistent=False)
+        self.weight = nn.Parameter(torch.zeros(len(learned), dtype=exact)) if learned else None
 
     @property
     def components(self) -> Float[Tensor, " s"]:
@@ -85,15 +87,32 @@ class UniformField(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, data: Trajectory) -> None:
-        """Measure the unit of g, the root mean square acceleration |Δp|/(m Δt) of the bodies in training data."""
+        """Measure on training data the unit of g, the root mean square of |Δp|/(m Δt), and begin with the mean of Ṗ/M.
+
+        Where the other forces leave the total momentum P unchanged, as those among the bodies do, that is g itself.
+        """
         real = data.bodies.mask.to(data.p.dtype)[..., None, :]
         h = data.times.diff(dim=-1)[..., None].to(data.p.dtype)
         size = data.p.diff(dim=-3).norm(dim=-1) / (h * data.bodies.mass[..., None, :])
         mean = (size.square() * real).sum() / real.expand_as(size).sum()
         self.unit.copy_(torch.where(mean > 0, mean, torch.ones_like(mean)).sqrt())
+        if self.is_learned:
+            self.components.copy_(self.axes @ (mean_acceleration(data).to(self.axes) - self.given) / self.unit)
 
     def __str__(self) -> str:
         return f"({', '.join(f'{x:.3g}' for x in self.acceleration.tolist())})"
+
+
+def mean_acceleration(x: Trajectory) -> Float[Tensor, " d"]:
+    """Return the mean of Ṗ/M, the acceleration of the centre of mass, over trajectories or windows (b, time, n, d).
+
+    Args:
+        x: the trajectories.
+    """
+    real = x.bodies.mask.double()
+    change = ((x.p[:, -1] - x.p[:, 0]).double() * real[..., None]).sum((0, 1))
+    duration = (x.times[:, -1] - x.times[:, 0]).double()
+    return change / ((real * x.bodies.mass).sum(1) * duration).sum()
 
 
 Declared = bool | str | Sequence[float]

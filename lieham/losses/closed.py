@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from lieham.dynamics.uniform_field import UniformField
+from lieham.dynamics.uniform_field import UniformField, mean_acceleration
 from lieham.groups import Group
 from lieham.state import PhaseState, Trajectory
 from lieham.typing import Float, Tensor
@@ -141,10 +141,7 @@ def explained_by(field: UniformField, x: Trajectory) -> Float[Tensor, " d"]:
         field: the field; along the other axes its acceleration is what is given.
         x: trajectories, (k, time, n, d).
     """
-    real = (x.bodies.mask * x.bodies.mass).double()
-    change = ((x.p[:, -1] - x.p[:, 0]).double() * x.bodies.mask[..., None]).sum((0, 1))
-    duration = (x.times[:, -1] - x.times[:, 0]).double()
-    mean = change / (real.sum(1) * duration).sum()
+    mean = mean_acceleration(x)
     return torch.where(field.axes.sum(0).to(mean) > 0, mean, field.given.to(mean))
 
 
