@@ -135,12 +135,12 @@ def test_gradients_learn_it_where_there_is_no_regression():
     made = HLieConv("SE(2)", 1, block="paper", width=8, uniform_field="y")
     made.calibrate(x)
     assert made.uniform_field.acceleration.tolist() == pytest.approx([0.0, -3.0], rel=1e-6), "it begins with Ṗ/M"
-    with torch.no_grad():
-        made.uniform_field.components.mul_(0.5)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", lieham.LiehamWarning)
-        lieham.fit(made, dataset(x), steps=40, refine=0)
-    assert -3.1 < made.uniform_field.acceleration[1].item() < -1.6
+        lieham.fit(made, dataset(x), steps=5, refine=0)
+    assert 1e-6 < abs(made.uniform_field.acceleration[1].item() + 3.0) < 0.3, (
+        "it is one of the weights that are trained"
+    )
 
 
 def test_in_float32():

@@ -87,16 +87,20 @@ class TrainTrajectories(Train):
         seconds = round(history.seconds, 2)
         own = {"validation": history.best, "seconds": seconds, "learner": history.learner}
         judged = {"baselines": history.baselines, "warnings": history.warnings}
-        return own | {"group": str(model.group), "run": str(run)} | judged
+        field = getattr(model, "uniform_field", None)
+        given = {} if field is None else {"uniform_field": field.acceleration.tolist()}
+        return own | {"group": str(model.group), "run": str(run)} | given | judged
 
     @classmethod
     def text(cls, figures: dict) -> str:
         table = score_table(figures["baselines"])
         if "validation" not in figures:
             return table
+        parts = ", ".join(f"{x:.5g}" for x in figures.get("uniform_field", ()))
+        field = f" and the uniform field ({parts})" if parts else ""
         return (
             f"best validation loss {figures['validation']:.3e} after {figures['seconds']:.0f} s, "
-            f"by {figures['learner']}; model in {figures['run']}, with the group {figures['group']}\n{table}"
+            f"by {figures['learner']}; model in {figures['run']}, with the group {figures['group']}{field}\n{table}"
         )
 
     @classmethod
