@@ -1,6 +1,6 @@
 """Springs that fall: a uniform field declared beside SE(3), against a smaller group whose potential holds the field.
 
-Run `python examples/falling_springs.py`; it prints what each learns from few trajectories, and what the model conserves.
+Run `python examples/falling_springs.py`; it prints what each learns from few trajectories, and what is conserved.
 """
 
 from __future__ import annotations

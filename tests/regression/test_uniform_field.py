@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
 from functools import cache
 
@@ -13,8 +14,9 @@ from lieham import Dataset, HLieConv
 from lieham.models import load_model, save_model
 from lieham.regression.dictionary import Columns, distinguishable
 from lieham.state import Bodies, PhaseState, Trajectory
-from systems import FallingSprings, Springs
+from systems import Springs
 from tests.helpers.cases import randomise
+from tests.helpers.places import ROOT
 from tests.helpers.pushed import driven, in_a_field, line
 
 ALONE = {"steps": 0, "refine": 0}
@@ -93,19 +95,6 @@ def test_a_field_that_is_given_stays():
     with pytest.warns(lieham.LiehamWarning, match=r"beside the uniform field that is declared, by \(0, -0.81\)"):
         wrong, _ = learned(in_a_field(springs(), g), "SE(2)", uniform_field=(0.1, -9.0))
     assert wrong.uniform_field.acceleration.tolist() == [0.1, -9.0]
-
-
-def test_springs_that_fall_need_fewer_data():
-    """Three trajectories: a group of which the field is no part needs more, for it tells the heights apart."""
-    data = FallingSprings(4).benchmark(3, n_test=6)
-    errors = []
-    for group, field in (("SE(2)xTrivial(1)", None), ("SE(3)", True)):
-        made = HLieConv(group, data.n_features, uniform_field=field)
-        lieham.fit(made, data, **ALONE)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", lieham.LiehamWarning)
-            errors.append(lieham.forecast(made, data.test, data.test.n_steps).errors(data.test).median().item())
-    assert errors[1] < 1e-15 < 1e-10 < errors[0]
 
 
 def test_one_body_that_falls():
@@ -243,3 +232,13 @@ def test_a_constant_push_is_named_with_its_remedy(size):
 def test_a_push_beside_the_field_that_is_declared_is_named():
     with pytest.warns(lieham.LiehamWarning, match=r"beside the uniform field that is declared, by \(0.3, 0\)"):
         learned(in_a_field(springs(), (0.3, 0.0)), "SE(2)", uniform_field="y")
+
+
+def test_springs_that_fall_need_fewer_data(capsys):
+    """Three trajectories, in the example: a group that leaves the field to V needs more, for V tells heights apart."""
+    spec = importlib.util.spec_from_file_location("falling_springs", ROOT / "examples" / "falling_springs.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    errors = module.main(counts=(3,), steps=25)
+    assert max(errors[1:]) < 1e-15 < 1e-10 < errors[0]
+    assert "L_cm_x" in capsys.readouterr().out
