@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import torch
+
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Float, Int, Tensor
 
@@ -45,6 +47,35 @@ class Dictionary(ABC):
             chosen: numbers of the functions that are wanted; all of them by default.
             mixing: combinations of the outputs, one a column; the outputs themselves by default.
         """
+
+    def derivatives(
+        self,
+        state: PhaseState,
+        bodies: Bodies,
+        of: tuple[Int[Tensor, " f"], Float[Tensor, "k r"]],
+        along: int,
+    ) -> Float[Tensor, "*batch n d f r"]:
+        """Return the derivatives of Φ by every coordinate of every body, by one forward derivative each.
+
+        Args:
+            state: positions and momenta, (*batch, n, d).
+            bodies: the bodies of the states.
+            of: `chosen` and `mixing`, as `evaluate` has them.
+            along: 0 for ∂Φ/∂q, 1 for ∂Φ/∂p.
+        """
+        at = state[along]
+        directions = torch.eye(at.shape[-2:].numel(), dtype=at.dtype, device=at.device).view(-1, *at.shape[-2:])
+
+        def values(x: Tensor) -> Tensor:
+            moved = PhaseState(x, state.p) if along == 0 else PhaseState(state.q, x)
+            return self.evaluate(moved, bodies, *of)
+
+        found = torch.func.vmap(lambda x: torch.func.jvp(values, (at,), (x.expand_as(at),))[1])(directions)
+        return found.movedim(0, -3).unflatten(-3, at.shape[-2:])
+
+    def work(self, n: int, d: int) -> int:
+        """Return about how many numbers `derivatives` holds at once for one state of n bodies in d dimensions."""
+        return n * n * self.functions * n * d
 
     @abstractmethod
     def get(self) -> Float[Tensor, "f k"]:

@@ -23,9 +23,18 @@ class KernelDictionary(Dictionary):
         network: the network; its last block must be linear in its kernel.
         basis: a function that returns ∂H/∂θ of state and bodies; it takes `chosen` and `mixing` as `evaluate` does.
         length: the model's unit of length, in which the network sees positions.
+        slopes: a function that returns ∂²H/∂q∂θ of positions, bodies, `chosen` and `mixing`, for functions of pairs of
+            points and of nothing else; None where they are more than that.
     """
 
-    def __init__(self, network: LieResNet, basis: Callable[..., Tensor], length: Float[Tensor, ""]):
+    def __init__(
+        self,
+        network: LieResNet,
+        basis: Callable[..., Tensor],
+        length: Float[Tensor, ""],
+        slopes: Callable[..., Tensor] | None = None,
+    ):
+        self._slopes = slopes
         self._kernel, self._lift, self._basis, self._length = network.kernel, network.lift, basis, length
         self.functions = sum(weight.shape[1] for weight in self._kernel.linear())
 
@@ -46,6 +55,14 @@ class KernelDictionary(Dictionary):
     ) -> Float[Tensor, "*batch f r"]:
         return self._basis(state, bodies, chosen=chosen, mixing=mixing)
 
+    def derivatives(self, state: PhaseState, bodies: Bodies, of: tuple[Tensor, Tensor], along: int) -> Tensor:
+        if self._slopes is None or along:
+            return super().derivatives(state, bodies, of, along)
+        return self._slopes(state.q, bodies, *of)
+
+    def work(self, n: int, d: int) -> int:
+        return super().work(n, d) // (1 if self._slopes is None else max(1, n))
+
     def get(self) -> Float[Tensor, "f k"]:
         return torch.cat([weight.detach() for weight in self._kernel.linear()], 1).mT.clone()
 
@@ -61,7 +78,10 @@ class KernelDictionary(Dictionary):
 
 
 def dictionary_of(
-    network: LieResNet, basis: Callable[..., Tensor], length: Float[Tensor, ""]
+    network: LieResNet,
+    basis: Callable[..., Tensor],
+    length: Float[Tensor, ""],
+    slopes: Callable[..., Tensor] | None = None,
 ) -> KernelDictionary | None:
     """Return the network's dictionary, or None where it is not linear in its last kernel or its lift is not exact.
 
@@ -70,5 +90,5 @@ def dictionary_of(
     """
     frozen = any(not weight.requires_grad for weight in network.kernel.parameters())
     if network.layers[-1].linear_in_kernel and network.lift.exact and not frozen:
-        return KernelDictionary(network, basis, length)
+        return KernelDictionary(network, basis, length, slopes)
     return None

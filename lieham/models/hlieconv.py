@@ -119,7 +119,7 @@ class HLieConv(SeparableHamiltonian):
         return self.potential.trained
 
     def dictionary(self) -> Dictionary | None:
-        return dictionary_of(self.potential.network, self.basis, self.potential.length)
+        return dictionary_of(self.potential.network, self.basis, self.potential.length, self.potential.slopes())
 
     def functions(self) -> Functions:
         redraw = None if self.exact else self.potential.network.lift.redraw
