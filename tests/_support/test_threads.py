@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 
 import pytest
@@ -39,7 +40,7 @@ def test_a_system_that_does_not_count_says_nothing(monkeypatch):
 @pytest.mark.parametrize("load", [0.0, 9.0])
 def test_fit_announces_it_once(monkeypatch, load):
     said: list[str] = []
-    monkeypatch.setattr("lieham.training.fit.announce", said.append)
+    monkeypatch.setattr(importlib.import_module("lieham.training.fit"), "announce", said.append)
     on(monkeypatch, 2, 2, load)
     data = Springs(3).generate(4, 2, 0, points=6)
     lieham.fit(lieham.HLieConv("SE(2)", data.n_features, width=4), data)

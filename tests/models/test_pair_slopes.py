@@ -1,4 +1,4 @@
-"""A dictionary of pairs differentiates each pair by its two points: the same as forward derivatives of its functions."""
+"""A dictionary of pairs differentiates each pair by its two points, and equals forward derivatives of its functions."""
 
 from __future__ import annotations
 
