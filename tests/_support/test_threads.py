@@ -43,5 +43,5 @@ def test_fit_announces_it_once(monkeypatch, load):
     monkeypatch.setattr(importlib.import_module("lieham.training.fit"), "announce", said.append)
     on(monkeypatch, 2, 2, load)
     data = Springs(3).generate(4, 2, 0, points=6)
-    lieham.fit(lieham.HLieConv("SE(2)", data.n_features, width=4), data)
+    lieham.fit(lieham.HLieConv("SE(2)", data.n_features, width=4), data, steps=0, refine=0)
     assert [x for x in said if "OMP_NUM_THREADS" in x] == ([threads.waiting()] if load else [])
