@@ -87,6 +87,7 @@ ALL: tuple[Study | Script, ...] = (
     Script("invariance"),
     Script("lifts"),
     Script("lift_costs"),
+    Script("threads"),
     Script("windows"),
     Script("tuning"),
     Script("speed"),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
 
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Float, Int, Tensor
@@ -59,6 +62,37 @@ class Dictionary(ABC):
         """
         return state.q.new_zeros(*state.q.shape[:-2], 0)
 
+    def derivatives(
+        self,
+        state: PhaseState,
+        bodies: Bodies,
+        of: tuple[Int[Tensor, " f"], Float[Tensor, "k r"]],
+        along: int,
+    ) -> Float[Tensor, "*batch n d f r"]:
+        """Return the derivatives of Φ by every coordinate of every body, by one forward derivative each.
+
+        Args:
+            state: positions and momenta, (*batch, n, d).
+            bodies: the bodies of the states.
+            of: `chosen` and `mixing`, as `evaluate` has them.
+            along: 0 for ∂Φ/∂q, 1 for ∂Φ/∂p.
+        """
+        return _by_coordinates(lambda x: self.evaluate(x, bodies, *of), state, along)
+
+    def derivatives_of_singles(self, state: PhaseState, bodies: Bodies, along: int) -> Float[Tensor, "*batch n d s"]:
+        """Return the derivatives of Ψ by every coordinate of every body.
+
+        Args:
+            state: positions and momenta, (*batch, n, d).
+            bodies: the bodies of the states.
+            along: 0 for ∂Ψ/∂q, 1 for ∂Ψ/∂p.
+        """
+        return _by_coordinates(lambda x: self.evaluate_singles(x, bodies), state, along)
+
+    def work(self, n: int, d: int) -> int:
+        """Return about how many numbers `derivatives` holds at once for one state of n bodies in d dimensions."""
+        return n * n * self.functions * n * d
+
     @abstractmethod
     def get(self) -> Float[Tensor, " theta"]:
         """Return a copy of the coefficients θ that the model has now."""
@@ -70,3 +104,18 @@ class Dictionary(ABC):
     @abstractmethod
     def slope(self, loss: Float[Tensor, ""]) -> Float[Tensor, " theta"]:
         """Return ∂loss/∂θ of a loss that was computed with gradients."""
+
+
+def _by_coordinates(
+    values: Callable[[PhaseState], Tensor], state: PhaseState, along: int
+) -> Float[Tensor, "*batch n d *values"]:
+    """Return the derivatives of functions of a state by every q (along 0) or p (1), by one forward derivative each."""
+    at = state[along]
+    directions = torch.eye(at.shape[-2:].numel(), dtype=at.dtype, device=at.device).view(-1, *at.shape[-2:])
+
+    def moved(x: Tensor) -> Tensor:
+        return values(PhaseState(x, state.p) if along == 0 else PhaseState(state.q, x))
+
+    found = torch.func.vmap(lambda x: torch.func.jvp(moved, (at,), (x.expand_as(at),))[1])(directions)
+    batch = at.ndim - 2
+    return found.movedim(0, batch).unflatten(batch, at.shape[-2:])

@@ -110,6 +110,17 @@ class Lift(nn.Module, Drawn):
         """
         raise InputError(f"lift must be point, coset or sampled where neighbors are chosen, got {self.kind}")
 
+    def ends(self, points: int, device: torch.device) -> tuple[Tensor, Tensor] | None:
+        """Return the points i and j of each pair that `pairs` stores, in its order and flattened.
+
+        They are None where the numbers of a pair are not the `invariants` of its two points alone.
+
+        Args:
+            points: the number of points of a cloud.
+            device: the device of the numbers.
+        """
+        return None
+
     def distance(self, u: Float[Tensor, "*#pairs e"], v: Float[Tensor, "*#pairs e"], alpha: float) -> Tensor:
         """Return α d_G + (1 − α) d_O, with d_G along the group and d_O across its orbits.
 

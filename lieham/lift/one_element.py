@@ -93,6 +93,12 @@ class OneElementLift(Lift):
         invariants = self._unmarked(x.index_select(-2, i), x.index_select(-2, j))
         return UnorderedPairs(*invariants, weight * others, mask, index)
 
+    def ends(self, points: int, device: torch.device) -> tuple[Tensor, Tensor] | None:
+        if not self.sees_own:
+            return unordered(points, device)[:2]
+        number = torch.arange(points, device=device)
+        return number.repeat_interleave(points), number.repeat(points)
+
     def invariants(
         self, u: Tensor, v: Tensor, own: Tensor | None = None
     ) -> tuple[Float[Tensor, "*pairs k"], Float[Tensor, "*pairs e"]]:

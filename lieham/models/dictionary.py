@@ -24,6 +24,8 @@ class KernelDictionary(Dictionary):
         network: the network; its last block must be linear in its kernel.
         basis: a function that returns ∂H/∂θ of state and bodies; it takes `chosen` and `mixing` as `evaluate` does.
         length: the model's unit of length, in which the network sees positions.
+        slopes: a function that returns ∂²H/∂q∂θ of positions, bodies, `chosen` and `mixing`, for functions of pairs of
+            points and of nothing else; None where they are more than that.
         uniform: the model's uniform field, whose learned components are the single functions; None for none.
     """
 
@@ -32,8 +34,10 @@ class KernelDictionary(Dictionary):
         network: LieResNet,
         basis: Callable[..., Tensor],
         length: Float[Tensor, ""],
+        slopes: Callable[..., Tensor] | None = None,
         uniform: UniformField | None = None,
     ):
+        self._slopes = slopes
         self._kernel, self._lift, self._basis, self._length = network.kernel, network.lift, basis, length
         self.functions = sum(weight.shape[1] for weight in self._kernel.linear())
         self._uniform = uniform if uniform is not None and uniform.is_learned else None
@@ -55,6 +59,14 @@ class KernelDictionary(Dictionary):
         mixing: Float[Tensor, "k r"] | None = None,
     ) -> Float[Tensor, "*batch f r"]:
         return self._basis(state, bodies, chosen=chosen, mixing=mixing)
+
+    def derivatives(self, state: PhaseState, bodies: Bodies, of: tuple[Tensor, Tensor], along: int) -> Tensor:
+        if self._slopes is None or along:
+            return super().derivatives(state, bodies, of, along)
+        return self._slopes(state.q, bodies, *of)
+
+    def work(self, n: int, d: int) -> int:
+        return super().work(n, d) // (1 if self._slopes is None else max(1, n))
 
     def evaluate_singles(self, state: PhaseState, bodies: Bodies) -> Float[Tensor, "*batch s"]:
         if self._uniform is None:
@@ -91,6 +103,7 @@ def dictionary_of(
     network: LieResNet,
     basis: Callable[..., Tensor],
     length: Float[Tensor, ""],
+    slopes: Callable[..., Tensor] | None = None,
     uniform: UniformField | None = None,
 ) -> KernelDictionary | None:
     """Return the network's dictionary, or None where it is not linear in its last kernel or its lift is not exact.
@@ -103,9 +116,10 @@ def dictionary_of(
         network: the network.
         basis: a function that returns ∂H/∂θ, see `KernelDictionary`.
         length: the model's unit of length.
+        slopes: a function that returns ∂²H/∂q∂θ, see `KernelDictionary`; None for none.
         uniform: the model's uniform field; None for none.
     """
     frozen = any(not weight.requires_grad for weight in network.kernel.parameters())
     if network.layers[-1].linear_in_kernel and network.lift.exact and not frozen:
-        return KernelDictionary(network, basis, length, uniform)
+        return KernelDictionary(network, basis, length, slopes, uniform)
     return None

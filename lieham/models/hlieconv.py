@@ -134,7 +134,8 @@ class HLieConv(SeparableHamiltonian):
         return self.potential.trained
 
     def dictionary(self) -> Dictionary | None:
-        return dictionary_of(self.potential.network, self.basis, self.potential.length, self.uniform_field)
+        potential = self.potential
+        return dictionary_of(potential.network, self.basis, potential.length, potential.slopes(), self.uniform_field)
 
     def functions(self) -> Functions:
         redraw = None if self.exact else self.potential.network.lift.redraw

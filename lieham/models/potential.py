@@ -14,7 +14,7 @@ from lieham.groups.algebra import keeps_form_in_other_units
 from lieham.lift import Lift, make_lift
 from lieham.models.config import ModelConfig
 from lieham.models.precision import FloatModule
-from lieham.nn import BLOCKS, LieResNet, NetworkSettings, PairSum, is_pair_sum
+from lieham.nn import BLOCKS, LieResNet, NetworkSettings, PairSum, is_pair_sum, pair_slopes
 from lieham.state import Bodies, Trajectory
 from lieham.typing import Float, Int, Tensor
 
@@ -92,6 +92,20 @@ class LieConvPotential(FloatModule):
             mixing: combinations of the kernel's outputs, which replace the outputs.
         """
         return self.energy * self.network.basis(q / self.length, self.seen(bodies), bodies.mask, mixing, chosen)
+
+    def slopes(self) -> Callable[..., Tensor] | None:
+        """Return the function (q, bodies, chosen, mixing) → ∂²V/∂q∂θ, (*batch, n, d, f, r), pair by pair.
+
+        It equals the derivatives of `basis`; it is None where the network is not a sum of functions of two points.
+        """
+        network = self.network
+        if not (is_pair_sum(network) and network.neighbors.complete):
+            return None
+        return None if network.lift.ends(1, self.length.device) is None else self._slopes
+
+    def _slopes(self, q: Tensor, bodies: Bodies, chosen: Tensor, mixing: Tensor) -> Tensor:
+        shares = PairSum(self.network).shares(self.seen(bodies), bodies.mask)[0] @ mixing
+        return self.energy / self.length * pair_slopes(self.network, q / self.length, shares, chosen)
 
     def at(self, bodies: Bodies) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
         """Return V of these bodies as a function of q and of tensors, and the tensors, computed once (`nn.PairSum`).

@@ -21,6 +21,7 @@ class AllPairs(Neighbors):
     """
 
     fixed = True
+    complete = True
 
     def forward(self, lift: Lift, points: Tensor, mask: Tensor) -> Sequence[Pairs]:
         return [lift(points, mask)] * self.blocks

@@ -22,6 +22,8 @@ class Neighbors(nn.Module, ABC):
     """
 
     fixed: bool
+    complete = False
+    """True where all pairs of points are taken, as the lift stores them."""
     """This is True if the choice does not depend on the positions of the points."""
 
     def __init__(self, blocks: int):

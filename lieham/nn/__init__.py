@@ -4,7 +4,7 @@ from lieham.nn.blocks import BLOCKS, Block, GatedBlock, PaperBlock
 from lieham.nn.kernel import Kernel
 from lieham.nn.lieconv import LieConv
 from lieham.nn.norm import MaskedBatchNorm
-from lieham.nn.pair_sum import PairSum, is_pair_sum
+from lieham.nn.pair_sum import PairSum, is_pair_sum, pair_slopes
 from lieham.nn.resnet import LieResNet, NetworkSettings
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "PairSum",
     "PaperBlock",
     "is_pair_sum",
+    "pair_slopes",
 ]

@@ -56,7 +56,13 @@ class Kernel(nn.Module):
 
         Up to a constant, the kernel's outputs are linear combinations of them.
         """
-        return torch.cat([pairs.coordinates, pairs.embedding, self.mlp[:-1](pairs.embedding)], -1)
+        return self.functions_of(pairs.coordinates, pairs.embedding)
+
+    def functions_of(
+        self, coordinates: Float[Tensor, "*pairs k"], embedding: Float[Tensor, "*pairs e"]
+    ) -> Float[Tensor, "*pairs f"]:
+        """Return the `functions` of pairs with these coordinates and embeddings."""
+        return torch.cat([coordinates, embedding, self.mlp[:-1](embedding)], -1)
 
     def rank(self, lift: Lift) -> Float[Tensor, " f"]:
         """Return the rank in which cross-validation adds the `functions`, lowest first.

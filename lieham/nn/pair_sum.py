@@ -7,7 +7,7 @@ import torch
 from lieham._support.numerics import check_precision
 from lieham.lift import Pairs
 from lieham.nn.resnet import LieResNet
-from lieham.typing import Bool, Float, Tensor
+from lieham.typing import Bool, Float, Int, Tensor
 
 
 class PairSum:
@@ -112,3 +112,43 @@ def is_pair_sum(network: LieResNet) -> bool:
     """Return True if the network is a sum of functions over pairs with coefficients that do not depend on positions."""
     [block, *more] = network.layers
     return not more and block.linear_in_kernel and network.neighbors.fixed and not network.lift.has_cutoff
+
+
+def pair_slopes(
+    network: LieResNet,
+    points: Float[Tensor, "*batch n d"],
+    shares: Float[Tensor, "*#batch p r"],
+    chosen: Int[Tensor, " f"],
+) -> Float[Tensor, "*batch n d f r"]:
+    """Return ∂/∂x_i of Σ_p φ_f(pair p) share_pr for every body i, from the derivatives of each pair by its two points.
+
+    A pair has 2 d derivatives however many bodies there are, where forward derivatives of the sum take n d.
+
+    Args:
+        network: a sum over pairs whose lift has `ends`.
+        points: positions, in the model's unit of length.
+        shares: the derivative of r outputs by the kernel's outputs on each pair (`PairSum.shares`).
+        chosen: the numbers of the functions.
+    """
+    check_precision("positions", points, network.embed.weight)
+    n, d = points.shape[-2:]
+    ends = network.lift.ends(n, points.device)
+    assert ends is not None, "the caller asked for the ends before"
+    i, j = ends
+
+    def functions(u: Tensor, v: Tensor) -> Tensor:
+        return network.kernel.functions_of(*network.lift.invariants(u, v, i == j))[..., chosen]
+
+    at = points.index_select(-2, i), points.index_select(-2, j)
+    still, axes = points.new_zeros(d, d), torch.eye(d, dtype=points.dtype, device=points.device)
+
+    def along(u: Tensor, v: Tensor) -> Tensor:
+        return torch.func.jvp(functions, at, (u.expand_as(at[0]), v.expand_as(at[1])))[1]
+
+    each = torch.func.vmap(along)(torch.cat([axes, still]), torch.cat([still, axes]))
+    found = []
+    for body in range(n):
+        first, second = ((x == body).nonzero().flatten() for x in ends)
+        both = torch.cat([each[:d].index_select(-2, first), each[d:].index_select(-2, second)], -2)
+        found.append(both.mT @ shares.index_select(-2, torch.cat([first, second])))
+    return torch.stack(found).movedim((0, 1), (-4, -3))

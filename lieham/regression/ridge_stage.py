@@ -22,6 +22,8 @@ from lieham.state import Trajectory
 
 CORRECTIONS = 4
 """Most Gauss-Newton corrections."""
+HOPELESS = 100.0
+"""Two ridges whose loss is so many times the least one end the search: stronger ones would leave still more."""
 
 
 class RidgeStage(CoefficientStage):
@@ -102,10 +104,13 @@ class RidgeStage(CoefficientStage):
         """Write the ridge solution, correct it while the loss falls, and return the least loss.
 
         Of the ridges from the chosen one up, the one with the least loss is taken: where bodies meet more closely than
-        at any node, functions that few pairs have seen can be wild, which the integrated windows show.
+        at any node, functions that few pairs have seen can be wild, which the integrated windows show. What a stronger
+        ridge leaves of the path only grows, so the search ends where two in a row are `HOPELESS` times the least loss.
         """
-        tried = []
-        for ridge in [x for x in RIDGES if x >= problem.ridge and (x == problem.ridge or problem.beside is None)]:
+        tried: list[tuple[float, float]] = []
+        for ridge in [x for x in reversed(RIDGES) if x >= problem.ridge]:
+            if tried and (problem.beside is not None or min(tried[-2:])[0] > HOPELESS * min(tried)[0]):
+                break
             problem.ridge = ridge
             z = problem.solution()
             problem.write(z, dictionary)

@@ -103,7 +103,7 @@ def _joined(columns: Float[Tensor, "b s n d c"], rest: Float[Tensor, "b s n d"])
 def derivatives(
     dictionary: Dictionary, nodes: PhaseState, bodies: Bodies, columns: Columns, along: int
 ) -> Float[Tensor, "b s n d c"]:
-    """Return the derivatives of every column Φ, by one forward derivative a coordinate.
+    """Return the derivatives of every column Φ, some windows at a time.
 
     Args:
         dictionary: the functions.
@@ -112,21 +112,13 @@ def derivatives(
         columns: the columns wanted.
         along: 0 for ∂Φ/∂q, 1 for ∂Φ/∂p.
     """
-    n, d = nodes.q.shape[-2:]
-    directions = torch.eye(n * d, dtype=nodes.q.dtype, device=nodes.q.device).view(-1, n, d)
-
-    def slopes(state: PhaseState, bodies: Bodies) -> Tensor:
-        def values(x: Tensor) -> Tensor:
-            moved = PhaseState(x, state.p) if along == 0 else PhaseState(state.q, x)
-            return columns.values(dictionary, moved, bodies)
-
-        at = state[along]
-        return torch.func.vmap(lambda x: torch.func.jvp(values, (at,), (x.expand_as(at),))[1])(directions)
-
-    size = max(1, CHUNK // (nodes.q.shape[1] * n * n * dictionary.functions * n * d))
+    size = max(1, CHUNK // (nodes.q.shape[1] * dictionary.work(*nodes.q.shape[-2:])))
     done = []
     for k in range(0, len(nodes.q), size):
         part = PhaseState(*(x[k : k + size] for x in nodes))
-        found = slopes(part, bodies.map(lambda y, k=k: y[k : k + size]).over_time())
-        done.append(found.movedim(0, -2).unflatten(-2, (n, d)).double())
+        there = bodies.map(lambda y, k=k: y[k : k + size]).over_time()
+        found = dictionary.derivatives(part, there, (columns.chosen, columns.mixing), along).flatten(-2)
+        if columns.singles:
+            found = torch.cat([found, dictionary.derivatives_of_singles(part, there, along)], -1)
+        done.append(found.double())
     return torch.cat(done)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from lieham._support.interrupt import interruptible
 from lieham._support.numerics import as_device
 from lieham._support.progress import Progress, announce, reporting
+from lieham._support.threads import waiting
 from lieham.data import CloudDataset, Dataset
 from lieham.errors import InputError, Interrupted, LiehamWarning
 from lieham.models import save_model
@@ -81,6 +82,7 @@ def fit(
     if config.tensorboard:
         _check_tensorboard(run)
     _check_weights(model)
+    _announce_threads(config.device or str(next(model.parameters()).device))
     # A caller may have switched gradients off, as one does to evaluate a model; training needs them.
     with (
         torch.inference_mode(False),
@@ -133,6 +135,13 @@ def _check_weights(model: nn.Module) -> None:
         raise InputError(
             f"model must have weights that may change, got {len(weights)} frozen ones: call model.requires_grad_()"
         )
+
+
+def _announce_threads(device: str) -> None:
+    """Say so where training on the CPU has more threads than there are idle cores."""
+    line = waiting() if device.startswith("cpu") else ""
+    if line:
+        announce(line)
 
 
 def _judge(trainer: Trainer, data: Any) -> None:

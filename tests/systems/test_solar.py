@@ -60,8 +60,10 @@ def test_jupiter_and_saturn_are_weighed_by_the_motion_alone():
 
 
 @installed
-def test_the_example_beats_kepler_after_a_year(tmp_path):
-    table = example().main(tmp_path, train_years=3.0, years=1.0, steps=0, refine=0)
+def test_the_example_beats_kepler_after_a_year(tmp_path, monkeypatch):
+    module = example()
+    monkeypatch.setattr(module, "weigh", lambda: (solar.MASS, np.zeros(10)))  # another test weighs
+    table = module.main(tmp_path, train_years=3.0, years=1.0, steps=0, refine=0)
     for planet in solar.NAMES[1:]:
         assert table[planet]["lieham"][0] < table[planet]["Kepler"][0], planet
     assert (tmp_path / "solar_system.png").stat().st_size > 10_000
