@@ -116,6 +116,8 @@ class RidgeStage(CoefficientStage):
         z = problem.solution()
         problem.write(z, dictionary)
         for _ in range(CORRECTIONS):
+            if self.over():
+                break
             slope = 0.5 * problem.slope(dictionary.slope(loss())) + problem.loss_beside(z)[1]
             trial = z - problem.solve(slope + problem.ridge * z)
             problem.write(trial, dictionary)
