@@ -39,7 +39,8 @@ class RidgeStage(CoefficientStage):
 
     Args:
         model, all_windows, loss, may_stop, notes: see `CoefficientStage`.
-        posed: the regression of the resolved windows, where it was posed already.
+        chosen: the regression, where it was posed already, and the resolved windows that it sees; by default all, or
+            some where they are many.
     """
 
     name = "ridge"
@@ -54,11 +55,12 @@ class RidgeStage(CoefficientStage):
         loss: ShootingLoss,
         may_stop: Callable[[], None] = never,
         notes: Mapping[str, str] | None = None,
-        posed: RidgeProblem | None = None,
+        chosen: tuple[RidgeProblem | None, WindowBatch | None] = (None, None),
     ):
         super().__init__(model, all_windows, loss, may_stop, notes)
         resolved, self.unresolved = split_resolved(all_windows, known(model, all_windows), loss.scale_q)
-        self.windows, self._posed = thinned(batch_of(resolved), MOST_ROWS), posed
+        self._posed, windows = chosen
+        self.windows = thinned(batch_of(resolved), MOST_ROWS) if windows is None else windows
 
     def _solve(self, loss: Loss) -> bool:
         assert self.dictionary is not None, "without a dictionary there are no steps"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 class History:
     """The history of a run, with one row for each validation.
 
-    A row has `stage`, `learner`, `step`, `loss`, `validation` and `seconds`; of clouds `error` or `mae` too. `kept` says
+    A row has `stage`, `learner`, `step`, `loss`, `validation`, `seconds`, and of clouds `error` or `mae`. `kept` says
     whether its weights became the best. After a regression, `before` is the validation loss of the weights that
     gradients begin from. `diverged`, `futile` and `late` say in words why a stage ended there. Where `fit` took another
     lift, since pairs of bodies do not hold the law, the first row has it under `lift`.

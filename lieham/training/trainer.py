@@ -118,7 +118,7 @@ class Trainer:
             self.history.best, self.stale = found["validation"], 0
             self.best_weights = copy.deepcopy(stage.model.state_dict())
         row = {"stage": stage.name, "step": self.done, "loss": loss, **found, "seconds": self.seconds}
-        row |= {"learner": stage.learner, "kept": better} | stage.notes
+        row |= {"learner": stage.learner, "kept": better, **stage.notes}
         self.history.rows.append(row)
         self._note_end(stage, row)
         return row
