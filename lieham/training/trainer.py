@@ -132,11 +132,18 @@ class Trainer:
             row["before"] = self._untrained()
         if said := divergence(history, tolerance):
             row["diverged"] = said
-        elif self.done < stage.total and tolerance and (said := futility(history, stage.total, patient)):
+        elif self.done < stage.total and tolerance and (said := futility(history, self._reachable(stage), patient)):
             row["futile"] = said
         if (later or self.done < stage.total) and self._is_over() and not is_learned(history, tolerance):
             row["late"] = lateness(self.config.minutes, history)
             announce(row["late"])
+
+    def _reachable(self, stage: Stage) -> float:
+        """Return how many steps the stage has, or fewer where the limit of time will end it."""
+        rows = [row for row in self.history.rows if row["stage"] != stage.name]
+        spent = self.seconds - (rows[-1]["seconds"] if rows else 0.0)
+        left = 60 * self.config.minutes - self.seconds
+        return min(stage.total, self.done * (1 + left / spent)) if self.config.minutes else stage.total
 
     def _untrained(self) -> float:
         """Return the score of the weights that the next stage begins from."""
