@@ -92,7 +92,7 @@ class RidgeStage(CoefficientStage):
             return
         problem.write(problem.solution(), dictionary)
         value = value_of(loss)
-        while self.loss.substeps < MOST_SUBSTEPS:
+        while self.loss.substeps < MOST_SUBSTEPS and not self.over():
             self.loss.take(2 * self.loss.substeps)
             finer = value_of(loss)
             if not finer < value / 2:
@@ -112,6 +112,8 @@ class RidgeStage(CoefficientStage):
             z = problem.solution()
             problem.write(z, dictionary)
             tried.append((value_of(loss) + problem.loss_beside(z)[0], ridge))
+            if self.over():
+                break
         best, problem.ridge = min(tried)
         if best == torch.inf:
             return best

@@ -17,7 +17,7 @@ from lieham.errors import FileError, InputError, IntegrationError, Interrupted
 from lieham.models.io import load_weights
 from lieham.optim import Stage
 from lieham.training.config import CloudTrainConfig, TrainConfig
-from lieham.training.ending import divergence, futility, is_better, is_learned, lateness
+from lieham.training.ending import FAR, RISEN, divergence, futility, is_better, is_learned, lateness
 from lieham.training.history import History
 from lieham.training.tasks.base import Task, differing
 from lieham.typing import Tensor
@@ -130,7 +130,8 @@ class Trainer:
         patient = self.stage > 0 and not self.stages[self.stage - 1].hands_on
         if later and not stage.hands_on:
             row["before"] = self._untrained()
-        if said := divergence(history, tolerance):
+        began = next((x["before"] for x in history.rows if "before" in x), 0.0) if patient else 0.0
+        if said := divergence(history, max(tolerance, RISEN * began / FAR)):
             row["diverged"] = said
         elif self.done < stage.total and tolerance and (said := futility(history, self._reachable(stage), patient)):
             row["futile"] = said

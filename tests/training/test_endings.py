@@ -10,21 +10,23 @@ from math import inf
 import pytest
 import torch
 
-from lieham import HLieConv
 from lieham.data import Dataset
-from lieham.dynamics import SeparableHamiltonian
 from lieham.errors import InputError, LiehamWarning
-from lieham.integrate import integrate
 from lieham.optim import AdamStage, LBFGSStage
-from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.training import History, TrainConfig, fit
 from lieham.training.ending import HOPE, futility, is_better, is_learned
 from lieham.training.trainer import Trainer
 from tests.helpers.cases import trainer_of
-from tests.helpers.training import QUICK, data, equal, same_weights, small_model
+from tests.helpers.training import LAW, QUICK, data, equal, same_weights, small_model
 
-AFTER_RIDGE = replace(QUICK, ridge=True, tolerance=1e-30, steps=60, refine=0, evaluate_every=5)
+AFTER_RIDGE = replace(
+    QUICK, ridge=True, tolerance=1e-30, steps=60, refine=0, evaluate_every=5, window=5, refine_windows=60
+)
 """A ridge regression that solves its task, of which gradients do not know."""
+
+
+def law() -> Dataset:
+    return LAW.benchmark(60, n_val=20, n_test=0)
 
 
 def row(stage: str, validation: float, median: float, step: int = 1, **more) -> dict:
@@ -108,39 +110,30 @@ def test_a_stage_that_begins_from_the_best_must_improve_it():
 
 
 def test_gradients_do_not_go_on_after_a_solution_that_they_cannot_reach():
-    history = fit(small_model(), data(), config=AFTER_RIDGE)
+    history = fit(small_model(width=16), law(), config=AFTER_RIDGE)
     assert history.learner.startswith("ridge") and history.best < 1e-7
     assert [x["step"] for x in history.rows if x["stage"] == "adam"] == [5, 10] and "futile" in history.rows[-1]
-    whole = fit(small_model(), data(), config=replace(AFTER_RIDGE, tolerance=0.0))
-    assert whole.rows[-1]["step"] == 60, "with a tolerance of 0 every stage goes to its end"
+    whole = fit(small_model(width=16), law(), config=replace(AFTER_RIDGE, tolerance=0.0, steps=20))
+    assert whole.rows[-1]["step"] == 20, "with a tolerance of 0 every stage goes to its end"
     assert not any("futile" in x for x in whole.rows)
 
 
-def anisotropic(count: int) -> Dataset:
-    """Two bodies whose potential cos 1.5 x + cos y no function of distances is, so a regression in T(2) has no part in it."""
-
-    def potential(q, bodies):
-        x = q[..., 0, :] - q[..., 1, :]
-        return (1.5 * x[..., 0]).cos() + x[..., 1].cos()
-
-    generator = torch.Generator().manual_seed(5)
-    state = PhaseState(*(torch.randn(count, 2, 2, generator=generator, dtype=torch.float64) for _ in range(2)))
-    bodies = Bodies.of(torch.ones(count, 2, dtype=torch.float64))
-    times = 0.2 * torch.arange(5, dtype=torch.float64)
-    path = integrate(SeparableHamiltonian(potential).field(bodies), state, times, "yoshida4", substeps=4)
-    half = count // 2
-    x = Trajectory.of(times, *path, bodies)
-    return Dataset(train=x[:half], val=x[half:])
-
-
 def test_gradients_go_on_where_they_pay():
-    """The negative control: where the dictionary does not hold the law, Adam is let go on, and is kept."""
-    settings = {"steps": 100, "refine": 0, "evaluate_every": 10, "seed": 0}
-    history = fit(HLieConv("T(2)", width=16), anisotropic(200), **settings)
+    """The negative control: where the regression saw too few windows, Adam sees them all, is let go on, and is kept."""
+    config = replace(AFTER_RIDGE, evaluate_every=10, refine_windows=2, batch=60)
+    history = fit(small_model(), law(), config=config)
     ridge = history.rows[0]
-    assert history.rows[-1]["step"] == 100 and not any("futile" in x for x in history.rows)
-    assert history.learner == AdamStage.learner and history.best < ridge["validation"] / 2
+    assert history.rows[-1]["step"] == 60 and not {"futile", "diverged", "late"} & history.rows[-1].keys()
+    assert history.learner == AdamStage.learner and history.best < ridge["validation"] / 1.5
     assert history.kept["median"] <= ridge["median"]
+
+
+def test_a_stage_that_falls_from_far_above_the_regression_does_not_diverge():
+    """Adam comes down from 0.7 by less than a half in three validations, far above the regression's loss."""
+    config = replace(AFTER_RIDGE, tolerance=0.0, steps=30)
+    history = fit(small_model(), law(), config=config)
+    assert history.rows[3]["validation"] > 100 * history.best and history.rows[-1]["step"] == 30
+    assert not any("diverged" in x for x in history.rows)
 
 
 # The limit of time
