@@ -1,4 +1,4 @@
-"""Physics: the default is never worse than the regression alone, on laws that the regression finds but for few windows."""
+"""Physics: the default is never worse than the regression alone, on laws of pairs and on one of a chain."""
 
 from __future__ import annotations
 
