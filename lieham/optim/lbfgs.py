@@ -42,7 +42,9 @@ class LBFGSStage(Stage):
         start = self._read()
         options = {"maxcor": 50, "maxiter": self.stride, "maxfun": 2 * self.stride, "ftol": 0.0, "gtol": 0.0}
         try:
-            result = minimize(self._value_and_gradient, start, (loss,), "L-BFGS-B", jac=True, options=options)
+            result = minimize(
+                self._value_and_gradient, start, (loss,), "L-BFGS-B", jac=True, callback=self._go_on, options=options
+            )
         except BaseException:
             self._write(start)  # an interrupted step is undone, so that a resumed run repeats it
             raise
@@ -50,6 +52,10 @@ class LBFGSStage(Stage):
         self._write(start if diverged else result.x)
         check_finite(torch.tensor(np.inf if diverged else result.fun))
         return float(result.fun)
+
+    def _go_on(self, x: np.ndarray) -> None:
+        if self.over():
+            raise StopIteration  # scipy then returns the present iterate
 
     def _value_and_gradient(self, x: np.ndarray, loss: Loss) -> tuple[float, np.ndarray]:
         self._write(x)

@@ -14,6 +14,11 @@ from lieham.typing import Tensor
 Loss = Callable[[], Tensor]
 
 
+def _never() -> bool:
+    """Return False: the time is not up where there is no limit."""
+    return False
+
+
 class Stage(ABC):
     """Improves a model step by step.
 
@@ -35,6 +40,8 @@ class Stage(ABC):
     """Whether the next stage begins from the best weights so far, and not from those before this stage."""
     fixed: bool = True
     """Whether it minimises the loss of one fixed set of items, and not that of items drawn anew."""
+    over: Callable[[], bool] = staticmethod(_never)
+    """Whether the time is up: a step that takes many evaluations of the loss then ends with the best of them."""
     notes: Mapping[str, str] = {}
     """What the history says of the stage beside its losses."""
 

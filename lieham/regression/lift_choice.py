@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf, log
+from math import exp, inf, log
 from typing import NamedTuple
 
+from lieham.data.windows import WindowBatch, batch_of
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.losses.shooting import ShootingLoss
 from lieham.regression.cross_validation import SOLVED
@@ -13,6 +14,7 @@ from lieham.regression.interpolant import known, split_resolved, thinned
 from lieham.regression.problem import RidgeProblem
 from lieham.regression.selection import select
 from lieham.regression.stage import MOST_ROWS, never
+from lieham.regression.work import affordable, numbers_for_a_window
 from lieham.state import Trajectory
 
 GAIN = 4.0
@@ -21,13 +23,26 @@ MOST_BODIES = 8
 """Most bodies for which a richer lift is tried: edges see all triples."""
 RICHER_ROWS = 10_000
 """About how many rows the richer lift is tried on: its functions are many, and the choice needs no more."""
+TRIAL = 6e9
+"""How many numbers the trial of a richer lift may compute: some ten seconds of one core."""
+MOST_WORK = 2e10
+"""How many numbers the regression of a richer lift may compute, half a minute; beyond them it sees fewer windows."""
 
 
 class LiftChoice(NamedTuple):
-    """The model that was chosen, and its regression where that was posed on all rows."""
+    """The model that was chosen.
+
+    Args:
+        model: the model.
+        posed: its regression, where that was posed already.
+        windows: the windows that the regression is to see; None for those that it takes itself.
+        said: what the choice was made by, in words; empty where there was none.
+    """
 
     model: Hamiltonian
     posed: RidgeProblem | None
+    windows: WindowBatch | None = None
+    said: str = ""
 
 
 def choose_lift(
@@ -40,7 +55,8 @@ def choose_lift(
     """Return `model`, or `richer` where that leaves `GAIN` times less of held-out windows; neither is changed.
 
     Nothing is tried where `richer` is None, where `model` has no dictionary, where its functions are enough, and for
-    more than `MOST_BODIES` bodies or fewer than 3.
+    more than `MOST_BODIES` bodies or fewer than 3. What a trial costs is counted first (`work`): it sees as many
+    windows as `TRIAL` allows, and there is none where that is too few.
 
     Args:
         model: the model, with its units measured on `windows`.
@@ -60,8 +76,20 @@ def choose_lift(
     richer.calibrate(windows)
     others = richer.dictionary()
     assert others is not None, "a richer lift is exact and its block the same"
-    few = thinned(seen, RICHER_ROWS)
+    each = numbers_for_a_window(others, seen)
+    few = affordable(thinned(seen, RICHER_ROWS), each, TRIAL)
+    if few is None:
+        return LiftChoice(model, posed, said=_TOO_DEAR.format(exp(pairs.left), each))
     tried, edges = select(richer, others, few, loss)
-    if edges.left < pairs.left - log(GAIN):
-        return LiftChoice(richer, tried if len(few) == len(seen) else None)
-    return LiftChoice(model, posed)
+    shares = f"{exp(pairs.left):.1e} of the mean square, edges {exp(edges.left):.1e}"
+    said = f"of held-out windows, functions of pairs leave {shares}"
+    if not edges.left < pairs.left - log(GAIN):
+        return LiftChoice(model, posed, said=f"{said}: the lift stays")
+    rest = affordable(seen, each, MOST_WORK) or few
+    return LiftChoice(richer, tried if len(few) == len(rest) else None, batch_of(rest), said)
+
+
+_TOO_DEAR = (
+    "functions of pairs leave {:.1e} of the mean square of held-out windows; lift='edge', which sees angles, was not "
+    "tried, since each window would take {:.0e} numbers to compute"
+)

@@ -41,7 +41,8 @@ class RidgeStage(CoefficientStage):
 
     Args:
         model, all_windows, loss, may_stop, notes: see `CoefficientStage`.
-        posed: the regression of the resolved windows, where it was posed already.
+        chosen: the regression, where it was posed already, and the resolved windows that it sees; by default all, or
+            some where they are many.
     """
 
     name = "ridge"
@@ -56,11 +57,12 @@ class RidgeStage(CoefficientStage):
         loss: ShootingLoss,
         may_stop: Callable[[], None] = never,
         notes: Mapping[str, str] | None = None,
-        posed: RidgeProblem | None = None,
+        chosen: tuple[RidgeProblem | None, WindowBatch | None] = (None, None),
     ):
         super().__init__(model, all_windows, loss, may_stop, notes)
         resolved, self.unresolved = split_resolved(all_windows, known(model, all_windows), loss.scale_q)
-        self.windows, self._posed = thinned(batch_of(resolved), MOST_ROWS), posed
+        self._posed, windows = chosen
+        self.windows = thinned(batch_of(resolved), MOST_ROWS) if windows is None else windows
 
     def _solve(self, loss: Loss) -> bool:
         assert self.dictionary is not None, "without a dictionary there are no steps"
@@ -92,7 +94,7 @@ class RidgeStage(CoefficientStage):
             return
         problem.write(problem.solution(), dictionary)
         value = value_of(loss)
-        while self.loss.substeps < MOST_SUBSTEPS:
+        while self.loss.substeps < MOST_SUBSTEPS and not self.over():
             self.loss.take(2 * self.loss.substeps)
             finer = value_of(loss)
             if not finer < value / 2:
@@ -115,12 +117,16 @@ class RidgeStage(CoefficientStage):
             z = problem.solution()
             problem.write(z, dictionary)
             tried.append((value_of(loss) + problem.loss_beside(z)[0], ridge))
+            if self.over():
+                break
         best, problem.ridge = min(tried)
         if best == torch.inf:
             return best
         z = problem.solution()
         problem.write(z, dictionary)
         for _ in range(CORRECTIONS):
+            if self.over():
+                break
             slope = 0.5 * problem.slope(dictionary.slope(loss())) + problem.loss_beside(z)[1]
             trial = z - problem.solve(slope + problem.ridge * z)
             problem.write(trial, dictionary)

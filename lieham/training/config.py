@@ -33,7 +33,11 @@ class TrainConfig:
         patience: number of validations without improvement after which a stage ends; 0 for never.
         seed: seed of the windows drawn.
         ridge: solve a ridge regression for the weights in which the energy is linear, before Adam.
-        tolerance: loss below which no further stage begins; a constant state has 2.
+        tolerance: loss below which no further stage begins; a constant state has 2. With 0 every stage begins, and none
+            is stopped since it cannot pay.
+        minutes: time after which gradients stop where a ridge regression has left a result, so that they are an attempt
+            to improve on it; it counts over interruptions. 0 for no limit. Without a regression `steps` and `refine`
+            alone bound the time.
         compile: let torch.compile the force, which takes half a minute at first and less time for each step.
         products: precision of the matrix products of Adam's steps (torch.autocast): bfloat16 on a GPU that is faster
             with it; weights, energies and the other stages stay in the model's own, float32. Empty for that one too.
@@ -60,6 +64,7 @@ class TrainConfig:
     seed: int = 0
     ridge: bool = True
     tolerance: float = 1e-6
+    minutes: float = 3.0
     compile: bool = False
     products: str = ""
     observed: str = ""
@@ -84,8 +89,9 @@ class TrainConfig:
         check_choice("products", self.products, ("", "bfloat16"))
         if self.observed:
             check_choice("observed", self.observed, OBSERVED)
-        if not self.tolerance >= 0:
-            raise expected("tolerance", "at least 0", self.tolerance)
+        for name in ("tolerance", "minutes"):
+            if not getattr(self, name) >= 0:
+                raise expected(name, "at least 0", getattr(self, name))
         check_adam(self)
         if self.segment and (self.window - 1) % self.segment:
             raise expected("segment", f"0 or a divisor of window - 1 = {self.window - 1}", self.segment)
@@ -127,6 +133,7 @@ class CloudTrainConfig:
     tensorboard: bool = False
 
     tolerance: ClassVar[float] = 0.0
+    minutes: ClassVar[float] = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "device", str(self.device))  # a torch.device too, which no file could hold

@@ -59,7 +59,7 @@ def fit(
 
     Warns:
         LiehamWarning: where the model does not beat free flight on windows that training did not see, with the likely
-            cause, and where training diverged and was stopped.
+            cause, where training diverged and was stopped, and where the limit of time ended it.
 
     Raises:
         InputError: on data that do not fit the model, on settings that do not fit, and on a model whose weights are
@@ -149,8 +149,8 @@ def _judge(trainer: Trainer, data: Any) -> None:
     history = trainer.history
     history.baselines = trainer.task.beside_baselines(trainer.model, data)
     doubt = verdict(history.baselines, trainer.model, data, bool(trainer.task.said)) if history.baselines else ""
-    diverged = [row["diverged"] for row in history.rows if "diverged" in row]
-    both = "; ".join([x for x in (trainer.task.said, doubt, *diverged) if x])
+    ended = [row[name] for row in history.rows for name in ("diverged", "late") if name in row]
+    both = "; ".join([x for x in (trainer.task.said, doubt, *ended) if x])
     history.warnings = [both] if both else []
 
 

@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 class History:
     """The history of a run, with one row for each validation.
 
-    A row has `stage`, `learner`, `step`, `loss`, `validation` and `seconds`, and of clouds `error` or `mae`. Where
-    `fit` took another lift, since pairs of bodies do not hold the law, the first row has it under `lift`. `best` is
-    the least validation loss. `baselines` says, once the run has ended, what the result is worth beside predictions
-    that cost nothing: the split, its number of `windows`, and under `scores` the mean, the median and the trimmed mean
-    of the model, of a constant state, of free flight and of a mean force; of clouds it stays empty. `warnings` are the
-    sentences that the run ended with.
+    A row has `stage`, `learner`, `step`, `loss`, `validation`, `seconds`, and of clouds `error` or `mae`. `kept` says
+    whether its weights became the best. After a regression, `before` is the validation loss of the weights that
+    gradients begin from. `diverged`, `futile` and `late` say in words why a stage ended there. Where `fit` took another
+    lift, since pairs of bodies do not hold the law, the first row has it under `lift`.
+
+    `best` is the validation loss of the weights that were kept. `baselines` says, once the run has ended, what the
+    result is worth beside predictions that cost nothing: the split, its number of `windows`, and under `scores` the
+    mean, the median and the trimmed mean of the model, of a constant state, of free flight and of a mean force; of
+    clouds it stays empty. `warnings` are the sentences that the run ended with.
     """
 
     rows: list[dict] = field(default_factory=list)
@@ -28,8 +31,13 @@ class History:
         return self.rows[-1]["seconds"] if self.rows else 0.0
 
     @property
+    def kept(self) -> dict:
+        """The row whose weights are the best so far; empty before the first validation."""
+        return next((row for row in reversed(self.rows) if row.get("kept")), {})
+
+    @property
     def learner(self) -> str:
-        """The learner that made the result, in words: that of the row with the least validation loss."""
+        """The learner that made the result, in words: that of the row whose weights were kept."""
         return next((row["learner"] for row in self.rows if row["validation"] == self.best), "none")
 
     def summary(self) -> str:

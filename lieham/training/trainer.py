@@ -12,19 +12,15 @@ from typing import Any
 
 import torch
 
-from lieham._support.progress import Progress
+from lieham._support.progress import Progress, announce
 from lieham.errors import FileError, InputError, IntegrationError, Interrupted
 from lieham.models.io import load_weights
 from lieham.optim import Stage
 from lieham.training.config import CloudTrainConfig, TrainConfig
+from lieham.training.ending import FAR, RISEN, divergence, futility, is_better, is_learned, lateness
 from lieham.training.history import History
 from lieham.training.tasks.base import Task, differing
 from lieham.typing import Tensor
-
-DIVERGED = 3
-"""A stage ends early where so many validations in a row are far above the best one."""
-FAR = 100.0
-"""They are far above it where they are more than this many times as large."""
 
 
 class Trainer:
@@ -63,7 +59,8 @@ class Trainer:
         total = sum(stage.total for stage in self.stages)
         while self.stage < len(self.stages):
             stage = self.stages[self.stage]
-            while self.done < stage.total and not self._is_stale() and not self._has_diverged():
+            stage.over = self._is_over
+            while self.done < stage.total and not self._is_stale() and not self._has_ended():
                 try:
                     row = self._advance(stage)
                 except IntegrationError as error:
@@ -80,13 +77,21 @@ class Trainer:
         """Take one step of a stage, and return the row of the validation that is due after it, if one is."""
         loss = stage.step(self._fixed_loss if stage.fixed else self._sampled_loss)
         self.done = min(self.done + stage.stride, stage.total)
-        return self._validate(stage, loss) if self.done % stage.every == 0 or self.done == stage.total else None
+        due = self.done % stage.every == 0 or self.done == stage.total or self._is_over()
+        return self._validate(stage, loss) if due else None
 
     def _next_stage(self) -> None:
-        solved = self.history.best < self.config.tolerance
-        if solved or self.stages[self.stage].hands_on:
+        late = bool(self.history.rows) and "late" in self.history.rows[-1]
+        finished = late or is_learned(self.history, self.config.tolerance)
+        if finished or self.stages[self.stage].hands_on:
             self.model.load_state_dict(self.best_weights)
-        self.stage, self.done, self.stale = len(self.stages) if solved else self.stage + 1, 0, 0
+        self.stage, self.done, self.stale = len(self.stages) if finished else self.stage + 1, 0, 0
+
+    def _is_over(self) -> bool:
+        """Return whether the limit of time ends the stage, as it may where a regression has left a result, or does."""
+        if not 0 < 60 * self.config.minutes <= self.seconds:
+            return False
+        return not self.stages[self.stage].hands_on or any("before" in row for row in self.history.rows)
 
     def _is_stale(self) -> bool:
         return 0 < self.config.patience <= self.stale
@@ -98,26 +103,56 @@ class Trainer:
         why = f"{stage.name} diverged and was stopped at step {self.done}, since {error}"
         self.history.rows[-1]["diverged"] = f"{why}; the best, {self.history.best:.2g}, is kept"
 
-    def _has_diverged(self) -> bool:
-        """Return whether the stage was found to diverge at its last validation."""
+    def _has_ended(self) -> bool:
+        """Return whether the stage was found to diverge, to be futile, or to be late at its last validation."""
         row = self.history.rows[-1] if self.history.rows and self.done else {}
-        return "diverged" in row and row["stage"] == self.stages[self.stage].name
+        ended = bool({"diverged", "futile", "late"} & row.keys())
+        return ended and row["stage"] == self.stages[self.stage].name
 
     def _validate(self, stage: Stage, loss: float) -> dict:
         with torch.no_grad():
             found = self.task.score(stage.model)
-        score = found["validation"]
+        better = is_better(self.history, stage.name, found)
         self.stale += 1
-        if score < self.history.best:
-            self.history.best, self.stale = score, 0
+        if better:
+            self.history.best, self.stale = found["validation"], 0
             self.best_weights = copy.deepcopy(stage.model.state_dict())
         row = {"stage": stage.name, "step": self.done, "loss": loss, **found, "seconds": self.seconds}
-        row["learner"] = stage.learner
-        row |= stage.notes
+        row |= {"learner": stage.learner, "kept": better, **stage.notes}
         self.history.rows.append(row)
-        if said := divergence(self.history, self.config.tolerance):
-            row["diverged"] = said
+        self._note_end(stage, row)
         return row
+
+    def _note_end(self, stage: Stage, row: dict) -> None:
+        """Write into the last row why the stage, or the run, ends here, so that a resumed run ends alike."""
+        history, tolerance = self.history, self.config.tolerance
+        later = any(x.total for x in self.stages[self.stage + 1 :])
+        patient = self.stage > 0 and not self.stages[self.stage - 1].hands_on
+        if later and not stage.hands_on:
+            row["before"] = self._untrained()
+        began = next((x["before"] for x in history.rows if "before" in x), 0.0) if patient else 0.0
+        if said := divergence(history, max(tolerance, RISEN * began / FAR)):
+            row["diverged"] = said
+        elif self.done < stage.total and tolerance and (said := futility(history, self._reachable(stage), patient)):
+            row["futile"] = said
+        if (later or self.done < stage.total) and self._is_over() and not is_learned(history, tolerance):
+            row["late"] = lateness(self.config.minutes, history)
+            announce(row["late"])
+
+    def _reachable(self, stage: Stage) -> float:
+        """Return how many steps the stage has, or fewer where the limit of time will end it."""
+        rows = [row for row in self.history.rows if row["stage"] != stage.name]
+        spent = self.seconds - (rows[-1]["seconds"] if rows else 0.0)
+        left = 60 * self.config.minutes - self.seconds
+        return min(stage.total, self.done * (1 + left / spent)) if self.config.minutes else stage.total
+
+    def _untrained(self) -> float:
+        """Return the score of the weights that the next stage begins from."""
+        try:
+            with torch.no_grad():
+                return self.task.score(self.model)["validation"]
+        except IntegrationError:
+            return inf
 
     @property
     def seconds(self) -> float:
@@ -175,27 +210,6 @@ class Trainer:
         self.generator.set_state(state["generator"])
         self.history = History(list(state["rows"]), state["score"])
         self._elapsed, self._started = state["seconds"], time.perf_counter()
-
-
-def divergence(history: History, tolerance: float) -> str:
-    """Return a sentence where the last stage has diverged at its last validations, `DIVERGED` of them; else "".
-
-    All of them are over `FAR` times the best, which may be that of a former stage, and they do not fall by half, or
-    they are not finite.
-
-    Args:
-        history: the rows so far, the last one included.
-        tolerance: the loss that counts as solved; below it nothing is far.
-    """
-    last = history.rows[-DIVERGED:]
-    values = [row["validation"] for row in last if row["stage"] == last[-1]["stage"]]
-    bound = FAR * max(history.best, tolerance)
-    if len(values) < DIVERGED or any(x <= bound for x in values) or values[-1] <= values[0] / 2:
-        return ""
-    return (
-        f"{last[-1]['stage']} diverged and was stopped at step {last[-1]['step']}, where its validation loss is "
-        f"{values[-1]:.2g}; the best, {history.best:.2g}, is kept: a smaller lr may help"
-    )
 
 
 def refuse(stop: Callable[[], bool]) -> None:

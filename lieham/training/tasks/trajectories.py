@@ -77,6 +77,8 @@ class TrajectoryTask(Task):
 
     def choose(self, model: Hamiltonian) -> Hamiltonian:
         self._choice = choose_lift(model, self.richer, self.fixed, self.loss, self._may_stop)
+        if self._choice.said:
+            announce(self._choice.said)
         if (seen := self._choice.model.trained_range()) is not None:
             seen.extend(self.windows.trajectory)
         return self._choice.model
@@ -95,8 +97,9 @@ class TrajectoryTask(Task):
             )
         if self.free:
             return [StateEliminationStage(model, self.fixed, cast(FreeStatesLoss, self.loss), self._may_stop)]
-        notes = {"lift": "edge"} if self._choice.model is self.richer else {}
-        ridge = RidgeStage(model, self.fixed, self.loss, self._may_stop, notes, self._choice.posed)
+        found = self._choice
+        notes = {"lift": "edge"} if found.model is self.richer else {}
+        ridge = RidgeStage(model, self.fixed, self.loss, self._may_stop, notes, (found.posed, found.windows))
         first: list[Stage] = [ridge] if self.config.ridge and ridge.total else []
         return [*first, AdamStage(model, self.config), LBFGSStage(model, self.config.refine)]
 
