@@ -84,7 +84,7 @@ class Accuracy:
         if error <= self.error:
             return self
         finer = replace(integrator, substeps=2 * integrator.substeps)
-        if self.said or not self._exceeded(error) or taken.errors_of(finer).max().item() > error / 2:
+        if self.said or not self._exceeded(error) or taken.rounded(error, taken.errors_of(finer).max().item()):
             return replace(self, error=error)
         when = taken.start.times[int(errors.argmax()), 0].item()
         return self._found(error, f" after t = {when:.6g}")
@@ -124,7 +124,7 @@ def choose_substeps(taken: Intervals, integrator: Any) -> tuple[Integrator, floa
     while s <= MOST_SUBSTEPS:
         two = taken.after(replace(integrator, substeps=2 * s))
         found = taken.errors(one, two, integrator.order).max().item()
-        if error < 1 and found > error / 2:
+        if taken.rounded(error, found):
             return best, error, True
         best, error = replace(integrator, substeps=s), found
         if error <= tolerance:

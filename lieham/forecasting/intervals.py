@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import inf
 from typing import Any
 
@@ -66,6 +67,10 @@ class Intervals:
             share = (apart - rounding).clamp(min=0) / size.double().clamp(min=torch.finfo(torch.float64).tiny)
             worst = torch.maximum(worst, _largest(share, self.start).cpu())
         return worst
+
+    def rounded(self, error: float, finer: float) -> bool:
+        """Return whether an error is one of rounding: half the step does not halve it, and it is below ε^(1/3)."""
+        return finer > error / 2 and error < torch.finfo(self.start.q.dtype).eps ** (1 / 3)
 
     def errors_of(self, integrator: Any) -> Float[Tensor, " rows"]:
         """Return the errors with the substeps that the integrator has."""
@@ -142,9 +147,10 @@ def _most_demanding(model: Hamiltonian, start: Trajectory, width: Tensor, integr
 
 def _piece(model: Hamiltonian, start: Trajectory, width: Tensor, steps: int, integrator: Integrator) -> Trajectory:
     """Return the first states of a rollout, (rows, k, n, d), as many as are finite."""
-    times, path = start.times.cpu() + width * torch.arange(steps + 1), []
+    times, path = start.times.cpu() + width * torch.arange(steps + 1), [start.state(0)]
     try:
-        for state in integrator.stream(model.field(start.bodies), start.state(0), times):
+        states = integrator.stream(model.field(start.bodies), start.state(0), times)
+        for state in islice(states, 1, None):
             if not bool((state.q.isfinite() & state.p.isfinite()).all()):
                 break
             path.append(state)
