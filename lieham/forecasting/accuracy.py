@@ -40,7 +40,7 @@ class Accuracy:
         integrator: the method, with its substeps.
         steps: the number of intervals.
         chosen: whether the substeps were chosen here and not asked for.
-        error: the largest error of an interval that was found; None where the method controls its own error.
+        error: the largest error of an interval that was found; None before, and where a method controls its own error.
         said: what a warning has said of it.
     """
 
@@ -51,7 +51,7 @@ class Accuracy:
     said: tuple[str, ...] = ()
 
     def ahead(self, model: Hamiltonian, start: Trajectory, width: Float[Tensor, "batch 1"]) -> Accuracy:
-        """Estimate the error from the first intervals of a rollout, and choose the substeps where none were asked for.
+        """Choose the substeps by the errors of the first intervals of a rollout, unless they were asked for.
 
         Args:
             model: the Hamiltonian.
@@ -59,52 +59,47 @@ class Accuracy:
             width: the time between outputs, (batch, 1), on the CPU.
 
         Warns:
-            LiehamWarning: the error is too large.
+            LiehamWarning: no number of substeps makes the error small enough.
+        """
+        if not self.chosen or not has_substeps(self.integrator):
+            return self
+        taken = intervals_ahead(model, start, width, self.steps, self.integrator)
+        integrator, error, rounded = choose_substeps(taken, self.integrator)
+        made = replace(self, integrator=integrator, error=error)
+        return made if rounded or not made._exceeded(error) else made._warned("")
+
+    def behind(self, model: Hamiltonian, path: Trajectory) -> Accuracy:
+        """Estimate the error where forces changed most along the whole rollout (batch, steps + 1, n, d).
+
+        Warns:
+            LiehamWarning: the error is too large there, nothing was said before, and rounding is not the cause.
         """
         if not has_substeps(self.integrator):
             return self
-        taken = intervals_ahead(model, start, width, self.steps, self.integrator)
-        if not self.chosen:
-            return self._found(taken.errors_of(self.integrator).max().item(), "")
-        integrator, error, stalled = choose_substeps(taken, self.integrator)
-        made = replace(self, integrator=integrator)
-        return replace(made, error=error) if stalled else made._found(error, "")
-
-    def behind(self, model: Hamiltonian, path: Trajectory) -> Accuracy:
-        """Estimate the error again where forces changed most along the whole rollout (batch, steps + 1, n, d).
-
-        Warns:
-            LiehamWarning: the error is too large there, and was not at the start; rounding is not the cause.
-        """
-        if self.error is None:
-            return self
-        taken, integrator = intervals_of(model, path), self.integrator
-        errors = taken.errors_of(integrator)
+        taken, finer = intervals_of(model, path), replace(self.integrator, substeps=2 * self.integrator.substeps)
+        errors = taken.errors_of(self.integrator)
         error = errors.max().item()
-        if error <= self.error:
+        if self.error is not None and error <= self.error:
             return self
-        finer = replace(integrator, substeps=2 * integrator.substeps)
+        made = replace(self, error=error)
         if self.said or not self._exceeded(error) or taken.rounded(error, taken.errors_of(finer).max().item()):
-            return replace(self, error=error)
-        when = taken.start.times[int(errors.argmax()), 0].item()
-        return self._found(error, f" after t = {when:.6g}")
+            return made
+        return made._warned(f" after t = {taken.start.times[int(errors.argmax()), 0].item():.6g}")
 
     def _exceeded(self, error: float) -> bool:
         return error > EXCEEDED * TOLERANCE if self.chosen else self.steps * error > DISTANCE
 
-    def _found(self, error: float, when: str) -> Accuracy:
-        """Return the accuracy with this error; warn where it is too large."""
-        if not self._exceeded(error):
-            return replace(self, error=error)
+    def _warned(self, when: str) -> Accuracy:
+        """Warn that the error is too large, and return the accuracy with the sentence."""
         substeps = self.integrator.substeps
         limit = f"{TOLERANCE:g}" if self.chosen else f"{DISTANCE:g} in {self.steps} such steps"
         text = (
-            f"the integrator's error{when} is {error:.1e} of a body's motion between two outputs, where {limit} is "
-            f"wanted, with {self.integrator.name} in {substeps} substeps: give substeps={2 * substeps} or more, a "
+            f"the integrator's error{when} is {self.error:.1e} of a body's motion between two outputs, where {limit} "
+            f"is wanted, with {self.integrator.name} in {substeps} substeps: give substeps={2 * substeps} or more, a "
             "smaller dt, or a method of higher order"
         )
         warnings.warn(text, LiehamWarning, stacklevel=4)
-        return replace(self, error=error, said=(*self.said, text))
+        return replace(self, said=(*self.said, text))
 
 
 def choose_substeps(taken: Intervals, integrator: Any) -> tuple[Integrator, float, bool]:

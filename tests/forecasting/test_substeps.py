@@ -192,7 +192,7 @@ def test_given_substeps_are_judged_by_the_whole_forecast():
 @pytest.mark.parametrize("batch", [1, 3, 256])
 def test_the_choice_is_deterministic_and_kept_in_the_file(batch, tmp_path):
     made = quiet(MODEL, INITIAL, 12, batch=batch, out=tmp_path / "f.h5")
-    stored, attributes = read_forecast(tmp_path / "f.h5")
+    _, attributes = read_forecast(tmp_path / "f.h5")
     assert made.integrator == quiet(MODEL, INITIAL, 12).integrator == integrator_of(attributes)
     assert attributes["integrator_error"] <= TOLERANCE
 
