@@ -5,17 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lieham import forecasting
 from lieham.data import read_forecast
 from lieham.errors import FileError
-from lieham.forecasting import forecast
+from lieham.forecasting import batches, forecast
 from tests.forecasting.helpers import INITIAL, MODEL, assert_same
 from tests.helpers.refusals import says
 
 
 @pytest.mark.parametrize("batch, steps", [(256, 5), (2, 7), (3, 4), (5, 8)])
 def test_the_file_holds_what_is_returned(batch, steps, tmp_path, monkeypatch):
-    monkeypatch.setattr(forecasting, "CHUNK", 4)  # full chunks, a rest, a rest of one
+    monkeypatch.setattr(batches, "CHUNK", 4)  # full chunks, a rest, a rest of one
     rollout = forecast(MODEL, INITIAL, steps, batch=batch, out=tmp_path / "new" / "f.h5")
     stored, attributes = read_forecast(tmp_path / "new" / "f.h5")
     assert_same(stored, rollout.trajectory)
@@ -25,7 +24,7 @@ def test_the_file_holds_what_is_returned(batch, steps, tmp_path, monkeypatch):
 
 def test_the_file_is_written_while_running(tmp_path, monkeypatch):
     """Stopped in the second batch: all of the first is there, and of the second what was flushed."""
-    monkeypatch.setattr(forecasting, "CHUNK", 4)
+    monkeypatch.setattr(batches, "CHUNK", 4)
     out, seen = tmp_path / "f.h5", {}
 
     def progress(done: int, total: int) -> None:

@@ -21,14 +21,14 @@ from tests.helpers.refusals import says
 @pytest.mark.parametrize(
     "method, settings, integrator",
     [
-        ("yoshida4", {}, make_integrator("yoshida4", substeps=4, compensated=True)),
+        ("yoshida4", {"substeps": 4}, make_integrator("yoshida4", substeps=4, compensated=True)),
         ("yoshida4", {"substeps": 1, "compensated": False}, make_integrator("yoshida4")),
         ("leapfrog", {"substeps": 2}, make_integrator("leapfrog", substeps=2, compensated=True)),
-        ("rk4", {}, make_integrator("rk4", substeps=4)),
+        ("rk4", {"substeps": 4}, make_integrator("rk4", substeps=4)),
         ("dopri5", {"rtol": 1e-9, "atol": 1e-9}, make_integrator("dopri5", rtol=1e-9, atol=1e-9)),
         (make_integrator("leapfrog"), {}, make_integrator("leapfrog")),
     ],
-    ids=["default", "plain", "leapfrog", "rk4", "dopri5", "an integrator"],
+    ids=["compensated", "plain", "leapfrog", "rk4", "dopri5", "an integrator"],
 )
 def test_a_forecast_is_an_integration(method, settings, integrator):
     rollout = forecast(MODEL, INITIAL, 6, method=method, **settings)
@@ -83,7 +83,7 @@ def test_the_initial_trajectories_are_left_alone():
 
 
 def test_dt_replaces_the_step_of_the_data():
-    rollout = forecast(MODEL, INITIAL, 6, dt=2 * STEP).trajectory
+    rollout = forecast(MODEL, INITIAL, 6, dt=2 * STEP, substeps=4).trajectory
     torch.testing.assert_close(rollout.times[0], torch.arange(7, dtype=torch.float64) * 2 * STEP, rtol=1e-15, atol=0)
     fine = forecast(MODEL, INITIAL, 12, substeps=2).trajectory
     # 4 substeps of 2 dt are 2 of dt, twice: the same steps, with times that round otherwise.
@@ -94,11 +94,11 @@ def test_each_trajectory_has_its_own_step_and_start():
     widths = torch.tensor([1.0, 2.0, 0.5, 1.5, 3.0], dtype=torch.float64)[:, None] * STEP
     starts = torch.tensor([0.0, 5.0, -1.0, 0.25, 2.0], dtype=torch.float64)[:, None]
     own = replace(INITIAL, times=starts + widths * torch.arange(4, dtype=torch.float64))
-    rollout = forecast(MODEL, own, 5).trajectory
+    rollout = forecast(MODEL, own, 5, substeps=4).trajectory
     torch.testing.assert_close(rollout.times.diff(dim=1), widths.expand(5, 5), rtol=1e-12, atol=0)
     assert torch.equal(rollout.times[:, :1], starts)
     for k in range(5):
-        alone = forecast(MODEL, INITIAL[k : k + 1], 5, dt=widths[k].item()).trajectory
+        alone = forecast(MODEL, INITIAL[k : k + 1], 5, dt=widths[k].item(), substeps=4).trajectory
         # An autonomous field: only the rounding of start + k dt differs.
         torch.testing.assert_close(rollout.q[k], alone.q[0], rtol=1e-12, atol=1e-12)
 

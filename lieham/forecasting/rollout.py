@@ -1,12 +1,10 @@
-"""Forecasts follow a learned Hamiltonian from initial states, in batches, and are written to disk while they run."""
+"""Forecasts follow a learned Hamiltonian from initial states, with steps that suit the motion, in batches."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,18 +15,14 @@ from lieham.data import TrajectoryWriter
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.dynamics.trained_range import warn_outside
 from lieham.errors import InputError, check_count, check_offers, expected
+from lieham.forecasting.accuracy import Accuracy
+from lieham.forecasting.batches import Flow, in_batches
 from lieham.groups import Group, Trivial
 from lieham.integrate import Integrator, make_integrator
 from lieham.integrate.outputs import check_end, lead_in, output_times, output_width, steps_until, stored_before
 from lieham.metrics import state_mse
 from lieham.state import PhaseState, Trajectory
 from lieham.typing import Float, Tensor
-
-CHUNK = 100
-"""This number of output times is held in memory before they are written to the file."""
-
-Write = Callable[[int, PhaseState], None]
-"""`write(first, states)` is called with the index of the first of the output times that are written."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +33,9 @@ class Forecast:
         trajectory: states at the output times, (batch, steps + 1, n, d), and the bodies.
         model: the Hamiltonian whose flow it is.
         integrator: the method that followed the flow.
-        attributes: the settings by name, such as `method` and `dtype`, and the `seconds` that it took.
-        warnings: sentences on what lies outside the range of the model's training.
+        attributes: the settings by name, such as `method` and `dtype`, the `seconds` that it took, and where the steps
+            are fixed the `integrator_error` of an interval between outputs, as a share of a body's motion in it.
+        warnings: sentences on what lies outside the range of the model's training, and on the integrator's error.
 
     Example:
         >>> import lieham, systems
@@ -111,14 +106,16 @@ def forecast(
         overwrite: whether an old file may be replaced.
         compile: whether torch.compile compiles the force, which takes half a minute once and saves time in each step.
         progress: called as progress(done, total) in output times of all batches; by default a bar on a terminal.
-        settings: those of the method (substeps, compensated, rtol, atol); by default it takes 4 steps between outputs
-            and sums with compensation, where it can.
+        settings: those of the method (substeps, compensated, rtol, atol); by default it sums with compensation where it
+            can, and a method with fixed steps takes the least 1, 2, 4, ... or 32 of them between outputs that keep
+            the error of such an interval below 1e-7 of every body's own motion in it (`choose_substeps`).
 
     Returns:
         The rollout with its model and integrator.
 
     Warns:
-        LiehamWarning: where bodies or motions lie outside the range of training; `Forecast.warnings` has the sentences.
+        LiehamWarning: where bodies or motions lie outside the range of training, or where the integrator's error is
+            too large; `Forecast.warnings` has the sentences.
 
     Raises:
         InputError: if the settings or the initial states do not fit the model, if `start` is outside the stored times,
@@ -143,49 +140,33 @@ def forecast(
     integrator = _integrator(model, method, settings)
     model.check(initial)
     weight, whole, began = next(model.parameters(), initial.q), _as_batch(initial), time.perf_counter()
-    flow, width = _Flow(model, integrator, compile), output_width(_exact(whole), dt)
+    width, (taken, gap) = output_width(_exact(whole), dt), _stored(whole.to(weight.device, weight.dtype), start)
+    begin = _exact(taken) + gap
+    steps = steps_until(begin, width, cast(float, until)) if steps is None else steps
+    times, known = output_times(begin, width, steps), model.trained_range()
     with torch.no_grad():
-        begun = _begun(flow, whole.to(weight.device, weight.dtype), start, width, batch)
-    steps = steps_until(_exact(begun), width, cast(float, until)) if steps is None else steps
-    times = output_times(_exact(begun), width, steps)
-    known = model.trained_range()
-    dtype = str(weight.dtype).removeprefix("torch.")
-    attributes: dict[str, str | float] = {"method": integrator.name, "settings": str(integrator), "dtype": dtype}
+        free = isinstance(method, str) and "substeps" not in settings
+        accuracy = Accuracy(integrator, steps, free).ahead(model, taken, width)
+        flow = Flow(model, accuracy.integrator, compile)
+        begun = _led_to(flow, taken, gap, width, batch)
+    attributes = _attributes(accuracy, weight)
     writer = nullcontext() if out is None else TrajectoryWriter(out, times, begun.bodies, attributes, overwrite)
     with writer as sink, torch.no_grad(), reporting(progress, "forecast") as shown:
         said = warn_outside(known, begun, model.group)
-        path = _in_batches(flow, begun, times, batch, sink, shown)
-    attributes["seconds"] = time.perf_counter() - began
+        path = in_batches(flow, begun, times, batch, sink, shown)
     trajectory = Trajectory(times.to(weight.device), path.q, path.p, begun.bodies)
+    with torch.no_grad():
+        accuracy = accuracy.behind(model, trajectory)
+    attributes = _attributes(accuracy, weight) | {"seconds": time.perf_counter() - began}
     warned = warn_outside(known, trajectory, model.group, said)
-    return Forecast(trajectory, model, integrator, attributes, warned)
+    return Forecast(trajectory, model, accuracy.integrator, attributes, (*warned, *accuracy.said))
 
 
-@dataclass(frozen=True)
-class _Flow:
-    """A flow integrates one batch after the other; it holds a model, a method, and whether the force is compiled."""
-
-    model: Hamiltonian
-    integrator: Integrator
-    compile: bool
-
-    def __call__(self, start: Trajectory, times: Tensor) -> Iterator[PhaseState]:
-        """Return the states (batch, n, d) at one time after the other."""
-        field = self.model.field(start.bodies)
-        return self.integrator.stream(field.compiled() if self.compile else field, start.state(0), times)
-
-
-def _in_batches(
-    flow: _Flow, start: Trajectory, times: Tensor, batch: int, sink: TrajectoryWriter | None, shown: Progress
-) -> PhaseState:
-    """Return the states of all systems, `batch` of them integrated at a time, (systems, time, n, d)."""
-    parts, steps = [], times.shape[-1] - 1
-    for first in range(0, len(start), batch):
-        rows = slice(first, first + batch)
-        report = _offset(shown, first // batch * steps, -(-len(start) // batch) * steps)
-        write = None if sink is None else partial(sink.write, rows)
-        parts.append(_collect(flow(start[rows], times[rows]), steps, write, report))
-    return PhaseState(*(torch.cat(x) for x in zip(*parts, strict=True)))
+def _attributes(accuracy: Accuracy, weight: Tensor) -> dict[str, str | float]:
+    """Return the settings of a forecast by name, from which `integrator_of` makes the same integrator again."""
+    method, dtype = accuracy.integrator, str(weight.dtype).removeprefix("torch.")
+    found: dict[str, str | float] = {"method": method.name, "settings": str(method), "dtype": dtype}
+    return found if accuracy.error is None else found | {"integrator_error": accuracy.error}
 
 
 def _integrator(model: Hamiltonian, method: str | Integrator, settings: dict) -> Integrator:
@@ -211,48 +192,28 @@ def _as_batch(initial: Trajectory) -> Trajectory:
     return Trajectory(initial.times[None], initial.q[None], initial.p[None], bodies)
 
 
-def _begun(flow: _Flow, initial: Trajectory, start: float | None, width: Tensor, batch: int) -> Trajectory:
-    """Return the states at `start`, to which the model leads from the stored ones before, or the first ones."""
+def _stored(initial: Trajectory, start: float | None) -> tuple[Trajectory, Float[Tensor, "batch 1"]]:
+    """Return the stored states that a forecast begins from, (batch, 1, n, d), and the time from them to `start`."""
     times = _exact(initial)
     if start is None:
-        return initial.window(0, 1)
+        return initial.window(0, 1), torch.zeros_like(times[:, :1])
     index, gap = stored_before(times, start)
     place = (torch.arange(len(initial))[:, None], index[:, None])
-    begun = replace(initial, times=initial.times[place], q=initial.q[place], p=initial.p[place])
-    late = gap > 0
+    return replace(initial, times=initial.times[place], q=initial.q[place], p=initial.p[place]), gap[:, None]
+
+
+def _led_to(flow: Flow, taken: Trajectory, gap: Tensor, width: Tensor, batch: int) -> Trajectory:
+    """Return the states after the time `gap`, (batch, 1) on the CPU, to which the model leads from the stored ones."""
+    late = gap[:, 0] > 0
     if not bool(late.any()):
-        return begun
-    ahead = lead_in(_exact(begun)[late], gap[late, None], width[late])
-    path = _in_batches(flow, begun[late.to(begun.q.device)], ahead, batch, None, lambda done, total: None)
-    for x, new in zip((begun.times, begun.q, begun.p), (ahead.to(begun.times), path.q, path.p), strict=True):
+        return taken
+    ahead = lead_in(_exact(taken)[late], gap[late], width[late])
+    path = in_batches(flow, taken[late.to(taken.q.device)], ahead, batch, None, lambda done, total: None)
+    for x, new in zip((taken.times, taken.q, taken.p), (ahead.to(taken.times), path.q, path.p), strict=True):
         x[late.to(x.device), 0] = new[:, -1]  # these tensors are copies of what was stored
-    return begun
+    return taken
 
 
 def _exact(x: Trajectory) -> Float[Tensor, "batch time"]:
     """Return the times on the CPU."""
     return x.times.to("cpu")
-
-
-def _collect(
-    states: Iterator[PhaseState], steps: int, write: Write | None, report: Callable[[int], None]
-) -> PhaseState:
-    """Return the states of one batch, (batch, steps + 1, n, d); write every CHUNK of them to the file as they come."""
-    path: list[PhaseState] = []
-    for k, state in enumerate(states):
-        path.append(state)
-        report(k)
-        if write is not None and (len(path) % CHUNK == 0 or k == steps):
-            first = (len(path) - 1) // CHUNK * CHUNK
-            write(first, PhaseState(*(torch.stack(x, 1) for x in zip(*path[first:], strict=True))))
-    return PhaseState(*(torch.stack(x, 1) for x in zip(*path, strict=True)))
-
-
-def _offset(progress: Progress, before: int, total: int) -> Callable[[int], None]:
-    """Return a function that reports the progress of one batch as part of that of all batches."""
-
-    def report(k: int) -> None:
-        if k:
-            progress(before + k, total)
-
-    return report
