@@ -11,10 +11,10 @@ from lieham.dynamics.trained_range import TrainedRange
 from lieham.errors import check_choice
 from lieham.groups import Group
 from lieham.groups.algebra import keeps_form_in_other_units
-from lieham.lift import Lift, make_lift
+from lieham.lift import Lift, TensorLift, make_lift
 from lieham.models.config import ModelConfig
 from lieham.models.precision import FloatModule
-from lieham.nn import BLOCKS, LieResNet, NetworkSettings, PairSum, is_pair_sum
+from lieham.nn import BLOCKS, LieResNet, MomentNet, NetworkSettings, PairSum, is_pair_sum
 from lieham.state import Bodies, Trajectory
 from lieham.typing import Float, Int, Tensor
 
@@ -35,7 +35,7 @@ class LieConvPotential(FloatModule):
     scale: Tensor
     calibrated: Tensor
 
-    def __init__(self, network: LieResNet, features: int):
+    def __init__(self, network: LieResNet | MomentNet, features: int):
         super().__init__()
         self.network = network
         self.register_buffer("length", torch.ones(()))
@@ -71,6 +71,8 @@ class LieConvPotential(FloatModule):
         lift.calibrate(data.q, data.bodies.mask, self.length)
         for k in range(features.shape[-1]):
             self.scale[k] = _rms(features[..., k], real.squeeze(-2))
+        if isinstance(self.network, MomentNet):
+            self.network.calibrate(self.seen(data.bodies), data.bodies.mask)
         self.calibrated.fill_(True)
 
     def forward(self, q: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch"]:
@@ -136,8 +138,12 @@ def make_potential(group: Group, outputs: int, config: ModelConfig, lift: Lift |
     own = make_lift(lift or config.lift, group, radius=config.radius, fill=config.fill)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        sizes = NetworkSettings(config.width, config.blocks, BLOCKS[config.block])
-        network = LieResNet(own, config.features + 1, outputs, sizes)
+        network: LieResNet | MomentNet
+        if isinstance(own, TensorLift):
+            network = MomentNet(own, config.features + 1)
+        else:
+            sizes = NetworkSettings(config.width, config.blocks, BLOCKS[config.block])
+            network = LieResNet(own, config.features + 1, outputs, sizes)
     return LieConvPotential(network, config.features).to(getattr(torch, config.dtype))
 
 

@@ -131,6 +131,19 @@ class LieResNet(nn.Module):
         return total / mask.sum(-1)[..., None] if self.mean else total
 
     @property
+    def linear_in_kernel(self) -> bool:
+        """Return True where the output is linear in the last kernel's outputs, and so in its last weights."""
+        return self.layers[-1].linear_in_kernel
+
+    def rank(self) -> Float[Tensor, " f"]:
+        """Return the rank in which cross-validation adds the functions of the last kernel (`Kernel.rank`)."""
+        return self.kernel.rank(self.lift)
+
+    def width(self) -> Float[Tensor, " f"]:
+        """Return the width of the functions of the last kernel (`Kernel.width`)."""
+        return self.kernel.width(self.lift)
+
+    @property
     def norms(self) -> list[MaskedBatchNorm]:
         """Return every batch normalisation, in the order in which values pass through them."""
         inside = [cast(MaskedBatchNorm, norm) for block in self.layers for norm in block.norms]

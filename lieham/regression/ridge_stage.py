@@ -13,6 +13,7 @@ from lieham.losses.shooting import MOST_SUBSTEPS, ShootingLoss
 from lieham.optim.stage import Loss
 from lieham.regression.cross_validation import FOLDS, RIDGES
 from lieham.regression.energy_rows import energy_rows
+from lieham.regression.gram import MANY
 from lieham.regression.interpolant import known, split_resolved, thinned
 from lieham.regression.problem import RidgeProblem
 from lieham.regression.robust import join
@@ -105,7 +106,10 @@ class RidgeStage(CoefficientStage):
         at any node, functions that few pairs have seen can be wild, which the integrated windows show.
         """
         tried = []
-        for ridge in [x for x in RIDGES if x >= problem.ridge and (x == problem.ridge or problem.beside is None)]:
+        stronger = [x for x in RIDGES if x > problem.ridge and problem.beside is None]
+        if len(problem.S) > MANY:
+            stronger = stronger[-2:]  # RIDGES fall, and every loss of many columns takes seconds
+        for ridge in [*stronger, problem.ridge]:
             problem.ridge = ridge
             z = problem.solution()
             problem.write(z, dictionary)
