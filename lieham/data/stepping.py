@@ -7,7 +7,7 @@ import torch
 from lieham.state import Trajectory
 
 EXACT = 1e-6
-"""Momenta are central differences of the positions where they differ by less than this share of a step's acceleration,"""
+"""Momenta are central differences of positions where they differ by less than this share of a step's acceleration,"""
 ROUND_OFF = 16.0
 """or by less than so many times the round-off of the positions."""
 EVEN = 1e-6

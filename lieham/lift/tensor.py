@@ -13,6 +13,10 @@ from lieham.lift.pairs import Pairs, unordered
 from lieham.lift.radial import POWERS, measured_scales, rationals, scales
 from lieham.typing import Bool, Float, Tensor
 
+MOST_TERMS = 1_200
+"""Functions that are taken at most where no level is given."""
+MOST_LEVEL = 20
+"""The largest level that is taken where none is given."""
 ORDERS = (2, 3, 4)
 """Energies of so many bodies can be represented."""
 ALIKE = 0.05
@@ -54,7 +58,8 @@ class TensorLift(Lift):
         fill: see `Lift`.
         order: the body order, which is the number of bodies that one term of the energy sees: 2, 3 or 4.
         level: the largest level of a term of more than two bodies. The level is the sum of the degrees k of its
-            moments and of the exponents of its cosines.
+            moments and of the exponents of its cosines. By default it is the largest one, `MOST_LEVEL` at most, with at
+            most `MOST_TERMS` functions.
         bases: the number of scales of the radial functions of two bodies, at least 1.
         species: the kinds of bodies, each a list of (mass, features) in the units of the network. By default
             `calibrate` finds them: where the data hold few kinds, each has its own functions; else functions are
@@ -73,26 +78,30 @@ class TensorLift(Lift):
     scale: Tensor
     span: Tensor
 
+    sees_pairs = False
+
     def __init__(
         self,
         group: Group,
         radius: float | None = None,
         fill: float | None = None,
         order: int = 3,
-        level: int = 8,
+        level: int | None = None,
         bases: int = 12,
         species: list[list[float]] | None = None,
     ):
         if group.name not in ("SE(2)", "SE(3)"):
             raise InputError(f"lift must be PointLift or CosetLift for {group}, got TensorLift: it is for SE(2), SE(3)")
-        for name, value, least in (("order", order, 2), ("level", level, 0), ("bases", bases, 1)):
+        for name, value, least in (("order", order, 2), ("level", level, 1), ("bases", bases, 1)):
+            if value is None:
+                continue
             check_integer(name, value)
             if value < least:
                 raise expected(name, f"at least {least}", value)
         if order not in ORDERS:
             raise expected("order", "2, 3 or 4 bodies", order)
         super().__init__(group, radius, fill)
-        self.order, self.level, self.bases = int(order), int(level), int(bases)
+        self.order, self.level, self.bases = int(order), None if level is None else int(level), int(bases)
         self.settings |= {"order": self.order, "level": self.level, "bases": self.bases, "species": species}
         self.register_buffer("scales", torch.tensor([scales(self.bases)], dtype=torch.float64))
         self.register_buffer("scale", torch.ones((), dtype=torch.float64))
@@ -134,12 +143,15 @@ class TensorLift(Lift):
         """Return y = (1 + |r|²/s²)^(−1/2)."""
         return (1 + squared / self.scale.to(squared).square()).rsqrt()
 
-    def neighborhood(self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"]) -> Neighborhood:
+    def neighborhood(
+        self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"], degree: int
+    ) -> Neighborhood:
         """Return the radial functions and the soft directions of all pairs.
 
         Args:
             x: positions, in the network's unit of length.
             mask: the padding mask.
+            degree: the largest degree k of the radial functions of more than two bodies, at least 1.
         """
         r = x.unsqueeze(-3) - x.unsqueeze(-2)
         squared = r.square().sum(-1)
@@ -148,12 +160,12 @@ class TensorLift(Lift):
         low, high = self.span.to(x).unbind()
         z = (2 * y - low - high) / (high - low)
         chebyshev = [torch.ones_like(z), z]
-        for _ in range(self.level - 1):
+        for _ in range(degree - 1):
             chebyshev.append(2 * z * chebyshev[-1] - chebyshev[-2])
         weight = (self.weight(x, mask) * apart)[..., None]
-        radial = torch.stack(chebyshev[: self.level + 1], -1)
+        radial = torch.stack(chebyshev, -1)
         plain = torch.cat([squared[..., None], rationals(squared[..., None], self.scales)], -1)
         return Neighborhood(plain * weight, radial * weight, r * (y / self.scale.to(x))[..., None])
 
     def pairs(self, x: Tensor, mask: Tensor) -> Pairs:
-        raise InputError("lift must be point, coset, edge or sampled for a network of blocks, got tensor")
+        raise InputError("lift must be point, coset, edge or sampled where pairs are convolved over, got tensor")

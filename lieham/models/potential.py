@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 
 from lieham.dynamics.base import Units
 from lieham.dynamics.trained_range import TrainedRange
-from lieham.errors import check_choice
+from lieham.errors import InputError, check_choice
 from lieham.groups import Group
 from lieham.groups.algebra import keeps_form_in_other_units
 from lieham.lift import Lift, TensorLift, make_lift
@@ -71,9 +72,13 @@ class LieConvPotential(FloatModule):
         lift.calibrate(data.q, data.bodies.mask, self.length)
         for k in range(features.shape[-1]):
             self.scale[k] = _rms(features[..., k], real.squeeze(-2))
-        if isinstance(self.network, MomentNet):
-            self.network.calibrate(self.seen(data.bodies), data.bodies.mask)
+        self.network.calibrate(self.seen(data.bodies), data.bodies.mask)
         self.calibrated.fill_(True)
+
+    def check(self, bodies: Bodies) -> None:
+        """Raise InputError if the network has no functions for some bodies (`MomentNet.check`)."""
+        if bool(self.calibrated):
+            self.network.check(self.seen(bodies.map(lambda x: x.to(self.scale.device))), bodies.mask)
 
     def forward(self, q: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch"]:
         return self.energy * self.network(q / self.length, self.seen(bodies), bodies.mask)[..., 0]
@@ -139,12 +144,24 @@ def make_potential(group: Group, outputs: int, config: ModelConfig, lift: Lift |
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network: LieResNet | MomentNet
-        if isinstance(own, TensorLift):
-            network = MomentNet(own, config.features + 1)
+        if not own.sees_pairs:
+            _check_tensor(config, outputs)
+            network = MomentNet(cast(TensorLift, own), config.features + 1)
         else:
             sizes = NetworkSettings(config.width, config.blocks, BLOCKS[config.block])
             network = LieResNet(own, config.features + 1, outputs, sizes)
     return LieConvPotential(network, config.features).to(getattr(torch, config.dtype))
+
+
+def _check_tensor(config: ModelConfig, outputs: int) -> None:
+    """Raise InputError where settings do not go with the lift `tensor`, whose network has no blocks."""
+    if outputs != 1:
+        raise InputError("lift must be point or coset for a vector potential, got tensor: it gives energies alone")
+    if config.blocks != 1 or config.block != "gated":
+        raise InputError(
+            f"blocks and block must not be given for the lift tensor, got {config.blocks} and {config.block}: its "
+            "`order` is the number of bodies that a term sees"
+        )
 
 
 def saved_settings(config: ModelConfig, group: Group, lift: Lift) -> dict[str, object]:

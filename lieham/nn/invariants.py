@@ -66,6 +66,22 @@ def terms(order: int, level: int, factors: int, dim: int) -> list[Terms]:
     return [x for x in found if len(x.channels)]
 
 
+def largest_level(order: int, factors: int, dim: int, most: int, highest: int) -> int:
+    """Return the largest level, from 1 to `highest`, whose terms times the factors of the center are at most `most`.
+
+    Args:
+        order: the body order.
+        factors: the number of factors of a body.
+        dim: the dimension of space.
+        most: the number of functions.
+        highest: the largest level to try.
+    """
+    level = 1
+    while level < highest and factors * sum(len(x.channels) for x in terms(order, level + 1, factors, dim)) <= most:
+        level += 1
+    return level
+
+
 def _of(exponents: tuple[int, ...], degrees: Tensor, level: int) -> Terms:
     """Return the terms of one kind; of those that differ by a permutation of equal moments there is one."""
     v = 2 if len(exponents) == 1 else 3

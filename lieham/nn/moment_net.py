@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from lieham._support.numerics import check_precision
-from lieham.lift import TensorLift
-from lieham.nn.invariants import contracted, terms
+from lieham.errors import InputError
+from lieham.lift.tensor import MOST_LEVEL, MOST_TERMS, TensorLift
+from lieham.nn.invariants import contracted, largest_level, terms
 from lieham.typing import Bool, Float, Int, Tensor
 
 MOST_SPECIES = 8
@@ -65,16 +66,19 @@ class MomentNet(nn.Module):
         kinds = torch.zeros(0, self.features) if species is None else torch.tensor(species, dtype=torch.float64)
         self.register_buffer("kinds", kinds.double())
         lift, F = self.lift, self.factors
-        self.terms = terms(lift.order, lift.level, F, lift.group.space_dim)
+        dim = lift.group.space_dim
+        highest = largest_level(lift.order, F, dim, MOST_TERMS, MOST_LEVEL) if lift.level is None else lift.level
+        self.level, self.terms = highest, terms(lift.order, highest, F, dim)
         count = len(lift.plain_rank())
         pairs = torch.arange(count * F * F).unflatten(0, (count, F, F))
         i, j = torch.triu_indices(F, F)
         others = count * F * F + torch.arange(F * sum(len(x.channels) for x in self.terms))
-        self.columns = torch.cat([pairs[:, i, j].flatten(), others])
+        self.register_buffer("columns", torch.cat([pairs[:, i, j].flatten(), others]), persistent=False)
         weight = self.kernel.weight if hasattr(self, "kernel") else torch.zeros(())
         self.kernel = MomentWeights(len(self.columns)).to(weight.device, weight.dtype)
 
     kinds: Tensor
+    columns: Tensor
 
     @torch.no_grad()
     def calibrate(self, features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]) -> None:
@@ -99,11 +103,25 @@ class MomentNet(nn.Module):
         """Return the rank in which cross-validation adds the functions: that of `TensorLift`, and 2 + the level."""
         pairs = self.lift.plain_rank().double().repeat_interleave(self.factors)
         each = torch.cat([pairs, *(x.level.double() + 2 for x in self.terms)])
-        return each.repeat_interleave(self.factors)[self.columns]
+        return each.repeat_interleave(self.factors)[self.columns.cpu()]
 
     def width(self) -> Float[Tensor, " f"]:
         """Return the least length over which each term changes, in the network's unit of length: infinite."""
         return self.rank().new_full((len(self.rank()),), inf)
+
+    def check(self, features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]) -> None:
+        """Raise InputError if there are bodies of a kind that the network has no functions for.
+
+        Args:
+            features: mass and features in their units.
+            mask: the padding mask.
+        """
+        unknown = int(((self.given(features).sum(-1) == 0) & mask).sum())
+        if unknown:
+            raise InputError(
+                f"bodies must be of the {len(self.kinds)} kinds that the model was trained on, got {unknown} others: "
+                "train on data that hold them too"
+            )
 
     def given(self, features: Float[Tensor, "*batch n c"]) -> Float[Tensor, "*batch n f"]:
         """Return the factors g of the bodies."""
@@ -122,7 +140,7 @@ class MomentNet(nn.Module):
         """
         check_precision("positions", points, self.kernel.weight)
         factors = self.given(features) * mask[..., None]
-        seen = self.lift.neighborhood(points, mask)
+        seen = self.lift.neighborhood(points, mask, self.level)
         around = factors.unsqueeze(-3)
         parts = [_outer(seen.plain, around).sum(-2)]
         if self.terms:
@@ -165,14 +183,13 @@ class MomentNet(nn.Module):
         """
         values, factors = self._local(points, features, mask)
         found = torch.einsum("...nb,...nf->...bf", values, factors.expand(*values.shape[:-1], -1)).flatten(-2)
-        chosen = self.columns if chosen is None else self.columns.to(chosen.device)[chosen]
-        found = found.index_select(-1, chosen.to(found.device))
+        found = found.index_select(-1, self.columns if chosen is None else self.columns[chosen])
         return found[..., None] if mixing is None else found[..., None] * mixing
 
     def forward(self, points: Tensor, features: Tensor, mask: Tensor) -> Float[Tensor, "*batch 1"]:
         values, factors = self._local(points, features, mask)
         theta = self.kernel.weight.new_zeros(values.shape[-1] * self.factors)
-        theta = theta.index_copy(0, self.columns.to(theta.device), self.kernel.weight[0])
+        theta = theta.index_copy(0, self.columns, self.kernel.weight[0])
         local = (factors @ theta.unflatten(0, (-1, self.factors)).mT * values).sum(-1)
         return local.sum(-1, keepdim=True)
 

@@ -44,7 +44,7 @@ def test_more_points_than_frames_are_refused():
 
 
 def test_every_lift_has_its_name():
-    assert set(LIFTS) == {"point", "coset", "edge", "sampled"}
+    assert set(LIFTS) == {"point", "coset", "edge", "tensor", "sampled"}
     assert repr(EdgeLift(make_group("SE(2)"), radius=2.0)) == "EdgeLift(SE(2), radius=2.0, bases=12)"
 
 
