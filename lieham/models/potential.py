@@ -105,9 +105,10 @@ class LieConvPotential(FloatModule):
 
         The function's values equal those of `forward`. Where gradients are off, functions of weight 0 are skipped.
         """
-        if not is_pair_sum(self.network):
+        own = cast(LieResNet, self.network)
+        if not own.lift.sees_pairs or not is_pair_sum(own):
             return self._of, (bodies.mass, bodies.features, bodies.mask)
-        network = PairSum(self.network, drop=not torch.is_grad_enabled())
+        network = PairSum(own, drop=not torch.is_grad_enabled())
         C, constant = network.coefficients(self.seen(bodies), bodies.mask)
         return network, (self.length, bodies.mask, self.energy * C, self.energy * constant)
 

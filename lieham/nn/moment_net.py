@@ -54,6 +54,7 @@ class MomentNet(nn.Module):
     """
 
     layers: tuple = ()
+    kernel: MomentWeights
 
     def __init__(self, lift: TensorLift, features: int):
         super().__init__()
@@ -74,7 +75,7 @@ class MomentNet(nn.Module):
         i, j = torch.triu_indices(F, F)
         others = count * F * F + torch.arange(F * sum(len(x.channels) for x in self.terms))
         self.register_buffer("columns", torch.cat([pairs[:, i, j].flatten(), others]), persistent=False)
-        weight = self.kernel.weight if hasattr(self, "kernel") else torch.zeros(())
+        weight = self.kernel.weight if "kernel" in self._modules else torch.zeros(())
         self.kernel = MomentWeights(len(self.columns)).to(weight.device, weight.dtype)
 
     kinds: Tensor
@@ -139,6 +140,7 @@ class MomentNet(nn.Module):
             mask: the padding mask.
         """
         check_precision("positions", points, self.kernel.weight)
+        check_precision("features and masses", features, self.kernel.weight)
         factors = self.given(features) * mask[..., None]
         seen = self.lift.neighborhood(points, mask, self.level)
         around = factors.unsqueeze(-3)
