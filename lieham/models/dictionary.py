@@ -14,7 +14,7 @@ from lieham.typing import Float, Int, Tensor
 
 
 class KernelDictionary(Dictionary):
-    """A dictionary that consists of the functions of the last kernel of a `LieResNet`, or of the terms of a `MomentNet`.
+    """A dictionary that holds the functions of the last kernel of a `LieResNet`, or the terms of a `MomentNet`.
 
     The coefficients of the functions are that kernel's last weights θ.
 
