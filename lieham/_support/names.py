@@ -15,12 +15,12 @@ GROUP_NAMES = (
 """These are the names of groups that `groups.make_group` understands."""
 
 METHODS = (
-    *("leapfrog", "yoshida4", "yoshida6", "rkn4", "gauss2", "gauss4", "gauss6"),
+    *("leapfrog", "verlet", "yoshida4", "yoshida6", "rkn4", "gauss2", "gauss4", "gauss6"),
     *("euler", "midpoint", "heun2", "heun3", "rk4", "adaptive_heun", "bosh3", "dopri5", "dopri8"),
 )
 """These are the names of all integrators of `integrate.INTEGRATORS`."""
 
-LIFT_NAMES = ("point", "coset", "edge", "sampled")
+LIFT_NAMES = ("point", "coset", "edge", "tensor", "sampled")
 """These are the names of all lifts of `lift.LIFTS`."""
 
 Documented = TypeVar("Documented", bound=type)

@@ -10,7 +10,7 @@ from lieham.errors import InputError, check_choice, expected
 from lieham.integrate.base import Field, Integrator, Progress
 from lieham.integrate.gauss import Gauss2, Gauss4, Gauss6
 from lieham.integrate.nystrom import RKN4
-from lieham.integrate.splitting import Leapfrog, Yoshida4, Yoshida6
+from lieham.integrate.splitting import Leapfrog, Verlet, Yoshida4, Yoshida6
 from lieham.integrate.torchdiffeq_adapter import (
     RK4,
     AdaptiveHeun,
@@ -26,7 +26,7 @@ from lieham.state import PhaseState
 from lieham.typing import Float, Tensor
 
 _METHODS = (
-    *(Leapfrog, Yoshida4, Yoshida6, RKN4),
+    *(Leapfrog, Verlet, Yoshida4, Yoshida6, RKN4),
     *(Gauss2, Gauss4, Gauss6),
     *(Euler, Midpoint, Heun2, Heun3, RK4),
     *(AdaptiveHeun, Bosh3, Dopri5, Dopri8),

@@ -9,6 +9,7 @@ from lieham.lift.near import NearPairs
 from lieham.lift.pairs import ListedPairs, PairList, Pairs
 from lieham.lift.point import PointLift
 from lieham.lift.sampled import SampledLift
+from lieham.lift.tensor import TensorLift
 
 __all__ = [
     "LIFTS",
@@ -22,6 +23,7 @@ __all__ = [
     "Pairs",
     "PointLift",
     "SampledLift",
+    "TensorLift",
     "cutoff",
     "make_lift",
 ]

@@ -52,6 +52,8 @@ class Lift(nn.Module, Drawn):
     embedding_dim: int
     samples: int = 1
     """Each point is lifted to this many elements, which are stored point by point."""
+    sees_pairs: bool = True
+    """This is False for a lift that gives a network no pairs to convolve over, but whole neighborhoods."""
     sees_own: bool = True
     """This is True where a point is a neighbor of itself."""
     radius: Tensor

@@ -52,6 +52,11 @@ class ShootingLoss(nn.Module):
         self.substeps = substeps
         self.integrator = make_integrator(self.method, **({"substeps": substeps} if substeps != 1 else {}))
 
+    @property
+    def reads_points(self) -> bool:
+        """Return True where the steps of the loss need forces at the observed points alone: Verlet, one step a step."""
+        return self.method == "verlet" and self.substeps == 1 and self.segment == 1
+
     def calibrate(self, windows: Trajectory) -> None:
         """Measure s_q and s_p on observed windows; raise InputError where nothing moves in them."""
         start, truth, _ = self._segments(windows)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
 import torch
-from torch import nn
 
 from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.uniform_field import UniformField
-from lieham.nn import LieResNet
+from lieham.nn import LieResNet, MomentNet
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Float, Int, Tensor
 
 
 class KernelDictionary(Dictionary):
-    """A dictionary that consists of the functions of the last kernel of a `LieResNet`.
+    """A dictionary that holds the functions of the last kernel of a `LieResNet`, or the terms of a `MomentNet`.
 
     The coefficients of the functions are that kernel's last weights θ.
 
@@ -31,25 +29,25 @@ class KernelDictionary(Dictionary):
 
     def __init__(
         self,
-        network: LieResNet,
+        network: LieResNet | MomentNet,
         basis: Callable[..., Tensor],
         length: Float[Tensor, ""],
         slopes: Callable[..., Tensor] | None = None,
         uniform: UniformField | None = None,
     ):
         self._slopes = slopes
-        self._kernel, self._lift, self._basis, self._length = network.kernel, network.lift, basis, length
+        self._network, self._kernel, self._basis, self._length = network, network.kernel, basis, length
         self.functions = sum(weight.shape[1] for weight in self._kernel.linear())
         self._uniform = uniform if uniform is not None and uniform.is_learned else None
         self.singles = 0 if self._uniform is None else self._uniform.axes.shape[0]
 
     @property
     def rank(self) -> Float[Tensor, " f"]:
-        return self._kernel.rank(self._lift)
+        return self._network.rank()
 
     @property
     def width(self) -> Float[Tensor, " f"]:
-        return self._kernel.width(self._lift) * self._length.to(torch.float64)
+        return self._network.width() * self._length.to(torch.float64)
 
     def evaluate(
         self,
@@ -78,11 +76,8 @@ class KernelDictionary(Dictionary):
 
     @torch.no_grad()
     def set(self, theta: Float[Tensor, " theta"]) -> None:
-        weights = self._kernel.linear()
-        pairs = theta[: len(theta) - self.singles].unflatten(0, (self.functions, -1))
-        for weight, part in zip(weights, pairs.mT.split([x.shape[1] for x in weights], 1), strict=True):
-            weight.copy_(part)
-        cast(nn.Linear, self._kernel.mlp[-1]).bias.zero_()
+        pairs = theta[: len(theta) - self.singles]
+        self._kernel.write(pairs.unflatten(0, (self.functions, -1)))
         if self._uniform is not None:
             self._uniform.components.copy_(theta[len(theta) - self.singles :])
 
@@ -100,7 +95,7 @@ class KernelDictionary(Dictionary):
 
 
 def dictionary_of(
-    network: LieResNet,
+    network: LieResNet | MomentNet,
     basis: Callable[..., Tensor],
     length: Float[Tensor, ""],
     slopes: Callable[..., Tensor] | None = None,
@@ -120,6 +115,6 @@ def dictionary_of(
         uniform: the model's uniform field; None for none.
     """
     frozen = any(not weight.requires_grad for weight in network.kernel.parameters())
-    if network.layers[-1].linear_in_kernel and network.lift.exact and not frozen:
+    if network.linear_in_kernel and network.lift.exact and not frozen:
         return KernelDictionary(network, basis, length, slopes, uniform)
     return None

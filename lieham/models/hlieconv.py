@@ -39,9 +39,11 @@ class HLieConv(SeparableHamiltonian):
         blocks: the number of blocks. One block sums over pairs; each further block lets pairs see their surroundings.
         block: the kind of the blocks: "gated", which is linear in its kernel and so is learned by ridge regression, or
             "paper", which is learned by gradients.
-        lift: "point", "coset", "edge" (angles, for SE(2) and SE(3)), "sampled" (the paper's, not exact), or a Lift of
-            the same group; by default point or coset, whichever the group allows. For SE(2) and SE(3) and up to 8
-            bodies, `fit` replaces the default by edge where functions of pairs cannot represent the law.
+        lift: "point", "coset", "edge" (angles, for SE(2) and SE(3)), "tensor" (terms of up to four bodies, see
+            `lieham.lift.TensorLift`; it has no blocks, and `width` does not count), "sampled" (the paper's, not
+            exact), or a Lift of the same group; by default point or coset, whichever the group allows. For SE(2) and
+            SE(3) and up to 8 bodies, `fit` replaces the default by edge where functions of pairs cannot represent the
+            law.
         radius: the distance at which the neighbourhood of a body ends, smoothly, in the data's unit of length; by
             default it does not end.
         fill: the fraction of the other bodies within the neighbourhood, from which its radius is measured once on the
@@ -123,6 +125,10 @@ class HLieConv(SeparableHamiltonian):
             mixing: combinations of the kernel's outputs, which replace the outputs.
         """
         return self.potential.basis(state.q, bodies, chosen, mixing)
+
+    def check(self, data: Trajectory) -> None:
+        super().check(data)
+        self.potential.check(data.bodies)
 
     def calibrate(self, data: Trajectory) -> None:
         """Measure the units of length, energy and features on training data, the first time it is called."""

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 
 from lieham.dynamics.base import Units
 from lieham.dynamics.trained_range import TrainedRange
-from lieham.errors import check_choice
+from lieham.errors import InputError, check_choice
 from lieham.groups import Group
 from lieham.groups.algebra import keeps_form_in_other_units
-from lieham.lift import Lift, make_lift
+from lieham.lift import Lift, TensorLift, make_lift
 from lieham.models.config import ModelConfig
 from lieham.models.precision import FloatModule
-from lieham.nn import BLOCKS, LieResNet, NetworkSettings, PairSum, is_pair_sum, pair_slopes
+from lieham.nn import BLOCKS, LieResNet, MomentNet, NetworkSettings, PairSum, is_pair_sum, pair_slopes
 from lieham.state import Bodies, Trajectory
 from lieham.typing import Float, Int, Tensor
 
@@ -35,7 +36,7 @@ class LieConvPotential(FloatModule):
     scale: Tensor
     calibrated: Tensor
 
-    def __init__(self, network: LieResNet, features: int):
+    def __init__(self, network: LieResNet | MomentNet, features: int):
         super().__init__()
         self.network = network
         self.register_buffer("length", torch.ones(()))
@@ -71,7 +72,13 @@ class LieConvPotential(FloatModule):
         lift.calibrate(data.q, data.bodies.mask, self.length)
         for k in range(features.shape[-1]):
             self.scale[k] = _rms(features[..., k], real.squeeze(-2))
+        self.network.calibrate(self.seen(data.bodies), data.bodies.mask)
         self.calibrated.fill_(True)
+
+    def check(self, bodies: Bodies) -> None:
+        """Raise InputError if the network has no functions for some bodies (`MomentNet.check`)."""
+        if bool(self.calibrated):
+            self.network.check(self.seen(bodies.map(lambda x: x.to(self.scale.device))), bodies.mask)
 
     def forward(self, q: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch"]:
         return self.energy * self.network(q / self.length, self.seen(bodies), bodies.mask)[..., 0]
@@ -98,23 +105,30 @@ class LieConvPotential(FloatModule):
 
         It equals the derivatives of `basis`; it is None where the network is not a sum of functions of two points.
         """
-        network = self.network
-        if not (is_pair_sum(network) and network.neighbors.complete):
+        network = self._pairs_alone()
+        if network is None or not network.neighbors.complete:
             return None
         return None if network.lift.ends(1, self.length.device) is None else self._slopes
 
     def _slopes(self, q: Tensor, bodies: Bodies, chosen: Tensor, mixing: Tensor) -> Tensor:
-        shares = PairSum(self.network).shares(self.seen(bodies), bodies.mask)[0] @ mixing
-        return self.energy / self.length * pair_slopes(self.network, q / self.length, shares, chosen)
+        network = cast(LieResNet, self.network)
+        shares = PairSum(network).shares(self.seen(bodies), bodies.mask)[0] @ mixing
+        return self.energy / self.length * pair_slopes(network, q / self.length, shares, chosen)
+
+    def _pairs_alone(self) -> LieResNet | None:
+        """Return the network where it is a sum of functions over pairs (`is_pair_sum`); None otherwise."""
+        own = cast(LieResNet, self.network)
+        return own if own.lift.sees_pairs and is_pair_sum(own) else None
 
     def at(self, bodies: Bodies) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
         """Return V of these bodies as a function of q and of tensors, and the tensors, computed once (`nn.PairSum`).
 
         The function's values equal those of `forward`. Where gradients are off, functions of weight 0 are skipped.
         """
-        if not is_pair_sum(self.network):
+        own = self._pairs_alone()
+        if own is None:
             return self._of, (bodies.mass, bodies.features, bodies.mask)
-        network = PairSum(self.network, drop=not torch.is_grad_enabled())
+        network = PairSum(own, drop=not torch.is_grad_enabled())
         C, constant = network.coefficients(self.seen(bodies), bodies.mask)
         return network, (self.length, bodies.mask, self.energy * C, self.energy * constant)
 
@@ -150,9 +164,25 @@ def make_potential(group: Group, outputs: int, config: ModelConfig, lift: Lift |
     own = make_lift(lift or config.lift, group, radius=config.radius, fill=config.fill)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        sizes = NetworkSettings(config.width, config.blocks, BLOCKS[config.block])
-        network = LieResNet(own, config.features + 1, outputs, sizes)
+        network: LieResNet | MomentNet
+        if not own.sees_pairs:
+            _check_tensor(config, outputs)
+            network = MomentNet(cast(TensorLift, own), config.features + 1)
+        else:
+            sizes = NetworkSettings(config.width, config.blocks, BLOCKS[config.block])
+            network = LieResNet(own, config.features + 1, outputs, sizes)
     return LieConvPotential(network, config.features).to(getattr(torch, config.dtype))
+
+
+def _check_tensor(config: ModelConfig, outputs: int) -> None:
+    """Raise InputError where settings do not go with the lift `tensor`, whose network has no blocks."""
+    if outputs != 1:
+        raise InputError("lift must be point or coset for a vector potential, got tensor: it gives energies alone")
+    if config.blocks != 1 or config.block != "gated":
+        raise InputError(
+            f"blocks and block must not be given for the lift tensor, got {config.blocks} and {config.block}: its "
+            "`order` is the number of bodies that a term sees"
+        )
 
 
 def saved_settings(config: ModelConfig, group: Group, lift: Lift) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -19,6 +19,7 @@ from lieham.lift import Pairs
 from lieham.models.config import ModelConfig
 from lieham.models.dictionary import dictionary_of
 from lieham.models.potential import make_potential, saved_settings
+from lieham.nn import LieResNet
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Int, Tensor
 
@@ -89,7 +90,7 @@ class VectorPotentialLieConv(Hamiltonian):
 
     def energy(self, state: PhaseState, bodies: Bodies) -> Float[Tensor, "*batch"]:
         units = self.potential
-        pairs, values = units.network.local(state.q / units.length, units.seen(bodies), bodies.mask)
+        pairs, values = cast(LieResNet, units.network).local(state.q / units.length, units.seen(bodies), bodies.mask)
         return self._energy(pairs, values, state, bodies)
 
     def basis(
@@ -114,7 +115,8 @@ class VectorPotentialLieConv(Hamiltonian):
         def read(pairs: Pairs, values: Tensor) -> Tensor:
             return self._energy(pairs, values, state, bodies)
 
-        return units.network.basis(state.q / units.length, units.seen(bodies), bodies.mask, mixing, chosen, read)
+        network = cast(LieResNet, units.network)
+        return network.basis(state.q / units.length, units.seen(bodies), bodies.mask, mixing, chosen, read)
 
     def trained_range(self) -> TrainedRange | None:
         return self.potential.trained
@@ -128,7 +130,7 @@ class VectorPotentialLieConv(Hamiltonian):
     def vector_potential(self, q: Float[Tensor, "*batch n d"], bodies: Bodies) -> Float[Tensor, "*batch n d"]:
         """Return the vector potential a_i(q), in units of momentum."""
         units = self.potential
-        _, values = units.network.local(q / units.length, units.seen(bodies), bodies.mask)
+        _, values = cast(LieResNet, units.network).local(q / units.length, units.seen(bodies), bodies.mask)
         return self._field(values, q)
 
     def _energy(self, pairs: Pairs, values: Tensor, state: PhaseState, bodies: Bodies) -> Tensor:

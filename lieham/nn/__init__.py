@@ -3,6 +3,7 @@
 from lieham.nn.blocks import BLOCKS, Block, GatedBlock, PaperBlock
 from lieham.nn.kernel import Kernel
 from lieham.nn.lieconv import LieConv
+from lieham.nn.moment_net import MomentNet
 from lieham.nn.norm import MaskedBatchNorm
 from lieham.nn.pair_sum import PairSum, is_pair_sum, pair_slopes
 from lieham.nn.resnet import LieResNet, NetworkSettings
@@ -15,6 +16,7 @@ __all__ = [
     "LieConv",
     "LieResNet",
     "MaskedBatchNorm",
+    "MomentNet",
     "NetworkSettings",
     "PairSum",
     "PaperBlock",

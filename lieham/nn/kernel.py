@@ -86,6 +86,14 @@ class Kernel(nn.Module):
         """Return the weights of `functions` in their order, as three matrices of shape (out, ·)."""
         return self.skip.weight, self.wide.weight, self.last.weight
 
+    @torch.no_grad()
+    def write(self, theta: Float[Tensor, "f out"]) -> None:
+        """Write the weights of `functions`; the constant, which no force shows, becomes 0."""
+        weights = self.linear()
+        for weight, part in zip(weights, theta.mT.split([x.shape[1] for x in weights], 1), strict=True):
+            weight.copy_(part)
+        self.last.bias.zero_()
+
 
 def evaluated(kernels: Sequence[Kernel], pairs: Pairs) -> Float[Tensor, "l *pairs k"]:
     """Return the outputs of several kernels on the same pairs; batched products serve all kernels at once.

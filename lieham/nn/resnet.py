@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.functional import linear, silu
 
 from lieham._support.numerics import check_precision
-from lieham.errors import expected
+from lieham.errors import InputError, expected
 from lieham.lift import Lift, Pairs
 from lieham.neighbors import AllPairs, Neighbors
 from lieham.nn.blocks import Block, GatedBlock
@@ -92,6 +92,10 @@ class LieResNet(nn.Module):
     ):
         super().__init__()
         settings = NetworkSettings() if settings is None else settings
+        if not lift.sees_pairs:
+            raise InputError(
+                f"lift must be one with pairs in a network of blocks, got {lift.kind}: take it in HLieConv"
+            )
         if neighbors is not None and neighbors.blocks != settings.blocks:
             raise expected("neighbors", f"for {settings.blocks} blocks like the network", f"for {neighbors.blocks}")
         self.lift, self.mean = lift, settings.mean
@@ -131,10 +135,29 @@ class LieResNet(nn.Module):
         return total / mask.sum(-1)[..., None] if self.mean else total
 
     @property
+    def linear_in_kernel(self) -> bool:
+        """Return True where the output is linear in the last kernel's outputs, and so in its last weights."""
+        return self.layers[-1].linear_in_kernel
+
+    def rank(self) -> Float[Tensor, " f"]:
+        """Return the rank in which cross-validation adds the functions of the last kernel (`Kernel.rank`)."""
+        return self.kernel.rank(self.lift)
+
+    def width(self) -> Float[Tensor, " f"]:
+        """Return the width of the functions of the last kernel (`Kernel.width`)."""
+        return self.kernel.width(self.lift)
+
+    @property
     def norms(self) -> list[MaskedBatchNorm]:
         """Return every batch normalisation, in the order in which values pass through them."""
         inside = [cast(MaskedBatchNorm, norm) for block in self.layers for norm in block.norms]
         return inside if self.norm is None else [*inside, self.norm]
+
+    def calibrate(self, features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]) -> None:
+        """Do nothing: the network is the same for all kinds of points."""
+
+    def check(self, features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]) -> None:
+        """Do nothing: every point is taken."""
 
     def redraw(self, generator: torch.Generator) -> None:
         """Replace the random draws of the lift and of the neighbourhoods by new ones."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 
+from lieham.regression.gram import LEAST_RIDGE, MANY, held_out
 from lieham.regression.problem import RidgeProblem, triangle
 from lieham.typing import Bool, Float, Int, Tensor
 
@@ -87,6 +88,8 @@ def _scores(problem: RidgeProblem, columns: Tensor) -> Float[Tensor, " ridges"]:
     """
     A, y, fold = problem.A[..., columns], problem.y, _folds(problem)
     folds = int(fold.max()) + 1
+    if int(columns.sum()) > MANY:
+        return _scores_of_many(problem, columns, fold)
     _, S, V = torch.linalg.svd(triangle(A, y)[:, :-1], full_matrices=False)
     A = A @ V[S.square() > problem.count * RIDGES[-1] / 100].mT
     parts = [triangle(A[fold == k], y[fold == k]) for k in range(folds)]
@@ -98,6 +101,15 @@ def _scores(problem: RidgeProblem, columns: Tensor) -> Float[Tensor, " ridges"]:
         z = V.mT @ (S[:, None] / (S[:, None].square() + ridges) * (U.mT @ kept[:, -1:]))
         left[:, fold == k] = (A[fold == k] @ z - y[fold == k][..., None]).movedim(-1, 0)
     return torch.stack([problem.parts(x).clamp(min=TINY).log().mean() for x in left])
+
+
+def _scores_of_many(problem: RidgeProblem, columns: Tensor, fold: Tensor) -> Float[Tensor, " ridges"]:
+    """Return the scores by the normal equations; they are infinite for ridges below `LEAST_RIDGE`."""
+    folds = int(fold.max()) + 1
+    ridges = problem.A.new_tensor([x for x in RIDGES if x >= LEAST_RIDGE]) * problem.count * (folds - 1) / folds
+    [left] = held_out(problem.A, problem.y, fold, ridges, [columns])
+    found = torch.stack([problem.parts(x).clamp(min=TINY).log().nanmean() for x in left])
+    return torch.cat([found, found.new_full((len(RIDGES) - len(found),), inf)])
 
 
 def _folds(problem: RidgeProblem) -> Int[Tensor, " windows"]:

@@ -13,6 +13,7 @@ from lieham.losses.shooting import MOST_SUBSTEPS, ShootingLoss
 from lieham.optim.stage import Loss
 from lieham.regression.cross_validation import FOLDS, RIDGES
 from lieham.regression.energy_rows import energy_rows
+from lieham.regression.gram import MANY
 from lieham.regression.interpolant import known, split_resolved, thinned
 from lieham.regression.problem import RidgeProblem
 from lieham.regression.robust import join
@@ -110,7 +111,8 @@ class RidgeStage(CoefficientStage):
         ridge leaves of the path only grows, so the search ends where two in a row are `HOPELESS` times the least loss.
         """
         tried: list[tuple[float, float]] = []
-        for ridge in [x for x in reversed(RIDGES) if x >= problem.ridge]:
+        most = 3 if len(problem.S) > MANY else None  # every loss of many columns takes seconds
+        for ridge in [x for x in reversed(RIDGES) if x >= problem.ridge][:most]:
             if tried and (problem.beside is not None or min(tried[-2:])[0] > HOPELESS * min(tried)[0]):
                 break
             problem.ridge = ridge

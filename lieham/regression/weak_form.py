@@ -45,17 +45,17 @@ def assemble(
     """
     columns, slopes = path
     x = batch_of(windows)
-    nodes, (W, D) = between(x, slopes), _weights(x.times.double())
+    nodes, W, D = _rule(x, slopes, loss)
     h, mass = x.times.double().diff(dim=-1)[..., None, None], x.bodies.mass.double()[:, None, :, None]
     q, p, real = x.q.double(), x.p.double(), x.bodies.mask[:, None, :, None].double()
     drifts, forces = _rates(model, dictionary, nodes, x.bodies, columns)
     scales = PhaseState(*(s.double() for s in loss.scales(x)))
     dp = p[:, 1:] - p[:, :-1]
     dq = q[:, 1:] - q[:, :-1] - h * p[:, :-1] / mass
-    to_p = torch.einsum("bkg,bkgndc->bkndc", W, forces)
-    to_q = torch.einsum("bkg,bkgndc->bkndc", D, forces) / mass[..., None]
+    to_p = torch.einsum("bks,bsndc->bkndc", W, forces)
+    to_q = torch.einsum("bks,bsndc->bkndc", D, forces) / mass[..., None]
     if drifts is not None:
-        to_q = to_q + torch.einsum("bkg,bkgndc->bkndc", W, drifts)
+        to_q = to_q + torch.einsum("bks,bsndc->bkndc", W, drifts)
     both = (
         torch.cat([a, b[..., None]], -1) * (real / s)[..., None]
         for a, b, s in ((to_q, dq, scales.q), (to_p, dp, scales.p))
@@ -77,11 +77,22 @@ def _without_push(rows: PhaseState, x: WindowBatch, scales: PhaseState) -> Phase
     return PhaseState(rows.q - u.q * share, rows.p - u.p * share)
 
 
-def _weights(times: Float[Tensor, "b t"]) -> tuple[Float[Tensor, "b k g"], Float[Tensor, "b k g"]]:
-    """Return the Gauss-Legendre weights of ∫ F dt and of ∫ (t_{k+1} − t) F dt over each step k."""
-    h = times.diff(dim=-1)[..., None]
-    weights = times.new_tensor(WEIGHTS)
-    return h * weights, h.square() * weights * (1 - times.new_tensor(NODES))
+def _rule(
+    x: WindowBatch, slopes: Slopes, loss: ShootingLoss
+) -> tuple[PhaseState, Float[Tensor, "b k s"], Float[Tensor, "b k s"]]:
+    """Return the nodes s of quadrature, and the weights there of ∫ F dt and of ∫ (t_{k+1} − t) F dt over each step k.
+
+    They are Gauss-Legendre's along the path between the points, or where the steps of the loss read forces at the
+    points alone (`ShootingLoss.reads_points`) the points with h/2, h/2 and h²/2, 0, which velocity Verlet's steps are.
+    """
+    h = x.times.double().diff(dim=-1)[..., None]
+    steps = torch.eye(h.shape[1], dtype=h.dtype, device=h.device)
+    if loss.reads_points:
+        ends = torch.nn.functional.pad(steps, (0, 1)), torch.nn.functional.pad(steps, (1, 0))
+        return x.states(), h / 2 * (ends[0] + ends[1]), h.square() / 2 * ends[0]
+    weights, late = h.new_tensor(WEIGHTS), 1 - h.new_tensor(NODES)
+    own = (torch.kron(steps, weights), torch.kron(steps, weights * late))
+    return between(x, slopes), h * own[0], h.square() * own[1]
 
 
 def _rates(
@@ -96,8 +107,8 @@ def _rates(
     return _joined(derivatives(dictionary, nodes, bodies, columns, 1), drift), forces
 
 
-def _joined(columns: Float[Tensor, "b s n d c"], rest: Float[Tensor, "b s n d"]) -> Float[Tensor, "b k g n d c1"]:
-    return torch.cat([columns, rest.double()[..., None]], -1).unflatten(1, (-1, len(NODES)))
+def _joined(columns: Float[Tensor, "b s n d c"], rest: Float[Tensor, "b s n d"]) -> Float[Tensor, "b s n d c1"]:
+    return torch.cat([columns, rest.double()[..., None]], -1)
 
 
 def derivatives(

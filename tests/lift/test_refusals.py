@@ -26,7 +26,7 @@ from tests.helpers.cases import cloud
         (lambda: CosetLift(make_group("SE(2)"), radius=-1.0), "radius must be positive and finite, got -1.0"),
         (lambda: CosetLift(make_group("SE(2)"), fill=1.5), r"fill must be in \(0, 1\], got 1.5"),
         (lambda: PointLift(make_group("R*(2)"), radius=1.0), r"must go with a group that keeps lengths, got R\*\(2\)"),
-        (lambda: make_lift("all", make_group("SE(2)")), "lift must be one of point, coset, edge, sampled, got 'all'"),
+        (lambda: make_lift("all", make_group("SE(2)")), "one of point, coset, edge, tensor, sampled, got 'all'"),
         (lambda: make_lift("edge", make_group("SE(2)"), samples=3), "lift edge has no such setting"),
         (lambda: HLieConv("SE(2)", lift=EdgeLift(make_group("SE(2)")), radius=1.0), "belong to the lift given"),
     ],
@@ -44,7 +44,7 @@ def test_more_points_than_frames_are_refused():
 
 
 def test_every_lift_has_its_name():
-    assert set(LIFTS) == {"point", "coset", "edge", "sampled"}
+    assert set(LIFTS) == {"point", "coset", "edge", "tensor", "sampled"}
     assert repr(EdgeLift(make_group("SE(2)"), radius=2.0)) == "EdgeLift(SE(2), radius=2.0, bases=12)"
 
 

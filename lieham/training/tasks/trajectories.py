@@ -12,6 +12,7 @@ from lieham._support.progress import announce
 from lieham._support.settings import changed
 from lieham.data import Dataset, Windows
 from lieham.data.noise import noise_shares
+from lieham.data.stepping import verlet_steps
 from lieham.dynamics import Hamiltonian
 from lieham.errors import InputError, expected
 from lieham.losses import FreeStatesLoss, ShootingLoss
@@ -43,7 +44,7 @@ class TrajectoryTask(Task):
         self.fixed = _draw(self.windows, config.refine_windows, config.seed + 1)
         self.validation = None if data.val is None else _draw(Windows(data.val, config.window, "val"), 200, 2)
         self.free = config.observed in ("noisy", "positions")
-        self.loss = self._loss(model).to(data.train.q.device, data.train.q.dtype)
+        self.loss = self._loss(model, data.train).to(data.train.q.device, data.train.q.dtype)
         self.loss.calibrate(self.fixed)
         self.loss.closed, self.said = _pushed(model, data.train)
         self.units = self.loss.state_dict()
@@ -53,13 +54,16 @@ class TrajectoryTask(Task):
         model.calibrate(self.fixed)
         self._choice = LiftChoice(model, None)
 
-    def _loss(self, model: Hamiltonian) -> ShootingLoss:
-        config, method = self.config, self.config.method
+    def _loss(self, model: Hamiltonian, data: Trajectory) -> ShootingLoss:
+        config, method, substeps = self.config, self.config.method, self.config.substeps
         if method == "auto":
             method = "rkn4" if model.separable else "rk4"
+            if not self.free and model.separable and config.segment == 1 and substeps < 2 and verlet_steps(data):
+                announce("the points are steps of velocity Verlet, so forces are read at the points (method=verlet)")
+                method, substeps = "verlet", 1
         if self.free:
-            return FreeStatesLoss(config.observed, method, config.substeps)
-        return ShootingLoss(config.segment, method, config.substeps, config.compile)
+            return FreeStatesLoss(config.observed, method, substeps)
+        return ShootingLoss(config.segment, method, substeps, config.compile)
 
     @classmethod
     def _check(cls, model: Any, data: Any) -> None:

@@ -1,0 +1,171 @@
+"""`TensorLift` integrates over the stabiliser: it sees functions on it by their moments, which are tensors."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from lieham.errors import InputError, check_integer, expected
+from lieham.groups import Group
+from lieham.lift.base import Lift
+from lieham.lift.pairs import Pairs, unordered
+from lieham.lift.radial import POWERS, measured_scales, rationals, scales
+from lieham.typing import Bool, Float, Tensor
+
+MOST_TERMS = 1_200
+"""Functions that are taken at most where no level is given."""
+MOST_LEVEL = 20
+"""The largest level that is taken where none is given."""
+ORDERS = (2, 3, 4)
+"""Energies of so many bodies can be represented."""
+ALIKE = 0.05
+"""The least and the largest distance of the data are moved apart by this share of their logarithm's difference."""
+
+
+class Neighborhood(NamedTuple):
+    """The neighborhoods of all points, as a `TensorLift` sees them.
+
+    Args:
+        plain: the functions of the terms of two bodies for each pair, times its weight, (*batch, n, n, p); 0 for a
+            point with itself.
+        radial: those of the terms of more bodies, times the weight, (*batch, n, n, k).
+        direction: the soft directions of each pair, (*batch, n, n, d).
+    """
+
+    plain: Float[Tensor, "*batch n n p"]
+    radial: Float[Tensor, "*batch n n k"]
+    direction: Float[Tensor, "*batch n n d"]
+
+
+class TensorLift(Lift):
+    """A lift that maps a pair to the moments of functions on the stabiliser SO(d), exact for SE(2) and SE(3).
+
+    A function on the group SE(d) that is band-limited on SO(d) is a set of tensors at each point. So LieConv's
+    integral over lifted neighbors becomes A_i,ct = Σ_j R_c(|r_ij|²) u_ij^⊗t f_j, for t = 0, 1, 2, 3: no frame is chosen
+    and nothing is sampled. Products of such moments that are contracted to numbers are a complete basis of energies of
+    many bodies: two moments make angles, three make dihedral angles (Shapeev 2016, Multiscale Model. Simul. 14, 1153;
+    Drautz 2019, Phys. Rev. B 99, 014104). Their number is fixed by `order` and `level`.
+
+    Terms of two bodies have the functions of `CosetLift`: |r|² and the radial functions of its dictionary. Those of
+    more bodies have, with y = (1 + |r|²/s²)^(−1/2), Chebyshev's polynomials T_k of y, mapped so that the data lie in
+    [−1, 1], and the soft direction u = y r/s. They are smooth where bodies meet and bounded far away; the scale s is
+    the median distance of the data. All are multiplied by the cutoff.
+
+    Args:
+        group: SE(2) or SE(3). In space contractions of these tensors do not tell left from right.
+        radius: see `Lift`.
+        fill: see `Lift`.
+        order: the body order, which is the number of bodies that one term of the energy sees: 2, 3 or 4.
+        level: the largest level of a term of more than two bodies. The level is the sum of the degrees k of its
+            moments and of the exponents of its cosines. By default it is the largest one, `MOST_LEVEL` at most, with at
+            most `MOST_TERMS` functions.
+        bases: the number of scales of the radial functions of two bodies, at least 1.
+        species: the kinds of bodies, each a list of (mass, features) in the units of the network. By default
+            `calibrate` finds them: where the data hold few kinds, each has its own functions; else functions are
+            multiplied by mass and features.
+
+    Raises:
+        InputError: if the group is another one, or a setting is out of range.
+    """
+
+    exact = True
+    kind = "tensor"
+    sees_own = False
+    coordinate_dim = 0
+    embedding_dim = 0
+    scales: Tensor
+    scale: Tensor
+    span: Tensor
+
+    sees_pairs = False
+
+    def __init__(
+        self,
+        group: Group,
+        radius: float | None = None,
+        fill: float | None = None,
+        order: int = 3,
+        level: int | None = None,
+        bases: int = 12,
+        species: list[list[float]] | None = None,
+    ):
+        if group.name not in ("SE(2)", "SE(3)"):
+            raise InputError(f"lift must be PointLift or CosetLift for {group}, got TensorLift: it is for SE(2), SE(3)")
+        for name, value, least in (("order", order, 2), ("level", level, 1), ("bases", bases, 1)):
+            if value is None:
+                continue
+            check_integer(name, value)
+            if value < least:
+                raise expected(name, f"at least {least}", value)
+        if order not in ORDERS:
+            raise expected("order", "2, 3 or 4 bodies", order)
+        super().__init__(group, radius, fill)
+        self.order, self.level, self.bases = int(order), None if level is None else int(level), int(bases)
+        self.settings |= {"order": self.order, "level": self.level, "bases": self.bases, "species": species}
+        self.register_buffer("scales", torch.tensor([scales(self.bases)], dtype=torch.float64))
+        self.register_buffer("scale", torch.ones((), dtype=torch.float64))
+        self.register_buffer("span", torch.tensor([0.0, 1.0], dtype=torch.float64))
+
+    @property
+    def species(self) -> list[list[float]] | None:
+        """Return the kinds of bodies, each as (mass, features) in the units of the network, or None."""
+        return self.settings["species"]  # type: ignore[return-value]
+
+    @torch.no_grad()
+    def calibrate(self, q: Tensor, mask: Tensor, length: Tensor) -> None:
+        """Measure the radius, as every lift does, and the distances between which the radial functions vary."""
+        super().calibrate(q, mask, length)
+        n = q.shape[-2]
+        i, j, _, _ = unordered(n, q.device)
+        real = (mask[..., i] & mask[..., j]).unsqueeze(-2).expand(*q.shape[:-2], -1)
+        found = (q[..., i, :] - q[..., j, :]).norm(dim=-1)[real] / length
+        apart = found[(found > 0) & (found <= self.radius)].sort().values.double()
+        if not len(apart):
+            return
+        found = measured_scales(apart.square(), self.bases)
+        if found is not None:
+            self.scales.copy_(found)
+        self.scale.copy_(apart[len(apart) // 2])
+        ends = torch.stack([apart[-1], apart[0]])
+        more = ALIKE * (ends[0] / ends[1]).log().clamp(min=ALIKE)
+        far, near = ends[0] * more.exp(), ends[1] * (-more).exp()
+        if self.has_cutoff:
+            far = torch.maximum(far, self.radius)
+        self.span.copy_(torch.stack([self._bounded(far.square()), self._bounded(near.square())]))
+
+    def plain_rank(self) -> Float[Tensor, " p"]:
+        """Return the rank of the functions of two bodies: 0 for |r|², and that of `CosetLift` for the others."""
+        late = (self.bases - torch.arange(self.bases)).repeat(len(POWERS) - 1)
+        return torch.cat([torch.zeros(1), torch.ones(self.bases), late])
+
+    def _bounded(self, squared: Tensor) -> Tensor:
+        """Return y = (1 + |r|²/s²)^(−1/2)."""
+        return (1 + squared / self.scale.to(squared).square()).rsqrt()
+
+    def neighborhood(
+        self, x: Float[Tensor, "*batch n d"], mask: Bool[Tensor, "*#batch n"], degree: int
+    ) -> Neighborhood:
+        """Return the radial functions and the soft directions of all pairs.
+
+        Args:
+            x: positions, in the network's unit of length.
+            mask: the padding mask.
+            degree: the largest degree k of the radial functions of more than two bodies, at least 1.
+        """
+        r = x.unsqueeze(-3) - x.unsqueeze(-2)
+        squared = r.square().sum(-1)
+        y = self._bounded(squared)
+        apart = ~torch.eye(x.shape[-2], dtype=torch.bool, device=x.device)
+        low, high = self.span.to(x).unbind()
+        z = (2 * y - low - high) / (high - low)
+        chebyshev = [torch.ones_like(z), z]
+        for _ in range(degree - 1):
+            chebyshev.append(2 * z * chebyshev[-1] - chebyshev[-2])
+        weight = (self.weight(x, mask) * apart)[..., None]
+        radial = torch.stack(chebyshev, -1)
+        plain = torch.cat([squared[..., None], rationals(squared[..., None], self.scales)], -1)
+        return Neighborhood(plain * weight, radial * weight, r * (y / self.scale.to(x))[..., None])
+
+    def pairs(self, x: Tensor, mask: Tensor) -> Pairs:
+        raise InputError("lift must be point, coset, edge or sampled where pairs are convolved over, got tensor")
