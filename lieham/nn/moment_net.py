@@ -199,5 +199,5 @@ class MomentNet(nn.Module):
         """Do nothing: no random draws are held."""
 
 
-def _outer(a: Float[Tensor, "*batch x"], b: Float[Tensor, "*batch y"]) -> Float[Tensor, "*batch xy"]:
+def _outer(a: Float[Tensor, "*#batch x"], b: Float[Tensor, "*#batch y"]) -> Float[Tensor, "*batch xy"]:
     return (a.unsqueeze(-1) * b.unsqueeze(-2)).flatten(-2)

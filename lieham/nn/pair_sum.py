@@ -110,8 +110,9 @@ class PairSum:
 
 def is_pair_sum(network: LieResNet) -> bool:
     """Return True if the network is a sum of functions over pairs with coefficients that do not depend on positions."""
-    [block, *more] = network.layers
-    return not more and block.linear_in_kernel and network.neighbors.fixed and not network.lift.has_cutoff
+    if len(network.layers) != 1:
+        return False
+    return network.layers[0].linear_in_kernel and network.neighbors.fixed and not network.lift.has_cutoff
 
 
 def pair_slopes(

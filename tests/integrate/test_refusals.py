@@ -125,7 +125,7 @@ def test_bad_problems(name, case):
 
 
 BAD_SETTINGS = {
-    "unknown method": ("verlet", {}, "method must be one of leapfrog, yoshida4, .*, got 'verlet'"),
+    "unknown method": ("stormer", {}, "method must be one of leapfrog, verlet, yoshida4, .*, got 'stormer'"),
     "not a name": (4, {}, "method must be a name or an Integrator, got 4"),
     "unknown setting": (
         "leapfrog",
