@@ -21,7 +21,7 @@ def made(law, method, substeps=1, dt=0.02, points=30, dtype=torch.float64):
     return Trajectory(times, x.q, x.p, bodies).to(dtype=dtype)
 
 
-@pytest.mark.parametrize("law", [Springs(5, 2), LennardJones(5, 3)], ids=str)
+@pytest.mark.parametrize("law", [Springs(5, 2), LennardJones(5, 3)], ids=lambda law: law.name)
 @pytest.mark.parametrize("unit", [1.0, 1e-10, 1e4])
 def test_verlet_steps_are_recognised_and_others_are_not(law, unit):
     for method, substeps, expected in (
