@@ -89,6 +89,18 @@ class Dictionary(ABC):
         """
         return _by_coordinates(lambda x: self.evaluate_singles(x, bodies), state, along)
 
+    def products(self, bodies: Bodies) -> Float[Tensor, "k s"] | None:
+        """Return combinations of the outputs, each of which weighs a pair by one product of what its bodies are.
+
+        With z = (1, m, features), combination s weighs the pair (i, j) by z_a(i) z_b(j), or by z_a(i) z_b(j) +
+        z_b(i) z_a(j) where pairs are unordered. Products that are alike for all pairs of `bodies` are returned once. It
+        is None where the outputs are no such products.
+
+        Args:
+            bodies: the bodies, (*batch, n).
+        """
+        return None
+
     def work(self, n: int, d: int) -> int:
         """Return about how many numbers `derivatives` holds at once for one state of n bodies in d dimensions."""
         return n * n * self.functions * n * d

@@ -25,6 +25,7 @@ class KernelDictionary(Dictionary):
         slopes: a function that returns ∂²H/∂q∂θ of positions, bodies, `chosen` and `mixing`, for functions of pairs of
             points and of nothing else; None where they are more than that.
         uniform: the model's uniform field, whose learned components are the single functions; None for none.
+        products: a function that returns what `products` does; None for none.
     """
 
     def __init__(
@@ -34,7 +35,9 @@ class KernelDictionary(Dictionary):
         length: Float[Tensor, ""],
         slopes: Callable[..., Tensor] | None = None,
         uniform: UniformField | None = None,
+        products: Callable[[Bodies], Tensor | None] | None = None,
     ):
+        self._products = products
         self._slopes = slopes
         self._network, self._kernel, self._basis, self._length = network, network.kernel, basis, length
         self.functions = sum(weight.shape[1] for weight in self._kernel.linear())
@@ -62,6 +65,9 @@ class KernelDictionary(Dictionary):
         if self._slopes is None or along:
             return super().derivatives(state, bodies, of, along)
         return self._slopes(state.q, bodies, *of)
+
+    def products(self, bodies: Bodies) -> Float[Tensor, "k s"] | None:
+        return None if self._products is None else self._products(bodies)
 
     def work(self, n: int, d: int) -> int:
         return super().work(n, d) // (1 if self._slopes is None else max(1, n))
@@ -100,6 +106,7 @@ def dictionary_of(
     length: Float[Tensor, ""],
     slopes: Callable[..., Tensor] | None = None,
     uniform: UniformField | None = None,
+    products: Callable[[Bodies], Tensor | None] | None = None,
 ) -> KernelDictionary | None:
     """Return the network's dictionary, or None where it is not linear in its last kernel or its lift is not exact.
 
@@ -113,8 +120,9 @@ def dictionary_of(
         length: the model's unit of length.
         slopes: a function that returns ∂²H/∂q∂θ, see `KernelDictionary`; None for none.
         uniform: the model's uniform field; None for none.
+        products: a function that returns combinations of outputs, see `Dictionary.products`; None for none.
     """
     frozen = any(not weight.requires_grad for weight in network.kernel.parameters())
     if network.linear_in_kernel and network.lift.exact and not frozen:
-        return KernelDictionary(network, basis, length, slopes, uniform)
+        return KernelDictionary(network, basis, length, slopes, uniform, products)
     return None

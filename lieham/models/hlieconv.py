@@ -140,8 +140,9 @@ class HLieConv(SeparableHamiltonian):
         return self.potential.trained
 
     def dictionary(self) -> Dictionary | None:
-        potential = self.potential
-        return dictionary_of(potential.network, self.basis, potential.length, potential.slopes(), self.uniform_field)
+        own = self.potential
+        tools = own.slopes(), self.uniform_field, own.products
+        return dictionary_of(own.network, self.basis, own.length, *tools)
 
     def functions(self) -> Functions:
         redraw = None if self.exact else self.potential.network.lift.redraw

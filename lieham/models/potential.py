@@ -15,7 +15,7 @@ from lieham.groups.algebra import keeps_form_in_other_units
 from lieham.lift import Lift, TensorLift, make_lift
 from lieham.models.config import ModelConfig
 from lieham.models.precision import FloatModule
-from lieham.nn import BLOCKS, LieResNet, MomentNet, NetworkSettings, PairSum, is_pair_sum, pair_slopes
+from lieham.nn import BLOCKS, LieResNet, MomentNet, NetworkSettings, PairSum, is_pair_sum, pair_slopes, products_of
 from lieham.state import Bodies, Trajectory
 from lieham.typing import Float, Int, Tensor
 
@@ -114,6 +114,12 @@ class LieConvPotential(FloatModule):
         network = cast(LieResNet, self.network)
         shares = PairSum(network).shares(self.seen(bodies), bodies.mask)[0] @ mixing
         return self.energy / self.length * pair_slopes(network, q / self.length, shares, chosen)
+
+    def products(self, bodies: Bodies) -> Float[Tensor, "k s"] | None:
+        """Return combinations of the kernel's outputs, one for each product of what two bodies are (`products_of`)."""
+        if self.slopes() is None:
+            return None
+        return products_of(cast(LieResNet, self.network), self.seen(bodies), bodies.mask)
 
     def _pairs_alone(self) -> LieResNet | None:
         """Return the network where it is a sum of functions over pairs (`is_pair_sum`); None otherwise."""

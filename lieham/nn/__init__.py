@@ -6,6 +6,7 @@ from lieham.nn.lieconv import LieConv
 from lieham.nn.moment_net import MomentNet
 from lieham.nn.norm import MaskedBatchNorm
 from lieham.nn.pair_sum import PairSum, is_pair_sum, pair_slopes
+from lieham.nn.products import products_of
 from lieham.nn.resnet import LieResNet, NetworkSettings
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "PaperBlock",
     "is_pair_sum",
     "pair_slopes",
+    "products_of",
 ]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import log
+from dataclasses import replace
+from math import inf, log
 
 import torch
 
 from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.losses.shooting import ShootingLoss
-from lieham.regression.cross_validation import Choice, choose, rank_thresholds
-from lieham.regression.dictionary import columns_up_to, distinguishable, rank_of
+from lieham.regression.cross_validation import SLACK, Choice, choose, rank_thresholds
+from lieham.regression.dictionary import MOST_SEEN, columns_up_to, distinguishable, rank_of
 from lieham.regression.interpolant import Slopes, cut, known
 from lieham.regression.problem import RidgeProblem
+from lieham.regression.products import few_products
 from lieham.regression.weak_form import assemble
 from lieham.state import Trajectory
 
@@ -70,6 +72,7 @@ class WeakForm:
         self.model, self.dictionary, self.x, self.loss = model, dictionary, x, loss
         self.slopes = known(model, x)
         self.mixing = distinguishable(dictionary, x)
+        self.products = dictionary.products(x.bodies.map(lambda y: y[:MOST_SEEN]))
         self.thresholds = rank_thresholds(rank_of(dictionary, self.mixing), self.mixing.shape[1])
 
     def sharpened(self) -> tuple[RidgeProblem, Choice]:
@@ -100,7 +103,23 @@ class WeakForm:
         problem = assemble(self.model, self.dictionary, self.x, self.loss, (columns, self.slopes))
         choice = choose(problem, columns.rank(self.dictionary), tried)
         problem.ridge, problem.used = choice.ridge, choice.columns
-        return problem, choice
+        return self._with_few_products(problem, choice, tried[-1]) or (problem, choice)
+
+    def _with_few_products(
+        self, problem: RidgeProblem, choice: Choice, most: float
+    ) -> tuple[RidgeProblem, Choice] | None:
+        """Return the problem and the choice with one product or two, where that predicts held-out windows as well."""
+        if self.products is None or self.mixing.shape[1] < 2 or choice.left == inf:
+            return None
+        columns = replace(problem.columns, mixing=self.products)
+        other = assemble(self.model, self.dictionary, self.x, self.loss, (columns, self.slopes))
+        tried = [x for x in self.thresholds if x <= most]
+        level = max(tried[0], problem.columns.rank(self.dictionary)[choice.columns].max().item())
+        found = few_products(other, columns.rank(self.dictionary), tried, (level, choice.left), SLACK)
+        if found is None:
+            return None
+        other.ridge, other.used = found.ridge, found.columns
+        return other, found
 
     def _solved(self, problem: RidgeProblem) -> Slopes:
         """Write the ridge solution into the model and return the slopes that it then has at the points."""
