@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from math import inf, log
+from math import log
 
 import torch
 
 from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.losses.shooting import ShootingLoss
-from lieham.regression.cross_validation import SLACK, Choice, choose, rank_thresholds
-from lieham.regression.dictionary import MOST_SEEN, columns_up_to, distinguishable, rank_of
+from lieham.regression.cross_validation import SLACK, Choice, rank_thresholds
+from lieham.regression.dictionary import MOST_SEEN, Columns, columns_up_to, distinguishable, rank_of
 from lieham.regression.interpolant import Slopes, cut, known
 from lieham.regression.problem import RidgeProblem
-from lieham.regression.products import few_products
+from lieham.regression.products import chosen
 from lieham.regression.weak_form import assemble
 from lieham.state import Trajectory
 
@@ -100,26 +99,11 @@ class WeakForm:
     def posed(self, tried: list[float]) -> tuple[RidgeProblem, Choice]:
         """Pose the equations along the path so far, with columns and ridge chosen from these thresholds."""
         columns = columns_up_to(self.dictionary, self.mixing, tried[-1])
-        problem = assemble(self.model, self.dictionary, self.x, self.loss, (columns, self.slopes))
-        choice = choose(problem, columns.rank(self.dictionary), tried)
-        problem.ridge, problem.used = choice.ridge, choice.columns
-        return self._with_few_products(problem, choice, tried[-1]) or (problem, choice)
 
-    def _with_few_products(
-        self, problem: RidgeProblem, choice: Choice, most: float
-    ) -> tuple[RidgeProblem, Choice] | None:
-        """Return the problem and the choice with one product or two, where that predicts held-out windows as well."""
-        if self.products is None or self.mixing.shape[1] < 2 or choice.left == inf:
-            return None
-        columns = replace(problem.columns, mixing=self.products)
-        other = assemble(self.model, self.dictionary, self.x, self.loss, (columns, self.slopes))
-        tried = [x for x in self.thresholds if x <= most]
-        level = max(tried[0], problem.columns.rank(self.dictionary)[choice.columns].max().item())
-        found = few_products(other, columns.rank(self.dictionary), tried, (level, choice.left), SLACK)
-        if found is None:
-            return None
-        other.ridge, other.used = found.ridge, found.columns
-        return other, found
+        def rows(of: Columns) -> RidgeProblem:
+            return assemble(self.model, self.dictionary, self.x, self.loss, (of, self.slopes))
+
+        return chosen(rows, self.dictionary, columns, self.products, (tried, SLACK))
 
     def _solved(self, problem: RidgeProblem) -> Slopes:
         """Write the ridge solution into the model and return the slopes that it then has at the points."""

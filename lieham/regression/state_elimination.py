@@ -12,10 +12,11 @@ from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.errors import InputError
 from lieham.losses.free_states import Fitted, FreeStatesLoss, check_length, cumulative, directions_of, forces_of
 from lieham.optim.stage import Loss
-from lieham.regression.cross_validation import RIDGES, choose, rank_thresholds
-from lieham.regression.dictionary import Columns, columns_up_to, distinguishable, rank_of
+from lieham.regression.cross_validation import RIDGES, rank_thresholds
+from lieham.regression.dictionary import MOST_SEEN, Columns, columns_up_to, distinguishable, rank_of
 from lieham.regression.interpolant import thinned
 from lieham.regression.problem import RidgeProblem, posed
+from lieham.regression.products import chosen
 from lieham.regression.selection import clear, cleared
 from lieham.regression.stage import MOST_ROWS, CoefficientStage, never, value_of
 from lieham.regression.weak_form import derivatives
@@ -119,10 +120,12 @@ def _posed(
         tried = rank_thresholds(rank_of(dictionary, mixing, narrowest), mixing.shape[1])
         columns = columns_up_to(dictionary, mixing, tried[-1], narrowest)
         rest = forces_of(model, windows.bodies.over_time()).force(windows.times[:, :-1], at.middle)
-        problem = assemble_eliminated(dictionary, windows, loss, at, (columns, rest))
-    choice = choose(problem, columns.rank(dictionary), tried, SLACK)
-    problem.ridge, problem.used = choice.ridge, choice.columns
-    return problem
+        products = dictionary.products(windows.bodies.map(lambda y: y[:MOST_SEEN]))
+
+        def rows(of: Columns) -> RidgeProblem:
+            return assemble_eliminated(dictionary, windows, loss, at, (of, rest))
+
+        return chosen(rows, dictionary, columns, products, (tried, SLACK))[0]
 
 
 def assemble_eliminated(
