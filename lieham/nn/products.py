@@ -30,8 +30,11 @@ def products_of(
         mask: the padding mask.
 
     Returns:
-        The combinations, or None where no product is among them.
+        The combinations, or None where no product is among them or no two points are there.
     """
+    there = _values(_with_one(features), mask)
+    if not len(there):
+        return None
     weight = network.embed.weight
     c, precision = features.shape[-1], torch.finfo(weight.dtype).eps ** 0.5
     generator = torch.Generator().manual_seed(0)
@@ -41,14 +44,13 @@ def products_of(
     between = int(((ends[0] == 0) & (ends[1] == 1)).nonzero()[0])
     whole = torch.ones(probe.shape[:-1], dtype=torch.bool, device=weight.device)
     shares = PairSum(network).shares(probe, whole)[0][:, between].double()
-    forms = torch.linalg.lstsq(_outer(*_with_one(probe).unbind(1)).flatten(1), shares).solution
-    there = _values(_with_one(features), mask)
+    forms = torch.linalg.pinv(_outer(*_with_one(probe).unbind(1)).flatten(1)) @ shares
     symmetric = bool((forms - _turned(forms)).abs().max() < precision * forms.abs().max())
     wanted = torch.eye((c + 1) ** 2, dtype=torch.float64, device=weight.device)
     if symmetric:
         wanted = (wanted + _turned(wanted))[:, torch.ones(c + 1, c + 1).triu().flatten().bool()]
     wanted = wanted[:, _distinct(there @ wanted)]
-    found = torch.linalg.lstsq(forms, wanted).solution
+    found = torch.linalg.pinv(forms, rtol=precision) @ wanted
     found = found[:, (forms @ found - wanted).abs().amax(0) < precision]
     return found.to(weight) if found.shape[1] else None
 

@@ -138,12 +138,20 @@ class RidgeProblem:
         self.S, self.V = values.clamp(min=TINY * values[-1]).sqrt(), V.mT
         self.shares = (self.V @ b) / self.S
 
-    def solution(self) -> Float[Tensor, " columns"]:
+    def solution(self, times: int = 1) -> Float[Tensor, " columns"]:
         """Return (AᵀA/count + ridge)⁻¹ Aᵀy/count to round-off.
 
         The product Aᵀy is not formed, since a small ridge would magnify its round-off.
+
+        Args:
+            times: how often the ridge is used, each time on what is left (iterated Tikhonov regularisation). Of a
+                direction with singular value S the share (ridge count/(S² + ridge count))^times is missing, so that the
+                second time hardly shrinks what the data tell well, and still leaves out what they do not.
         """
-        return self.V.mT @ (self.S * self.shares / (self.S.square() + self.ridge * self.count))
+        strength = self.ridge * self.count
+        shares = self.S * self.shares / (self.S.square() + strength)
+        missing = strength / (self.S.square() + strength)
+        return self.V.mT @ (shares * sum(missing**k for k in range(times)))
 
     def solve(self, right: Float[Tensor, " columns"]) -> Float[Tensor, " columns"]:
         """Return (AᵀA/count + ridge)⁻¹ right."""

@@ -23,8 +23,10 @@ from lieham.regression.weak_form import derivatives
 from lieham.state import PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 
-SLACK = 0.002
+SLACK = 0.01
 """By how much a simpler choice may be worse, in the logarithm of the mean square; noise hides a bias of its size."""
+TIMES = 2
+"""How often the ridge is used on what is left, so that a strong one does not shrink what the noise does not hide."""
 STEPS = 6
 """Most Gauss-Newton steps."""
 TRIES = 3
@@ -102,7 +104,7 @@ class StateEliminationStage(CoefficientStage):
         problem.decompose(problem.ridge)
         for ridge in (problem.ridge * STRONGER**k for k in range(TRIES)):
             problem.ridge = min(ridge, RIDGES[0])
-            problem.write(problem.solution(), dictionary)
+            problem.write(problem.solution(TIMES), dictionary)
             value = value_of(loss)
             if value < most:
                 return value

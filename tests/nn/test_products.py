@@ -79,6 +79,7 @@ def test_bodies_that_are_not_there_do_not_count():
     model = a_model("SE(3)", 0)
     assert model.dictionary().products(Bodies.of(mass, mask=mask)).shape[1] == 1
     assert model.dictionary().products(bodies).shape[1] == 3
+    assert model.dictionary().products(Bodies.of(mass[:, :1])) is None, "one body has no pairs"
 
 
 def test_ordered_pairs_have_their_own_products():
