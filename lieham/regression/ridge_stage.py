@@ -20,7 +20,10 @@ from lieham.regression.robust import join
 from lieham.regression.selection import clear, select
 from lieham.regression.stage import MOST_ROWS, CoefficientStage, never, value_of
 from lieham.state import Trajectory
+from lieham.typing import Float, Tensor
 
+KEPT = 8_000_000
+"""About how many functions of pairs are kept at a time for a derivative, each of them some 30 times: 2 GB."""
 CORRECTIONS = 4
 """Most Gauss-Newton corrections."""
 HOPELESS = 100.0
@@ -129,7 +132,7 @@ class RidgeStage(CoefficientStage):
         for _ in range(CORRECTIONS):
             if self.over():
                 break
-            slope = 0.5 * problem.slope(dictionary.slope(loss())) + problem.loss_beside(z)[1]
+            slope = 0.5 * problem.slope(self._slope(dictionary)) + problem.loss_beside(z)[1]
             trial = z - problem.solve(slope + problem.ridge * z)
             problem.write(trial, dictionary)
             value = value_of(loss) + problem.loss_beside(trial)[0]
@@ -138,3 +141,15 @@ class RidgeStage(CoefficientStage):
                 break
             best, z = value, trial
         return best
+
+    def _slope(self, dictionary: Dictionary) -> Float[Tensor, " theta"]:
+        """Return ∂loss/∂θ, some windows at a time, since every step of the integrator is kept for the derivative."""
+        x = self.windows
+        each = x.q.shape[-2] ** 2 * dictionary.functions * x.n_steps * self.loss.substeps
+        size, slope = max(1, KEPT // each), torch.zeros_like(dictionary.get())
+        for k in range(0, len(x), size):
+            self._may_stop()
+            part = x[k : k + size]
+            share = part.bodies.mask.sum() / x.bodies.mask.sum()
+            slope += dictionary.slope(self.loss(self._model, part)) * share
+        return slope

@@ -82,7 +82,8 @@ class WeakForm:
         with held-out windows: first with the coordinates alone, then with more functions if need be.
         """
         if self.slopes.q is not None:
-            return self.posed(self.thresholds)
+            simplest = self.posed(self.thresholds[:1])
+            return simplest if simplest[1].left < EXACT else self.posed(self.thresholds)
         best: tuple[RidgeProblem, Choice] | None = None
         for tried in (self.thresholds[:1], self.thresholds):
             for _ in range(PASSES):

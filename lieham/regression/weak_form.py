@@ -19,6 +19,8 @@ from lieham.typing import Float, Tensor
 
 CHUNK = 2_000_000
 """About how many numbers a tensor of pairs, functions and directions holds: more would leave the cache."""
+PART = 20_000_000
+"""About how many numbers the forces of all columns at the nodes of some windows hold: 160 MB."""
 WEIGHTS = (5 / 18, 8 / 18, 5 / 18)
 """The weights of Gauss-Legendre's rule of three points on [0, 1], of order 6."""
 
@@ -45,6 +47,22 @@ def assemble(
     """
     columns, slopes = path
     x = batch_of(windows)
+    each = len(NODES) * x.n_steps * x.q.shape[-2:].numel() * (columns.mixing.shape[1] * len(columns.chosen) + 1)
+    size, parts = max(1, PART // each), []
+    for k in range(0, len(x), size):
+        some = Slopes(*(None if y is None else y[k : k + size] for y in slopes))
+        parts.append(_equations(model, dictionary, x[k : k + size], loss, (columns, some)))
+    A, y = parts[0] if len(parts) == 1 else (torch.cat(z) for z in zip(*parts, strict=True))
+    y = y + A @ columns.gather(dictionary.get())
+    found = posed(A, y, columns, int(x.bodies.mask.sum()) * x.n_steps * x.q.shape[-1])
+    return replace(found, fold=x.origin, mask=x.bodies.mask)
+
+
+def _equations(
+    model: Hamiltonian, dictionary: Dictionary, x: WindowBatch, loss: ShootingLoss, path: tuple[Columns, Slopes]
+) -> tuple[Float[Tensor, "b rows columns"], Float[Tensor, "b rows"]]:
+    """Return coefficients and right-hand sides of the equations of some windows, about the θ that the model has."""
+    columns, slopes = path
     nodes, W, D = _rule(x, slopes, loss)
     h, mass = x.times.double().diff(dim=-1)[..., None, None], x.bodies.mass.double()[:, None, :, None]
     q, p, real = x.q.double(), x.p.double(), x.bodies.mask[:, None, :, None].double()
@@ -64,10 +82,7 @@ def assemble(
     if loss.closed:
         rows = _without_push(rows, x, scales)
     equations = torch.cat([rows.p, rows.q], 1).movedim(2, 1).flatten(1, 3)
-    A, y = equations[..., :-2], equations[..., -1] - equations[..., -2]
-    y = y + A @ columns.gather(dictionary.get())
-    found = posed(A, y, columns, int(real.sum()) * W.shape[1] * q.shape[-1])
-    return replace(found, fold=x.origin, mask=x.bodies.mask)
+    return equations[..., :-2], equations[..., -1] - equations[..., -2]
 
 
 def _without_push(rows: PhaseState, x: WindowBatch, scales: PhaseState) -> PhaseState:

@@ -11,7 +11,8 @@ from lieham import HLieConv, VectorPotentialLieConv
 from lieham.data import Dataset
 from lieham.errors import Interrupted
 from lieham.integrate import make_integrator
-from lieham.regression.selection import WeakForm
+from lieham.regression import RidgeStage, ridge_stage, weak_form
+from lieham.regression.selection import WeakForm, select
 from lieham.training import TrainConfig, fit
 from systems import Coulomb, MagneticSprings, Springs
 from systems.baselines import free_flight, window_mse
@@ -110,3 +111,24 @@ def test_bodies_at_one_point_raise_nothing():
     data = Dataset(train=type(data).of(data.times, q, data.p, data.bodies))
     rows = fit(HLieConv("SE(2)", 1, width=8, lift="coset"), data, steps=2, refine=0).rows
     assert rows[-1]["stage"] == "adam"
+
+
+@pytest.mark.parametrize("kept", [1, 40_000])
+def test_parts_of_windows_give_the_same(kept, monkeypatch):
+    """Equations and derivatives of some windows at a time add up to those of all."""
+    data = few(Coulomb(3, 2), 12).train
+
+    def solved():
+        model = HLieConv("SE(2)", 1)
+        trainer = trainer_of(model, data, None, TrainConfig())
+        stage = RidgeStage(model, data, trainer.task.loss)
+        problem, _ = select(model, model.dictionary(), stage.windows, stage.loss)
+        problem.decompose(problem.ridge)
+        problem.write(0.5 * problem.solution(), model.dictionary())  # at the solution all derivatives are 0
+        return problem.A, problem.y, stage._slope(model.dictionary())
+
+    whole = solved()
+    monkeypatch.setattr(ridge_stage, "KEPT", kept)
+    monkeypatch.setattr(weak_form, "PART", kept)
+    for a, b in zip(whole, solved(), strict=True):
+        torch.testing.assert_close(b, a, rtol=1e-9, atol=1e-12 * float(a.abs().max()))
