@@ -150,6 +150,6 @@ class RidgeStage(CoefficientStage):
         for k in range(0, len(x), size):
             self._may_stop()
             part = x[k : k + size]
-            share = part.bodies.mask.sum() / x.bodies.mask.sum()
+            share = int(part.bodies.mask.sum()) / int(x.bodies.mask.sum())
             slope += dictionary.slope(self.loss(self._model, part)) * share
         return slope
