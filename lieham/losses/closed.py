@@ -47,12 +47,15 @@ class Push:
 
     def __str__(self) -> str:
         parts = ", ".join(f"{x:.2g}" for x in _rounded(self.acceleration).tolist())
-        said = (
-            f"all bodies are accelerated alike from outside, by ({parts}) on average, which no law among them explains"
-        )
+        outside = "all bodies are accelerated alike from outside"
+        said = f"{outside}, by ({parts}) on average, which no law among them explains"
         if not self.constant:
-            varies = "the push changes in time or between trajectories, so that no uniform field explains it"
-            return f"{said}: {varies}; the law is learned without it, and forecasts leave it out"
+            size = self.acceleration.norm().item() * (1 + self.varies**2) ** 0.5
+            return (
+                f"{outside}, by {size:.2g} in the root mean square, which no law among them explains, and not the same "
+                "at all times or in all trajectories, so that no uniform field explains it; the law is learned without "
+                "it, and forecasts leave it out"
+            )
         left = (
             "the law is learned without it, and forecasts leave it out"
             if self.disturbs
