@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -162,13 +162,13 @@ class Dynamics(nn.Module, ABC):
         """Return the functions in whose coefficients H is linear; None where there are none."""
         return None
 
-    def richer(self) -> Dynamics | None:
-        """Return a fresh model of the same settings whose lift sees more, such as angles.
+    def richer(self) -> Sequence[Dynamics]:
+        """Return fresh models of the same settings whose lifts see more, such as angles, from the simplest on.
 
-        The result is None if the caller asked for a lift, if units were already measured on data, or if there is no
-        such lift.
+        There are none if the caller asked for a lift, if units were already measured on data, or if there is no such
+        lift.
         """
-        return None
+        return ()
 
     def adopt(self, other: Dynamics) -> None:
         """Take the network, the units and the settings of `other`, a model that `richer` made."""

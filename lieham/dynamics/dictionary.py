@@ -20,6 +20,8 @@ class Dictionary(ABC):
     gives Φ = ∂H/∂θ at its present θ: then the equation holds to first order.
     """
 
+    name: str = "functions"
+    """What the functions are, in words."""
     functions: int
     """The dictionary has this number of functions f."""
     singles: int = 0

@@ -42,6 +42,7 @@ class KernelDictionary(Dictionary):
         self._network, self._kernel, self._basis, self._length = network, network.kernel, basis, length
         self.functions = sum(weight.shape[1] for weight in self._kernel.linear())
         self._uniform = uniform if uniform is not None and uniform.is_learned else None
+        self.name = network.terms_name
         self.singles = 0 if self._uniform is None else self._uniform.axes.shape[0]
 
     @property

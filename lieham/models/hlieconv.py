@@ -148,21 +148,26 @@ class HLieConv(SeparableHamiltonian):
         redraw = None if self.exact else self.potential.network.lift.redraw
         return replace(super().functions(), units=self.potential.units(), redraw=redraw)
 
-    def richer(self) -> HLieConv | None:
-        """Return a new model with `lift="edge"`, which sees angles, or None where it is not to be tried.
+    def richer(self) -> list[HLieConv]:
+        """Return new models with `lift="tensor"`, whose terms see three and four bodies; none if none is to be tried.
 
-        It is tried for SE(2) and SE(3), if no lift was asked for, no units have been measured on data yet, and no
-        weight is frozen.
+        They are tried for SE(2) and SE(3) and one gated block, if no lift was asked for, no units have been measured on
+        data yet, and no weight is frozen.
         """
+        asked = not self._default_lift or bool(self.potential.calibrated) or self.group.name not in ("SE(2)", "SE(3)")
+        if asked or (self.config["blocks"], self.config["block"]) != (1, "gated"):
+            return []
         if not all(weight.requires_grad for weight in self.parameters()):
-            return None
-        if not self._default_lift or bool(self.potential.calibrated) or self.group.name not in ("SE(2)", "SE(3)"):
-            return None
+            return []
         weight = next(self.parameters())
-        settings: dict[str, Any] = {k: self.config[k] for k in ("width", "blocks", "block", "uniform_field")}
-        settings["lift"] = {"kind": "edge"} | {k: self.potential.network.lift.settings[k] for k in ("radius", "fill")}
-        other = HLieConv(self.group, self.features, dtype=weight.dtype, seed=self._seed, **settings)
-        return other.to(weight.device)
+        settings: dict[str, Any] = {k: self.config[k] for k in ("width", "uniform_field")}
+        kept = {k: self.potential.network.lift.settings[k] for k in ("radius", "fill")}
+        found = []
+        for order in (3, 4):
+            lift = {"kind": "tensor", "order": order} | kept
+            other = HLieConv(self.group, self.features, lift=lift, dtype=weight.dtype, seed=self._seed, **settings)
+            found.append(other.to(weight.device))
+        return found
 
     def adopt(self, other: Any) -> None:
         """Take over the potential and the settings of `other`, a model that `richer` made."""

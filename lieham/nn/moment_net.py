@@ -96,6 +96,11 @@ class MomentNet(nn.Module):
             self._build()
 
     @property
+    def terms_name(self) -> str:
+        """Return what the output is a sum of, in words."""
+        return f"terms of {('two', 'three', 'four')[self.lift.order - 2]} bodies"
+
+    @property
     def linear_in_kernel(self) -> bool:
         """Return True: the output is linear in the weights θ."""
         return True

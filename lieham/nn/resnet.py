@@ -135,6 +135,13 @@ class LieResNet(nn.Module):
         return total / mask.sum(-1)[..., None] if self.mean else total
 
     @property
+    def terms_name(self) -> str:
+        """Return what the output is a sum of, in words, where it is linear in the last kernel's outputs."""
+        if self.lift.kind == "edge":
+            return "functions of triples"
+        return "functions of pairs" if len(self.layers) == 1 else "functions of many bodies"
+
+    @property
     def linear_in_kernel(self) -> bool:
         """Return True where the output is linear in the last kernel's outputs, and so in its last weights."""
         return self.layers[-1].linear_in_kernel

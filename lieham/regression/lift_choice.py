@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import exp, inf, log
 from typing import NamedTuple
 
 from lieham.data.windows import WindowBatch, batch_of
+from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.losses.shooting import ShootingLoss
 from lieham.regression.cross_validation import SOLVED
@@ -17,10 +18,8 @@ from lieham.regression.stage import MOST_ROWS, never
 from lieham.regression.work import affordable, numbers_for_a_window
 from lieham.state import Trajectory
 
-GAIN = 4.0
+GAIN = 2.0
 """How many times less the richer lift must leave of held-out windows, to be taken."""
-MOST_BODIES = 8
-"""Most bodies for which a richer lift is tried: edges see all triples."""
 RICHER_ROWS = 10_000
 """About how many rows the richer lift is tried on: its functions are many, and the choice needs no more."""
 TRIAL = 6e9
@@ -47,49 +46,55 @@ class LiftChoice(NamedTuple):
 
 def choose_lift(
     model: Hamiltonian,
-    richer: Hamiltonian | None,
+    richer: Sequence[Hamiltonian],
     windows: Trajectory,
     loss: ShootingLoss,
     may_stop: Callable[[], None] = never,
 ) -> LiftChoice:
-    """Return `model`, or `richer` where that leaves `GAIN` times less of held-out windows; neither is changed.
+    """Return `model`, or the first of `richer` after which no other leaves `GAIN` times less of held-out windows.
 
-    Nothing is tried where `richer` is None, where `model` has no dictionary, where its functions are enough, and for
-    more than `MOST_BODIES` bodies or fewer than 3. What a trial costs is counted first (`work`): it sees as many
-    windows as `TRIAL` allows, and there is none where that is too few.
+    Nothing is tried where `model` has no dictionary, where its functions are enough, and for fewer than 3 bodies. The
+    richer models are tried from the simplest on, until the law is found. What a trial costs is counted first (`work`):
+    it sees as many windows as `TRIAL` allows, and there is none where that is too few. No model is changed but by
+    measuring its units.
 
     Args:
         model: the model, with its units measured on `windows`.
-        richer: the model to try, with its own units not measured yet; see `Hamiltonian.richer`.
+        richer: the models to try, with their own units not measured yet; see `Hamiltonian.richer`.
         windows: the windows of training.
         loss: the loss, with its units measured.
-        may_stop: called between the two; it raises Interrupted when somebody asked for that.
+        may_stop: called before each trial; it raises Interrupted when somebody asked for that.
     """
     dictionary = model.dictionary()
-    if richer is None or dictionary is None or windows.n_steps < 2:
+    if not richer or dictionary is None or windows.n_steps < 2:
         return LiftChoice(model, None)
     seen = thinned(split_resolved(windows, known(model, windows), loss.scale_q)[0], MOST_ROWS)
     posed, pairs = select(model, dictionary, seen, loss)
-    if pairs.left < SOLVED or pairs.left == inf or not 3 <= windows.q.shape[-2] <= MOST_BODIES:
-        return LiftChoice(model, posed)
-    may_stop()
-    richer.calibrate(windows)
-    others = richer.dictionary()
-    assert others is not None, "a richer lift is exact and its block the same"
-    each = numbers_for_a_window(others, seen)
-    few = affordable(thinned(seen, RICHER_ROWS), each, TRIAL)
-    if few is None:
-        return LiftChoice(model, posed, said=_TOO_DEAR.format(exp(pairs.left), each))
-    tried, edges = select(richer, others, few, loss)
-    shares = f"{exp(pairs.left):.1e} of the mean square, edges {exp(edges.left):.1e}"
-    said = f"of held-out windows, functions of pairs leave {shares}"
-    if not edges.left < pairs.left - log(GAIN):
-        return LiftChoice(model, posed, said=f"{said}: the lift stays")
-    rest = affordable(seen, each, MOST_WORK) or few
-    return LiftChoice(richer, tried if len(few) == len(rest) else None, batch_of(rest), said)
+    best, left = LiftChoice(model, posed), pairs.left
+    if left < SOLVED or left == inf or windows.q.shape[-2] < 3:
+        return best
+    said = [f"of held-out windows, {dictionary.name} leave {exp(left):.1e} of the mean square"]
+    for other in richer:
+        may_stop()
+        other.calibrate(windows)
+        others = _dictionary(other)
+        each = numbers_for_a_window(others, seen)
+        few = affordable(thinned(seen, RICHER_ROWS), each, TRIAL)
+        if few is None:
+            said.append(f"{others.name} were not tried, since each window would take {each:.0e} numbers to compute")
+            break
+        tried, found = select(other, others, few, loss)
+        said.append(f"{others.name} {exp(found.left):.1e} (one of {int(tried.used.sum())} columns)")
+        if found.left < left - log(GAIN):
+            rest = affordable(seen, each, MOST_WORK) or few
+            best, left = LiftChoice(other, tried if len(few) == len(rest) else None, batch_of(rest)), found.left
+        if left < SOLVED:
+            break
+    taken = "the lift stays" if best.model is model else "the last is taken"
+    return best._replace(said=f"{', '.join(said)}: {taken}")
 
 
-_TOO_DEAR = (
-    "functions of pairs leave {:.1e} of the mean square of held-out windows; lift='edge', which sees angles, was not "
-    "tried, since each window would take {:.0e} numbers to compute"
-)
+def _dictionary(model: Hamiltonian) -> Dictionary:
+    found = model.dictionary()
+    assert found is not None, "a richer lift is exact and its energy is linear"
+    return found

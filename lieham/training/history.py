@@ -50,7 +50,8 @@ class History:
             best validation loss ... windows: model ..., constant state ..., free flight ..., mean force ...
         """
         line = f"best validation loss {self.best:.3e}, by {self.learner}, after {self.seconds:.0f} s"
-        return line + (f"; {beside(self.baselines)}" if self.baselines else "")
+        line += f"; {beside(self.baselines)}" if self.baselines else ""
+        return "; ".join([line, *(row["choice"] for row in self.rows if "choice" in row)])
 
     def __str__(self) -> str:
         return self.summary()

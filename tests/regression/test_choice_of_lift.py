@@ -17,7 +17,7 @@ from tests.regression.helpers import few, generator, median_error
 
 @pytest.mark.parametrize(
     ("law", "lift", "wanted"),
-    [(Bending(3, 2), None, "edge"), (Springs(3, 2), None, "coset"), (Bending(3, 2), "coset", "coset")],
+    [(Bending(3, 2), None, "tensor"), (Springs(3, 2), None, "coset"), (Bending(3, 2), "coset", "coset")],
     ids=["angles", "pairs", "asked for"],
 )
 def test_angles_are_seen_where_pairs_do_not_hold_the_law(law, lift, wanted):
@@ -47,7 +47,7 @@ def test_a_run_that_chose_its_lift_is_resumed_and_loaded_with_it(tmp_path):
     again = HLieConv("SE(2)")
     fit(again, data, run=tmp_path / "run", resume=True, **settings)
     loaded = load_model(tmp_path / "run" / "model.safetensors")
-    assert loaded.config["lift"]["kind"] == "edge"
+    assert loaded.config["lift"]["kind"] == "tensor"
     for other in (again, loaded):
         for name, value in whole.state_dict().items():
             assert torch.equal(other.state_dict()[name], value), name
@@ -56,12 +56,15 @@ def test_a_run_that_chose_its_lift_is_resumed_and_loaded_with_it(tmp_path):
 def test_a_lift_is_chosen_before_anything_was_learned_and_never_after():
     data = few(Bending(3, 2), 10)
     model = HLieConv("SE(2)")
-    assert model.richer().config["lift"]["kind"] == "edge"
+    assert [(x.config["lift"]["kind"], x.config["lift"]["order"]) for x in model.richer()] == [
+        ("tensor", 3),
+        ("tensor", 4),
+    ]
     assert model.config["lift"]["kind"] == "coset", "the model itself is left as it is"
     model.calibrate(data.train)
-    assert model.richer() is None
-    assert HLieConv("SE(2)", lift="coset").richer() is None
-    assert HLieConv("T(2)").richer() is None
+    assert not model.richer()
+    for other in (HLieConv("SE(2)", lift="coset"), HLieConv("T(2)"), HLieConv("SE(2)", blocks=2)):
+        assert not other.richer()
 
 
 def test_a_model_adopts_its_own_kind_alone():

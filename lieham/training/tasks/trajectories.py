@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -50,7 +50,7 @@ class TrajectoryTask(Task):
         self.units = self.loss.state_dict()
         judged = self.fixed if self.validation is None else self.validation
         self.judged = judged if self.free else split_resolved(judged, known(model, judged), self.loss.scale_q)[0]
-        self.richer = None if self.free or not config.ridge else cast("Hamiltonian | None", model.richer())
+        self.richer = [] if self.free or not config.ridge else cast("Sequence[Hamiltonian]", model.richer())
         model.calibrate(self.fixed)
         self._choice = LiftChoice(model, None)
 
@@ -102,7 +102,8 @@ class TrajectoryTask(Task):
         if self.free:
             return [StateEliminationStage(model, self.fixed, cast(FreeStatesLoss, self.loss), self._may_stop)]
         found = self._choice
-        notes = {"lift": "edge"} if found.model is self.richer else {}
+        notes = {"lift": "tensor"} if any(found.model is x for x in self.richer) else {}
+        notes |= {"choice": found.said} if found.said else {}
         ridge = RidgeStage(model, self.fixed, self.loss, self._may_stop, notes, (found.posed, found.windows))
         first: list[Stage] = [ridge] if self.config.ridge and ridge.total else []
         return [*first, AdamStage(model, self.config), LBFGSStage(model, self.config.refine)]

@@ -52,8 +52,8 @@ def _uniform(motion: Motion, term: Term) -> Finding:
     g = [float(x) if abs(x) > 3 * e else 0.0 for x, e in zip(term.value, term.error, strict=True)]
     words = ", ".join(f"{x:.4g}" for x in g)
     text = f"all bodies have the acceleration ({words}) in common, whatever their place, as in a uniform field from "
-    text += "outside: declare it by `uniform_field=True` (on the command line `--model.uniform_field true`), or a group "
-    text += "without that translation, since momenta along it are not kept"
+    text += "outside: declare it by `uniform_field=True` (on the command line `--model.uniform_field true`), or a "
+    text += "group without that translation, since momenta along it are not kept"
     return Finding("uniform-acceleration", "note", text, {"acceleration": g})
 
 
