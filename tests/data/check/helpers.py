@@ -11,7 +11,9 @@ from scipy.integrate import solve_ivp
 
 import systems
 from lieham.data import Dataset, Provenance
-from lieham.state import Bodies, Trajectory
+from lieham.dynamics import SeparableHamiltonian
+from lieham.integrate import integrate
+from lieham.state import Bodies, PhaseState, Trajectory
 
 Change = Callable[[Trajectory], Trajectory]
 Rate = Callable[[float, np.ndarray, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -174,3 +176,28 @@ def sun(push: float = 0.0, eps: float = 1e-6) -> Dataset:
     bodies = Bodies.of(torch.tensor(mass).expand(5, 3))
     times = torch.arange(61, dtype=path.dtype)
     return Dataset(Trajectory.from_velocities(times, path[:, :, 0], path[:, :, 1], bodies), provenance=Provenance())
+
+
+def silicon(q: torch.Tensor, bodies: Bodies) -> torch.Tensor:
+    """The energy of Stillinger and Weber (1985, Phys. Rev. B 31, 5262), pairs and triples that end at a distance 1.8."""
+    r = q.unsqueeze(-3) - q.unsqueeze(-2)
+    off = ~torch.eye(q.shape[-2], dtype=torch.bool)
+    length = (r.square().sum(-1) + ~off).sqrt()
+    inside = off & (length < 1.799)
+    fade = torch.where(inside, length - 1.8, -1.0).reciprocal()
+    pairs = 7.05 * (0.602 * length**-4 - 1) * fade.exp() * inside
+    near = (1.2 * fade).exp() * inside
+    cosine = torch.einsum("...ijx,...ikx->...ijk", r / length[..., None], r / length[..., None])
+    triples = near[..., :, None] * near[..., None, :] * (cosine + 1 / 3).square() * off
+    return pairs.sum((-1, -2)) / 2 + 21 / 2 * triples.sum((-1, -2, -3))
+
+
+def cluster(k: int = 100) -> Dataset:
+    """Clusters that fly apart, so that momenta grow along themselves, by forces of pairs and triples."""
+    draw = torch.Generator().manual_seed(0)
+    places = [[0, 0, 0], [1, 0, 0], [0.5, 0.87, 0], [0.5, 0.29, 0.82], [0.5, 0.29, -0.82]]
+    shift, p = torch.randn(2, k, 5, 3, generator=draw, dtype=torch.float64)
+    q, times = 1.12 * torch.tensor(places, dtype=torch.float64) + 0.1 * shift, 0.05 * torch.arange(20).double()
+    bodies = Bodies.of(torch.ones(k, 5, dtype=torch.float64))
+    path = integrate(SeparableHamiltonian(silicon).field(bodies), PhaseState(q, 0.4 * p), times, "yoshida6", substeps=8)
+    return Dataset(Trajectory.of(times, path.q, path.p, bodies))

@@ -42,6 +42,7 @@ SOUND = {
     "steps 4 times as long": lambda: changed(of_law("springs", points=200), lambda x: frames(x, slice(0, None, 4))),
     "steps 20 times as long": lambda: changed(of_law("gravity", points=500), lambda x: frames(x, slice(0, None, 20))),
     "long steps of planets": lambda: changed(of_law("planets", points=500), lambda x: frames(x, slice(0, None, 15))),
+    "forces of triples": helpers.cluster,
     "bodies that do not act": lambda: moved(lambda t, q, v, m, c: 0 * q, 3, 2),
     **{f"a {name}": lambda law=law: moved(*law) for name, law in helpers.LAWS.items()},
     "one pendulum": lambda: moved(*helpers.LAWS["pendulum"], k=1, points=400, q=2.0),

@@ -18,8 +18,9 @@ FELT = 5e-3
 """A force is named if over the whole time it changes a momentum by at least this share."""
 BETTER = 100.0
 """A force is named if it lowers the residual by this many times what a column of chance does."""
-FEW_LEFT = 0.3
-"""In few trajectories, where motion repeats itself, a force is named if no more than this share is left."""
+MOST_LEFT = 0.3
+"""A force is named if it leaves no more than this share of the residual: else something else is missing, such as forces
+of three bodies, with which it may well be correlated."""
 RIDGE = 1e-11
 """The ridge, relative to the mean square of the columns, that makes the equations definite."""
 
@@ -104,8 +105,7 @@ class Fit:
             self.motion.real[:, None].repeat(self.motion.points, 1)
         ]
         felt = np.sqrt((part**2).mean()) * windows > FELT * np.sqrt((whole**2).mean())
-        enough = term.left < (1.0 if len(self.motion) >= FOLDS // 2 else FEW_LEFT)
-        return bool(gain > BETTER and felt and enough)
+        return bool(gain > BETTER and felt and term.left < MOST_LEFT)
 
 
 def _solved(G: np.ndarray, b: np.ndarray) -> np.ndarray:
