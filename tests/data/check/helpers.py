@@ -179,7 +179,7 @@ def sun(push: float = 0.0, eps: float = 1e-6) -> Dataset:
 
 
 def silicon(q: torch.Tensor, bodies: Bodies) -> torch.Tensor:
-    """Silicon by Stillinger and Weber (1985, Phys. Rev. B 31, 5262): pairs and triples that end at a distance of 1.8."""
+    """Silicon by Stillinger and Weber (1985, Phys. Rev. B 31, 5262): pairs and triples that end at distance 1.8."""
     r = q.unsqueeze(-3) - q.unsqueeze(-2)
     off = ~torch.eye(q.shape[-2], dtype=torch.bool)
     length = (r.square().sum(-1) + ~off).sqrt()
