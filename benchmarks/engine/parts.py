@@ -20,7 +20,7 @@ from systems import System
 RIDGE = 1e-11
 """The ridge where none is chosen."""
 
-RADIAL_LIFTS = ("one_element", "edge")
+RADIAL_LIFTS = ("one_element", "tensor")
 """Modules of `lieham.lift` whose embeddings have radial functions."""
 
 
@@ -72,7 +72,7 @@ def _nothing(squared: Tensor, lengths: Tensor, powers: tuple[float, ...] = POWER
 SOFTENED = _radial(_softened, **{f"lieham.lift.{module}.POWERS": (0.5,) for module in RADIAL_LIFTS})
 FEW = {
     "lieham.lift.CosetLift.__init__.__defaults__": (None, None, 4, False),
-    "lieham.lift.EdgeLift.__init__.__defaults__": (None, None, 4),
+    "lieham.lift.TensorLift.__init__.__defaults__": (None, None, 3, None, 4, None),
 }
 PARTS = {
     "default": Part(),
@@ -83,7 +83,10 @@ PARTS = {
     "no Adam": Part(training={"steps": 0}),
     "no corrections": Part(instead={"lieham.regression.ridge_stage.CORRECTIONS": 0}),
     "all functions, one ridge": Part(
-        instead={"lieham.regression.selection.choose": every_function, "lieham.regression.ridge_stage.RIDGES": (RIDGE,)}
+        instead={
+            "lieham.regression.cross_validation.choose": every_function,
+            "lieham.regression.ridge_stage.RIDGES": (RIDGE,),
+        }
     ),
     "softened inverse lengths": Part(instead=SOFTENED),
     "4 scales": Part(instead=FEW),

@@ -117,9 +117,10 @@ class LieConvPotential(FloatModule):
 
     def products(self, bodies: Bodies) -> Float[Tensor, "k s"] | None:
         """Return combinations of the kernel's outputs, one for each product of what two bodies are (`products_of`)."""
-        if self.slopes() is None:
+        network = self._pairs_alone()
+        if network is None or self.slopes() is None:
             return None
-        return products_of(cast(LieResNet, self.network), self.seen(bodies), bodies.mask)
+        return products_of(PairSum(network).between, self.seen(bodies), bodies.mask)
 
     def _pairs_alone(self) -> LieResNet | None:
         """Return the network where it is a sum of functions over pairs (`is_pair_sum`); None otherwise."""

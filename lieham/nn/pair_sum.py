@@ -81,6 +81,17 @@ class PairSum:
         shares, value = torch.func.grad(total, has_aux=True)(constant)
         return shares.flatten(mask.ndim - 1, -2), value
 
+    def between(self, channels: Float[Tensor, "pairs 2 c"]) -> Float[Tensor, "pairs k"]:
+        """Return the output's derivatives by the kernel's outputs k on the pair (first, second) of two points each.
+
+        Args:
+            channels: the channels of both points.
+        """
+        ends = self.lift.ends(2, channels.device)
+        assert ends is not None, "the lift's pairs are pairs of points"
+        at = int(((ends[0] == 0) & (ends[1] == 1)).nonzero()[0])
+        return self.shares(channels, torch.ones_like(channels[..., 0], dtype=torch.bool))[0][:, at]
+
     def __call__(
         self,
         points: Float[Tensor, "*batch n d"],

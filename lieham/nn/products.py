@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
-from lieham.nn.pair_sum import PairSum
-from lieham.nn.resnet import LieResNet
 from lieham.typing import Bool, Float, Tensor
 
 PROBES = 4
@@ -16,7 +16,7 @@ EQUAL = 1e-9
 
 @torch.no_grad()
 def products_of(
-    network: LieResNet, features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]
+    shares: Callable[[Tensor], Tensor], features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]
 ) -> Float[Tensor, "k s"] | None:
     """Return combinations of the kernel's outputs, one a column, each of which weighs pairs by one product of features.
 
@@ -25,7 +25,8 @@ def products_of(
     Products that are not among them are left out, and so are those that are alike on all pairs of the given points.
 
     Args:
-        network: a sum over pairs whose lift has `ends`.
+        shares: a function that returns how the outputs weigh the first point of a pair with its second, (pairs, k), of
+            the channels of both, (pairs, 2, c).
         features: the channels of the points.
         mask: the padding mask.
 
@@ -35,24 +36,18 @@ def products_of(
     there = _values(_with_one(features), mask)
     if not len(there):
         return None
-    weight = network.embed.weight
-    c, precision = features.shape[-1], torch.finfo(weight.dtype).eps ** 0.5
+    c, precision = features.shape[-1], torch.finfo(features.dtype).eps ** 0.5
     generator = torch.Generator().manual_seed(0)
-    probe = torch.randn(PROBES * (c + 1) ** 2, 2, c, generator=generator, dtype=torch.float64).to(weight)
-    ends = network.lift.ends(2, weight.device)
-    assert ends is not None, "the caller asked for the ends before"
-    between = int(((ends[0] == 0) & (ends[1] == 1)).nonzero()[0])
-    whole = torch.ones(probe.shape[:-1], dtype=torch.bool, device=weight.device)
-    shares = PairSum(network).shares(probe, whole)[0][:, between].double()
-    forms = torch.linalg.pinv(_outer(*_with_one(probe).unbind(1)).flatten(1)) @ shares
+    probe = torch.randn(PROBES * (c + 1) ** 2, 2, c, generator=generator, dtype=torch.float64).to(features)
+    forms = torch.linalg.pinv(_outer(*_with_one(probe).unbind(1)).flatten(1)) @ shares(probe).double()
     symmetric = bool((forms - _turned(forms)).abs().max() < precision * forms.abs().max())
-    wanted = torch.eye((c + 1) ** 2, dtype=torch.float64, device=weight.device)
+    wanted = torch.eye((c + 1) ** 2, dtype=torch.float64, device=features.device)
     if symmetric:
         wanted = (wanted + _turned(wanted))[:, torch.ones(c + 1, c + 1).triu().flatten().bool()]
     wanted = wanted[:, _distinct(there @ wanted)]
     found = torch.linalg.pinv(forms, rtol=precision) @ wanted
     found = found[:, (forms @ found - wanted).abs().amax(0) < precision]
-    return found.to(weight) if found.shape[1] else None
+    return found.to(features) if found.shape[1] else None
 
 
 def _with_one(features: Tensor) -> Float[Tensor, "*batch n c1"]:

@@ -11,11 +11,10 @@ import torch
 from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.losses.shooting import ShootingLoss
-from lieham.regression.cross_validation import SLACK, Choice, rank_thresholds
+from lieham.regression.cross_validation import SLACK, Choice, chosen, rank_thresholds
 from lieham.regression.dictionary import MOST_SEEN, Columns, columns_up_to, distinguishable, rank_of
 from lieham.regression.interpolant import Slopes, cut, known
 from lieham.regression.problem import RidgeProblem
-from lieham.regression.products import chosen
 from lieham.regression.weak_form import assemble
 from lieham.state import Trajectory
 

@@ -12,11 +12,10 @@ from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.errors import InputError
 from lieham.losses.free_states import Fitted, FreeStatesLoss, check_length, cumulative, directions_of, forces_of
 from lieham.optim.stage import Loss
-from lieham.regression.cross_validation import RIDGES, rank_thresholds
+from lieham.regression.cross_validation import RIDGES, chosen, rank_thresholds
 from lieham.regression.dictionary import MOST_SEEN, Columns, columns_up_to, distinguishable, rank_of
 from lieham.regression.interpolant import thinned
 from lieham.regression.problem import RidgeProblem, posed
-from lieham.regression.products import chosen
 from lieham.regression.selection import clear, cleared
 from lieham.regression.stage import MOST_ROWS, CoefficientStage, never, value_of
 from lieham.regression.weak_form import derivatives

@@ -169,7 +169,7 @@ def test_what_training_does_not_read_would_be_seen(bent, monkeypatch):
         reaches("lieham.regression.ridge_stage.NO_SUCH_NAME", bent)
 
 
-@pytest.mark.parametrize("lift", ["coset", "edge"])
+@pytest.mark.parametrize("lift", ["coset", "tensor"])
 def test_four_scales_are_four(lift):
     def scales():
         return lieham.HLieConv("SE(2)", lift=lift).potential.network.lift.scales.numel()

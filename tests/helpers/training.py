@@ -23,7 +23,7 @@ def data(points: int = 5) -> Dataset:
 
 
 def small_model(dtype: torch.dtype = torch.float64, seed: int = 0, width: int = 8) -> HLieConv:
-    return HLieConv("SE(2)", 1, width=width, seed=seed, dtype=dtype)
+    return HLieConv("SE(2)", 1, width=width, seed=seed, dtype=dtype, lift="coset")
 
 
 def equal(a: object, b: object) -> bool:

@@ -6,17 +6,16 @@ import pytest
 import torch
 
 from lieham import HLieConv
-from lieham.regression import products
-from lieham.regression.cross_validation import SLACK
+from lieham.regression import cross_validation
+from lieham.regression.cross_validation import SLACK, chosen
 from lieham.regression.dictionary import Columns
 from lieham.regression.problem import posed
-from lieham.regression.products import chosen
 from lieham.regression.selection import select
 from lieham.training import TrainConfig
 from systems import Gravity, Springs
 from tests.helpers.cases import trainer_of
 from tests.regression.helpers import few, generator
-from tests.regression.test_light_bodies import shares_of_free_flight
+from tests.regression.planet_helpers import shares_of_free_flight
 
 FUNCTIONS, OUTPUTS = 4, 5
 
@@ -80,5 +79,5 @@ def test_what_one_pair_shows_holds_for_others(monkeypatch):
     With all three combinations, φ is learned three times from bodies that differ by 1e-6.
     """
     assert max(shares_of_free_flight(closed=True, sized=True, push=0.0)) < 1e-5
-    monkeypatch.setattr(products, "MOST", 0)
+    monkeypatch.setattr(cross_validation, "MOST_PRODUCTS", 0)
     assert max(shares_of_free_flight.__wrapped__(closed=True, sized=True, push=0.0)) > 1e-3

@@ -129,9 +129,9 @@ def test_gradients_go_on_where_they_pay():
 
 
 def test_a_stage_that_falls_from_far_above_the_regression_does_not_diverge():
-    """Adam comes down from 0.7 by less than a half in three validations, far above the regression's loss."""
+    """Adam stays at 0.2 for three validations, far above the regression's loss."""
     config = replace(AFTER_RIDGE, tolerance=0.0, steps=30)
-    history = fit(small_model(), law(), config=config)
+    history = fit(small_model(width=32), law(), config=config)
     assert history.rows[3]["validation"] > 100 * history.best and history.rows[-1]["step"] == 30
     assert not any("diverged" in x for x in history.rows)
 
