@@ -70,7 +70,7 @@ def choose_lift(
         return LiftChoice(model, None)
     seen = thinned(split_resolved(windows, known(model, windows), loss.scale_q)[0], MOST_ROWS)
     posed, pairs = select(model, dictionary, seen, loss)
-    best, left = LiftChoice(model, posed), pairs.left
+    best, left, taken = LiftChoice(model, posed), pairs.left, dictionary.name
     if left < SOLVED or left == inf or windows.q.shape[-2] < 3:
         return best
     said = [f"of held-out windows, {dictionary.name} leave {exp(left):.1e} of the mean square"]
@@ -84,14 +84,14 @@ def choose_lift(
             said.append(f"{others.name} were not tried, since each window would take {each:.0e} numbers to compute")
             break
         tried, found = select(other, others, few, loss)
-        said.append(f"{others.name} {exp(found.left):.1e} (one of {int(tried.used.sum())} columns)")
+        said.append(f"{others.name} {exp(found.left):.1e} with {int(tried.used.sum())} columns")
         if found.left < left - log(GAIN):
             rest = affordable(seen, each, MOST_WORK) or few
             best, left = LiftChoice(other, tried if len(few) == len(rest) else None, batch_of(rest)), found.left
+            taken = others.name
         if left < SOLVED:
             break
-    taken = "the lift stays" if best.model is model else "the last is taken"
-    return best._replace(said=f"{', '.join(said)}: {taken}")
+    return best._replace(said=f"{', '.join(said)}: {taken} are taken")
 
 
 def _dictionary(model: Hamiltonian) -> Dictionary:

@@ -24,7 +24,8 @@ def test_angles_are_seen_where_pairs_do_not_hold_the_law(law, lift, wanted):
     data = few(law, 40)
     model = HLieConv("SE(2)", data.n_features, lift=lift)
     weights = model.potential
-    fit(model, data, steps=1, refine=0)
+    said = fit(model, data, steps=1, refine=0).summary()
+    assert ("terms of three bodies are taken" in said) == (wanted == "tensor")
     assert model.config["lift"]["kind"] == model.potential.network.lift.kind == wanted
     assert (model.potential is weights) == (wanted == (lift or "coset"))
     gain = window_mse(free_flight(data.test), data.test).median() / median_error(model, data.test)
