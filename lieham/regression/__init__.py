@@ -19,15 +19,17 @@ of every window is unknown too and is eliminated by variable projection (`state_
 **The choice of columns and ridge.** Functions have a rank, from the plain coordinates on to narrower and narrower
 radial functions. Nested sets of at most 2,000 columns and 16 strengths of the ridge are judged by five-fold
 cross-validation over windows, in the geometric mean of the error; the simplest choice within a factor of 2 of the
-best is taken (`cross_validation`). Where pairs of up to 8 bodies leave more than 1e-6 of the mean square of held-out
-windows, a lift that sees angles is tried, and taken if it leaves four times less (`lift_choice`). Up to four
-Gauss-Newton corrections on the shooting loss take out what path and quadrature got wrong (`ridge_stage`).
+best is taken, and one or two products of what two bodies are where they predict as well (`cross_validation`). Where
+pairs leave more than 1e-6 of the mean square of held-out windows, terms of three bodies are tried and then of four,
+and taken if they leave half (`lift_choice`). Up to four Gauss-Newton corrections on the shooting loss take out what
+path and quadrature got wrong (`ridge_stage`).
 
 **Its limits.** It needs a model that is linear in its last kernel: one gated block, a lift that is exact. It finds
-what its dictionary holds: sums over pairs, and over triples with `lift="edge"`. It interpolates, so the force at
-distances that no pair of the data had is a guess. Data with noise need `observed="noisy"`; one step must be short
-enough that two points of five can be interpolated from the other three to a tenth of the motion. Where the loss stays
-above `TrainConfig.tolerance`, Adam and L-BFGS follow; `History.learner` says which of them made the result.
+what its dictionary holds: sums over pairs, or terms of up to four bodies with `lift="tensor"`. It interpolates, so
+the force at distances that no pair of the data had is a guess. Noise is found by `fit`, which then takes
+`observed="noisy"`; one step must be short enough that two points of five can be interpolated from the other three to a
+tenth of the motion. Where the loss stays above `TrainConfig.tolerance`, Adam and L-BFGS follow; `History.learner` says
+which of them made the result.
 
 **Its literature.** Weak SINDy: Messenger and Bortz, Multiscale Model. Simul. 19 (2021) 1474. Variable projection:
 Golub and Pereyra, SIAM J. Numer. Anal. 10 (1973) 413. Interaction kernels by least squares from trajectories: Lu,

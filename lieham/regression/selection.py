@@ -21,7 +21,7 @@ from lieham.state import Trajectory
 PASSES = 6
 """How often the equations are posed at most with the same functions, where p is not m q̇."""
 EXACT = log(1e-12)
-"""Logarithm of the share of the mean square left at which no more functions are tried, where p is not m q̇."""
+"""Logarithm of the share of the mean square left at which no more functions are tried."""
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import warnings
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -95,7 +95,7 @@ def fit(
         task = kind(model, seen, config, partial(refuse, stop))
         chosen = task.choose(model)
         if chosen is not model:
-            _adopt(model, chosen)
+            cast(Any, model).adopt(chosen)
         trainer = Trainer(model, task, config, stop, began)
         if not any(stage.total for stage in trainer.stages):
             raise InputError(_NOTHING_TO_DO)
@@ -152,12 +152,6 @@ def _judge(trainer: Trainer, data: Any) -> None:
     ended = [row[name] for row in history.rows for name in ("diverged", "late") if name in row]
     both = "; ".join([x for x in (trainer.task.said, doubt, *ended) if x])
     history.warnings = [both] if both else []
-
-
-def _adopt(model: Any, chosen: nn.Module) -> None:
-    """Let the given model become the one that its task chose, and say so."""
-    announce("pairs of bodies do not hold this law: the model now has the lift edge, which sees angles")
-    model.adopt(chosen)
 
 
 def _fit_in(folder: RunFolder, trainer: Trainer, data: Any, resume: bool, progress: Progress) -> None:
