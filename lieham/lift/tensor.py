@@ -9,6 +9,7 @@ import torch
 from lieham.errors import InputError, check_integer, expected
 from lieham.groups import Group
 from lieham.lift.base import Lift
+from lieham.lift.cutoff import cutoff
 from lieham.lift.pairs import Pairs, unordered
 from lieham.lift.radial import POWERS, measured_scales, rationals, scales
 from lieham.typing import Bool, Float, Tensor
@@ -153,19 +154,35 @@ class TensorLift(Lift):
             mask: the padding mask.
             degree: the largest degree k of the radial functions of more than two bodies, at least 1.
         """
-        r = x.unsqueeze(-3) - x.unsqueeze(-2)
+        plain, radial, direction = self.of_displacements(x.unsqueeze(-3) - x.unsqueeze(-2), degree)
+        weight = self.apart(mask).to(x.dtype)[..., None]
+        return Neighborhood(plain * weight, radial * weight, direction)
+
+    def apart(self, mask: Bool[Tensor, "*batch n"]) -> Bool[Tensor, "*batch n n"]:
+        """Return True for every pair of two different real points."""
+        own = torch.eye(mask.shape[-1], dtype=torch.bool, device=mask.device)
+        return mask[..., :, None] & mask[..., None, :] & ~own
+
+    def of_displacements(self, r: Float[Tensor, "*pairs d"], degree: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the functions of pairs, as in `Neighborhood`, of the vector from a point to its neighbor.
+
+        Args:
+            r: the vectors, in the network's unit of length.
+            degree: the largest degree k, at least 1.
+        """
         squared = r.square().sum(-1)
         y = self._bounded(squared)
-        apart = ~torch.eye(x.shape[-2], dtype=torch.bool, device=x.device)
-        low, high = self.span.to(x).unbind()
+        low, high = self.span.to(r).unbind()
         z = (2 * y - low - high) / (high - low)
         chebyshev = [torch.ones_like(z), z]
         for _ in range(degree - 1):
             chebyshev.append(2 * z * chebyshev[-1] - chebyshev[-2])
-        weight = (self.weight(x, mask) * apart)[..., None]
         radial = torch.stack(chebyshev, -1)
         plain = torch.cat([squared[..., None], rationals(squared[..., None], self.scales)], -1)
-        return Neighborhood(plain * weight, radial * weight, r * (y / self.scale.to(x))[..., None])
+        if self.has_cutoff:
+            near = cutoff(squared, self.radius)[..., None]
+            plain, radial = plain * near, radial * near
+        return plain, radial, r * (y / self.scale.to(r))[..., None]
 
     def pairs(self, x: Tensor, mask: Tensor) -> Pairs:
         raise InputError("lift must be point, coset, edge or sampled where pairs are convolved over, got tensor")

@@ -103,12 +103,19 @@ class LieConvPotential(FloatModule):
     def slopes(self) -> Callable[..., Tensor] | None:
         """Return the function (q, bodies, chosen, mixing) → ∂²V/∂q∂θ, (*batch, n, d, f, r), pair by pair.
 
-        It equals the derivatives of `basis`; it is None where the network is not a sum of functions of two points.
+        It equals the derivatives of `basis`; it is None where the network has no such function of its own.
         """
+        if isinstance(self.network, MomentNet):
+            return self._moment_slopes
         network = self._pairs_alone()
         if network is None or not network.neighbors.complete:
             return None
         return None if network.lift.ends(1, self.length.device) is None else self._slopes
+
+    def _moment_slopes(self, q: Tensor, bodies: Bodies, chosen: Tensor, mixing: Tensor) -> Tensor:
+        network = cast(MomentNet, self.network)
+        found = network.slopes(q / self.length, self.seen(bodies), bodies.mask, mixing, chosen)
+        return found.mul_(self.energy / self.length)
 
     def _slopes(self, q: Tensor, bodies: Bodies, chosen: Tensor, mixing: Tensor) -> Tensor:
         network = cast(LieResNet, self.network)

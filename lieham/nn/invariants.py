@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations_with_replacement, product
 
 import torch
 
-from lieham.typing import Float, Int, Tensor
+from lieham.typing import Bool, Float, Int, Tensor
 
 MOST_RANK = 3
 """Tensors have at most this rank."""
-LETTERS = "stuvw"
-"""Names of the indices of tensors."""
+LATER = 3
+"""The largest level of terms of four bodies is so much less than that of terms of three."""
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,12 @@ class Terms:
     """Terms of one kind: products of moments A_c of the channels c = (k, f), contracted in the same way.
 
     With exponents e_ab the term of the channels (c_1, ..., c_ν) is the sum over neighbors j_1, ..., j_ν of
-    Π_a R_{c_a}(r_a) Π_{a<b} (u_a·u_b)^{e_ab}: moment a has rank Σ_b e_ab, and shares e_ab indices with moment b.
+    Π_a R_{c_a}(r_a) Π_{a<b} (u_a·u_b)^{e_ab}: moment a has rank Σ_b e_ab, and shares e_ab indices with moment b. Terms
+    that differ in their last moment alone share the product of the others, so that is formed once.
 
     Args:
         exponents: e_ab for a < b in the order (12), (13), (23); e_12 alone for two moments.
-        channels: the channels of each term, (terms, ν).
+        channels: the channels of each term, (terms, ν), in the order of the last one.
         level: the level of each term, (terms,).
     """
 
@@ -36,6 +38,30 @@ class Terms:
     def ranks(self) -> tuple[int, ...]:
         """Return the rank of each moment."""
         return ranks_of(self.exponents)
+
+    @cached_property
+    def heads(self) -> Int[Tensor, "heads v1"]:
+        """Return the channels of all moments but the last, each combination once."""
+        return self._unique[0]
+
+    @cached_property
+    def head(self) -> Int[Tensor, " terms"]:
+        """Return the number of each term's combination in `heads`."""
+        return self._unique[1]
+
+    @cached_property
+    def by_last(self) -> list[tuple[int, Int[Tensor, " some"]]]:
+        """Return each last channel with the numbers of the heads that it is multiplied with, in the terms' order."""
+        lasts, counts = self.channels[:, -1].unique_consecutive(return_counts=True)
+        return list(zip(lasts.tolist(), self.head.split(counts.tolist()), strict=True))
+
+    @cached_property
+    def _unique(self) -> tuple[Tensor, Tensor]:
+        return self.channels[:, :-1].unique(dim=0, return_inverse=True)
+
+    def where(self, kept: Bool[Tensor, " terms"]) -> Terms:
+        """Return some of the terms."""
+        return Terms(self.exponents, self.channels[kept], self.level[kept])
 
 
 def ranks_of(exponents: tuple[int, ...]) -> tuple[int, ...]:
@@ -51,7 +77,7 @@ def terms(order: int, level: int, factors: int, dim: int) -> list[Terms]:
 
     Args:
         order: the body order; ν = order − 1 moments are multiplied at most.
-        level: the largest level, Σ_a k_a + Σ e_ab.
+        level: the largest level, Σ_a k_a + Σ e_ab, of terms of three bodies; that of four bodies is `LATER` less.
         factors: the number of factors f of a neighbor.
         dim: the dimension of space. On a line u is a sign, so exponents above 1 tell nothing new.
     """
@@ -60,9 +86,10 @@ def terms(order: int, level: int, factors: int, dim: int) -> list[Terms]:
     found = []
     if order >= 3:
         found += [_of((t,), degrees, level) for t in range(most + 1)]
-    if order >= 4:
+    if order >= 4 and level >= LATER:
         kinds = [e for e in product(range(most, -1, -1), repeat=3) if e[0] >= e[1] >= e[2]]
-        found += [_of(e, degrees, level) for e in kinds if max(ranks_of(e)) <= most]
+        few = degrees[: factors * (level - LATER + 1)]
+        found += [_of(e, few, level - LATER) for e in kinds if max(ranks_of(e)) <= most]
     return [x for x in found if len(x.channels)]
 
 
@@ -93,7 +120,9 @@ def _of(exponents: tuple[int, ...], degrees: Tensor, level: int) -> Terms:
         for a, b in _equal(exponents):
             rows = rows[rows[:, a] <= rows[:, b]]
     total = degrees[rows].sum(1) + sum(exponents)
-    return Terms(exponents, rows[total <= level], total[total <= level])
+    found = Terms(exponents, rows[total <= level], total[total <= level])
+    order = found.channels[:, -1].argsort(stable=True)
+    return Terms(exponents, found.channels[order], found.level[order])
 
 
 def _equal(exponents: tuple[int, ...]) -> list[tuple[int, int]]:
@@ -102,28 +131,65 @@ def _equal(exponents: tuple[int, ...]) -> list[tuple[int, int]]:
     return [pair for pair, same in (((0, 1), b == c), ((1, 2), a == b)) if same]
 
 
-def contracted(moments: list[Tensor], found: Terms) -> Float[Tensor, "*batch n terms"]:
-    """Return the terms at each point.
+def head_products(moments: list[Tensor], found: Terms, dim: int) -> Float[Tensor, "heads x *rest"]:
+    """Return the product of all moments but the last, with the indices left that the last one is contracted with.
 
     Args:
-        moments: A of rank 0, 1, ..., each (*batch, n, channels, d, ..., d).
+        moments: A of rank 0, 1, ..., each (channels, d^rank, *rest).
         found: the terms.
+        dim: the dimension d of space.
     """
-    parts = [
-        moments[rank].index_select(moments[0].ndim - 1, found.channels[:, a].to(moments[0].device))
-        for a, rank in enumerate(found.ranks)
-    ]
-    names = _names(found.exponents)
-    return torch.einsum(",".join(f"...c{x}" for x in names) + "->...c", *parts)
+    ranks, heads = found.ranks, found.heads.to(moments[0].device)
+    first = moments[ranks[0]].index_select(0, heads[:, 0])
+    if len(ranks) == 2:
+        return first
+    return contracted(first, moments[ranks[1]].index_select(0, heads[:, 1]), found.exponents, dim)
 
 
-def _names(exponents: tuple[int, ...]) -> list[str]:
-    """Return the names of the indices of each moment, equal where they are contracted."""
-    pairs = ((0, 1),) if len(exponents) == 1 else ((0, 1), (0, 2), (1, 2))
-    letters, names = iter(LETTERS), [""] * (2 if len(exponents) == 1 else 3)
-    for (a, b), e in zip(pairs, exponents, strict=True):
-        for _ in range(e):
-            letter = next(letters)
-            names[a] += letter
-            names[b] += letter
-    return names
+def contracted(
+    first: Float[Tensor, "h x *#r"], second: Float[Tensor, "h y *#r"], exponents: tuple[int, ...], dim: int
+) -> Float[Tensor, "h z *r"]:
+    """Return products of tensors, contracted over e_12 indices; e_13 + e_23 indices are left, in one axis.
+
+    Args:
+        first: tensors of rank e_12 + e_13.
+        second: tensors of rank e_12 + e_23.
+        exponents: e_12, e_13 and e_23.
+        dim: the dimension d of space.
+    """
+    shared, left, right = (dim**e for e in exponents)
+    u = first.unflatten(1, (shared, left, 1))
+    v = second.unflatten(1, (shared, 1, right))
+    total = u[:, 0] * v[:, 0]
+    for k in range(1, shared):
+        total = torch.addcmul(total, u[:, k], v[:, k])
+    return total.flatten(1, 2)
+
+
+def values(moments: list[Tensor], found: Terms, dim: int) -> Float[Tensor, "terms *rest"]:
+    """Return the terms themselves.
+
+    Args:
+        moments: A of rank 0, 1, ..., each (channels, d^rank, *rest).
+        found: the terms.
+        dim: the dimension d of space.
+    """
+    heads, last = head_products(moments, found, dim), moments[found.ranks[-1]]
+    return torch.cat([(heads.index_select(0, some.to(last.device)) * last[c]).sum(1) for c, some in found.by_last])
+
+
+def weighed(moments: list[Tensor], found: Terms, theta: Float[Tensor, "terms f"], dim: int) -> Float[Tensor, "f *rest"]:
+    """Return Σ θ_bf B_b over the terms b, without forming them: the products are summed before the last contraction.
+
+    Args:
+        moments: A of rank 0, 1, ..., each (channels, d^rank, points).
+        found: the terms.
+        theta: coefficients.
+        dim: the dimension d of space.
+    """
+    heads, last = head_products(moments, found, dim), moments[found.ranks[-1]]
+    lasts, count, factors = int(found.channels[-1, -1]) + 1, len(heads), theta.shape[1]
+    place = (found.channels[:, -1] * count + found.head).to(theta.device)
+    matrix = theta.new_zeros(lasts * count, factors).index_copy(0, place, theta)
+    summed = matrix.view(lasts, count, factors).permute(2, 0, 1).reshape(-1, count) @ heads.flatten(1)
+    return (summed.view(factors, lasts, *heads.shape[1:]) * last[:lasts]).sum((1, 2))

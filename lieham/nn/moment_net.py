@@ -10,7 +10,8 @@ from torch import nn
 from lieham._support.numerics import check_precision
 from lieham.errors import InputError
 from lieham.lift.tensor import MOST_LEVEL, MOST_TERMS, TensorLift
-from lieham.nn.invariants import contracted, largest_level, terms
+from lieham.nn.invariants import LATER, Terms, largest_level, terms, weighed
+from lieham.nn.moments import Moments, functions, largest_rank, moments, slopes_of_functions, slopes_of_moments
 from lieham.typing import Bool, Float, Int, Tensor
 
 MOST_SPECIES = 8
@@ -19,6 +20,8 @@ SAME = 1e-9
 """Bodies are of one kind where mass and features, in their units, agree to this number in the training data,"""
 NEAR = 1e-5
 """and to this one later."""
+CLOUDS = 8
+"""Derivatives are computed for so many clouds at a time, which fit into the cache."""
 
 
 class MomentWeights(nn.Module):
@@ -73,13 +76,17 @@ class MomentNet(nn.Module):
         count = len(lift.plain_rank())
         pairs = torch.arange(count * F * F).unflatten(0, (count, F, F))
         i, j = torch.triu_indices(F, F)
-        others = count * F * F + torch.arange(F * sum(len(x.channels) for x in self.terms))
+        others = torch.arange(count * F * F, self._count() * F)
         self.register_buffer("columns", torch.cat([pairs[:, i, j].flatten(), others]), persistent=False)
         weight = self.kernel.weight if "kernel" in self._modules else torch.zeros(())
         self.kernel = MomentWeights(len(self.columns)).to(weight.device, weight.dtype)
 
     kinds: Tensor
     columns: Tensor
+
+    def _count(self) -> int:
+        """Return the number of functions at a point."""
+        return len(self.lift.plain_rank()) * self.factors + sum(len(x.channels) for x in self.terms)
 
     @torch.no_grad()
     def calibrate(self, features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]) -> None:
@@ -106,10 +113,16 @@ class MomentNet(nn.Module):
         return True
 
     def rank(self) -> Float[Tensor, " f"]:
-        """Return the rank in which cross-validation adds the functions: that of `TensorLift`, and 2 + the level."""
+        """Return the rank in which cross-validation adds the functions.
+
+        It is that of `TensorLift` for two bodies, 2 + the level for three, and `LATER` more for four.
+        """
         pairs = self.lift.plain_rank().double().repeat_interleave(self.factors)
-        each = torch.cat([pairs, *(x.level.double() + 2 for x in self.terms)])
+        each = torch.cat([pairs, *(self._term_rank(x) for x in self.terms)])
         return each.repeat_interleave(self.factors)[self.columns.cpu()]
+
+    def _term_rank(self, of: Terms) -> Float[Tensor, " terms"]:
+        return of.level.double() + 2 + LATER * (len(of.ranks) - 2)
 
     def width(self) -> Float[Tensor, " f"]:
         """Return the least length over which each term changes, in the network's unit of length: infinite."""
@@ -136,40 +149,19 @@ class MomentNet(nn.Module):
         same = (features.unsqueeze(-2) - self.kinds.to(features)).abs().amax(-1) <= NEAR
         return same.to(features.dtype)
 
-    def _local(self, points: Tensor, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Return all functions at each point, (*batch, n, b), and its factors, (*batch, n, f), which are 0 for padding.
-
-        Args:
-            points: positions, in the model's unit of length.
-            features: mass and features in their units.
-            mask: the padding mask.
-        """
-        check_precision("positions", points, self.kernel.weight)
-        check_precision("features and masses", features, self.kernel.weight)
+    def _moments(self, points: Tensor, features: Tensor, mask: Tensor) -> tuple[Moments, Tensor]:
+        """Return the moments of all points of a flat batch, and the factors of the bodies, 0 for padding, (b, n, f)."""
         factors = self.given(features) * mask[..., None]
         seen = self.lift.neighborhood(points, mask, self.level)
-        around = factors.unsqueeze(-3)
-        parts = [_outer(seen.plain, around).sum(-2)]
-        if self.terms:
-            moments = self.moments(_outer(seen.radial, around), seen.direction)
-            parts += [contracted(moments, x) for x in self.terms]
-        return torch.cat(parts, -1), factors
+        return moments(seen, factors, largest_rank(self.terms)), factors
 
-    def moments(
-        self, channels: Float[Tensor, "*batch n n c"], direction: Float[Tensor, "*batch n n d"]
-    ) -> list[Tensor]:
-        """Return Σ_j channel_ijc u_ij^⊗t for t = 0, 1, ... up to the largest rank that the terms need.
-
-        Args:
-            channels: the radial functions times the factors of the neighbors.
-            direction: the soft directions u.
-        """
-        found, tensor, d = [channels.sum(-2)], direction, direction.shape[-1]
-        for rank in range(1, 1 + max(max(x.ranks) for x in self.terms)):
-            if rank > 1:
-                tensor = _outer(tensor, direction)
-            found.append(torch.einsum("...ijc,...ijx->...icx", channels, tensor).unflatten(-1, (d,) * rank))
-        return found
+    def _flat(self, points: Tensor, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the inputs with one batch axis."""
+        check_precision("positions", points, self.kernel.weight)
+        check_precision("features and masses", features, self.kernel.weight)
+        batch = points.shape[:-2]
+        features = features.expand(*batch, *features.shape[-2:])
+        return points.flatten(0, -3), features.flatten(0, -3), mask.expand(*batch, -1).flatten(0, -2)
 
     def basis(
         self,
@@ -188,21 +180,69 @@ class MomentNet(nn.Module):
             mixing: a number by which the functions are multiplied, as a matrix (1, 1); 1 by default.
             chosen: the numbers of the functions that are wanted; by default all of them.
         """
-        values, factors = self._local(points, features, mask)
-        found = torch.einsum("...nb,...nf->...bf", values, factors.expand(*values.shape[:-1], -1)).flatten(-2)
-        found = found.index_select(-1, self.columns if chosen is None else self.columns[chosen])
-        return found[..., None] if mixing is None else found[..., None] * mixing
+        batch = points.shape[:-2]
+        found, factors = self._moments(*self._flat(points.unsqueeze(0), features, mask))
+        each = functions(found, self.terms, points.shape[-1]).unflatten(-1, factors.shape[:2])
+        total = torch.einsum("tbi,bif->btf", each, factors).flatten(1)
+        total = total.index_select(-1, self.columns if chosen is None else self.columns[chosen])
+        total = total.unflatten(0, batch) if batch else total[0]
+        return total[..., None] if mixing is None else total[..., None] * mixing
+
+    @torch.no_grad()
+    def slopes(
+        self,
+        points: Float[Tensor, "*batch n d"],
+        features: Float[Tensor, "*#batch n c"],
+        mask: Bool[Tensor, "*#batch n"],
+        mixing: Float[Tensor, "k r"],
+        chosen: Int[Tensor, " f"],
+    ) -> Float[Tensor, "*batch n d f 1"]:
+        """Return the derivatives of `basis` by all points, some clouds at a time; functions come first in memory.
+
+        Args:
+            points: positions, in the model's unit of length.
+            features: mass and features in their units.
+            mask: the padding mask.
+            mixing: see `basis`.
+            chosen: the numbers of the functions that are wanted.
+        """
+        batch, (n, d) = points.shape[:-2], points.shape[-2:]
+        kinds, columns = self._few(chosen)
+        x, features, mask = self._flat(points, features, mask)
+        total = x.new_empty(len(columns), len(x), n * d)
+        sizes = self.level, largest_rank(kinds)
+        for k in range(0, len(x), CLOUDS):
+            part = slice(k, k + CLOUDS)
+            factors = self.given(features[part]) * mask[part, :, None]
+            at, moved = slopes_of_moments(self.lift, x[part], mask[part], factors, sizes)
+            each = slopes_of_functions(at, moved, kinds, d).unflatten(-1, factors.shape[:2])
+            summed = torch.einsum("tcbi,bif->tfbc", each, factors).flatten(0, 1)
+            total[:, part] = summed.index_select(0, columns)
+        total = total * mixing.item() if mixing.item() != 1 else total
+        return total.view(-1, *batch, n, d).movedim(0, -1)[..., None]
+
+    def _few(self, chosen: Int[Tensor, " f"]) -> tuple[list[Terms], Tensor]:
+        """Return the terms up to the largest rank of some functions, and the places of these functions among them."""
+        highest = float(self.rank()[chosen.cpu()].max())
+        kept = [self._term_rank(x) <= highest for x in self.terms]
+        plain = len(self.lift.plain_rank()) * self.factors
+        which = torch.cat([torch.ones(plain, dtype=torch.bool), *kept])
+        place = (which.long().cumsum(0) - 1).to(chosen.device)
+        b, f = self.columns[chosen] // self.factors, self.columns[chosen] % self.factors
+        few = [x if bool(k.all()) else x.where(k) for x, k in zip(self.terms, kept, strict=True) if bool(k.any())]
+        return few, place[b] * self.factors + f
 
     def forward(self, points: Tensor, features: Tensor, mask: Tensor) -> Float[Tensor, "*batch 1"]:
-        values, factors = self._local(points, features, mask)
-        theta = self.kernel.weight.new_zeros(values.shape[-1] * self.factors)
-        theta = theta.index_copy(0, self.columns, self.kernel.weight[0])
-        local = (factors @ theta.unflatten(0, (-1, self.factors)).mT * values).sum(-1)
-        return local.sum(-1, keepdim=True)
+        batch, d = points.shape[:-2], points.shape[-1]
+        found, factors = self._moments(*self._flat(points.unsqueeze(0), features, mask))
+        theta = self.kernel.weight.new_zeros(self._count() * self.factors)
+        theta = theta.index_copy(0, self.columns, self.kernel.weight[0]).unflatten(0, (-1, self.factors))
+        plain, *each = theta.split([len(found.plain), *(len(x.channels) for x in self.terms)])
+        local = plain.mT @ found.plain
+        for kind, own in zip(self.terms, each, strict=True):
+            local = local + weighed(found.tensors, kind, own, d)
+        total = (local.unflatten(-1, factors.shape[:2]) * factors.movedim(-1, 0)).sum((0, 2))
+        return total.unflatten(0, batch)[..., None] if batch else total
 
     def redraw(self, generator: torch.Generator) -> None:
         """Do nothing: no random draws are held."""
-
-
-def _outer(a: Float[Tensor, "*#batch x"], b: Float[Tensor, "*#batch y"]) -> Float[Tensor, "*batch xy"]:
-    return (a.unsqueeze(-1) * b.unsqueeze(-2)).flatten(-2)
