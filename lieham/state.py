@@ -6,7 +6,7 @@ symbol → variable: q → `q`, p → `p`, m → `mass`; a padded body has `mask
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -120,6 +120,8 @@ class Trajectory:
         q: positions (*batch, time, n, d).
         p: momenta (*batch, time, n, d).
         bodies: masses, features and padding mask of (*batch, n) bodies.
+        forces: the forces −∂V/∂q that are known at the points, like q, and None where they are not (`with_labels`).
+        energy: the potential energies V that are known there, (*batch, time), up to a constant; None likewise.
 
     Example:
         >>> import torch
@@ -136,6 +138,8 @@ class Trajectory:
     q: Float[Tensor, "*batch time n d"]
     p: Float[Tensor, "*batch time n d"]
     bodies: Bodies
+    forces: Float[Tensor, "*batch time n d"] | None = field(default=None, kw_only=True)
+    energy: Float[Tensor, "*batch time"] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "times", self.times.to(torch.float64))
@@ -189,6 +193,50 @@ class Trajectory:
         known = cls.of(times, q, torch.zeros_like(q), bodies)
         return cls.from_velocities(times, known.q, derivative(known.times, known.q), bodies)
 
+    def with_labels(self, forces: Tensor, energy: Tensor | None = None) -> Trajectory:
+        """Return the same trajectory with the forces, and the potential energies, that are known at its points.
+
+        `fit` then learns from them alone, whatever the times and the momenta are.
+
+        Args:
+            forces: forces, (*batch, time, n, d), in the unit of momentum over time.
+            energy: potential energies, (*batch, time), up to a constant for all states of the same bodies.
+
+        Raises:
+            InputError: shapes do not fit, or values are not finite.
+
+        Example:
+            >>> import torch
+            >>> q, bodies = torch.randn(4, 1, 2, 3), Bodies.of(torch.ones(4, 2))
+            >>> springs = Trajectory.of(torch.zeros(1), q, 0 * q, bodies).with_labels(q.flip(2) - q)
+            >>> springs[:3].forces.shape
+            torch.Size([3, 1, 2, 3])
+        """
+        for name, x, shape in (("forces", forces, self.q.shape), ("energy", energy, self.times.shape)):
+            if x is None:
+                continue
+            if x.shape != shape:
+                raise expected(name, f"of shape {tuple(shape)} for q of shape {tuple(self.q.shape)}", _shape(x))
+            real = self.bodies.mask[..., None, :, None] if name == "forces" else torch.ones_like(x, dtype=torch.bool)
+            _check_finite(name, torch.where(real, x, torch.zeros_like(x)))
+        forces = torch.where(self.bodies.mask[..., None, :, None], forces, torch.zeros_like(forces)).to(self.q)
+        return replace(self, forces=forces, energy=None if energy is None else energy.to(self.q))
+
+    def observed_forces(self) -> Float[Tensor, "*batch points n d"]:
+        """Return the forces at the points where they are known, and else their means Δp/Δt over every step."""
+        if self.forces is not None:
+            return self.forces
+        return self.p.diff(dim=-3) / self.times.diff(dim=-1)[..., None, None].to(self.p.dtype)
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """The forces and the energies by name, as arguments of a `Trajectory`."""
+        return {"forces": self.forces, "energy": self.energy}
+
+    def _labels(self, f: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+        """Apply `f` to the labels that are there."""
+        return {name: None if x is None else f(x) for name, x in self.labels.items()}
+
     @property
     def n_steps(self) -> int:
         """The number of steps is that of the intervals between stored times."""
@@ -219,7 +267,10 @@ class Trajectory:
             points = self.times.shape[-1]
             raise InputError(f"window must lie in the {points} stored points, got start={start}, length={length}")
         t = slice(start, start + length)
-        return replace(self, times=self.times[..., t], q=self.q[..., t, :, :], p=self.p[..., t, :, :])
+        forces = None if self.forces is None else self.forces[..., t, :, :]
+        energy = None if self.energy is None else self.energy[..., t]
+        q, p = (x[..., t, :, :] for x in (self.q, self.p))
+        return replace(self, times=self.times[..., t], q=q, p=p, forces=forces, energy=energy)
 
     def __len__(self) -> int:
         return self.q.shape[0]
@@ -228,12 +279,14 @@ class Trajectory:
         """Select along the first batch axis, as a tensor is indexed; raise InputError for a single trajectory."""
         if self.q.ndim < 4:
             raise InputError("a single trajectory has no batch axis to index: q must be (*batch, time, n, d)")
-        return Trajectory(self.times[index], self.q[index], self.p[index], self.bodies.map(lambda x: x[index]))
+        bodies = self.bodies.map(lambda x: x[index])
+        return Trajectory(self.times[index], self.q[index], self.p[index], bodies, **self._labels(lambda x: x[index]))
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Trajectory:
         """Move all tensors to a device and cast those that are floating, except the times, which stay float64."""
         q, p = (x.to(device=device, dtype=dtype) for x in (self.q, self.p))
-        return Trajectory(self.times.to(device=device), q, p, self.bodies.to(device, dtype))
+        labels = self._labels(lambda x: x.to(device=device, dtype=dtype))
+        return Trajectory(self.times.to(device=device), q, p, self.bodies.to(device, dtype), **labels)
 
 
 def _shape(x: Tensor) -> str:

@@ -50,12 +50,12 @@ class WindowBatch(Trajectory):
     def __getitem__(self, index: Any) -> WindowBatch:
         part = super().__getitem__(index)
         own = PhaseState(*(x[index] for x in self.own))
-        return WindowBatch(part.times, part.q, part.p, part.bodies, own, self.origin[index])
+        return WindowBatch(part.times, part.q, part.p, part.bodies, own, self.origin[index], **part.labels)
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> WindowBatch:
         moved = super().to(device, dtype)
         own = PhaseState(*(x.to(device=device, dtype=dtype) for x in self.own))
-        return WindowBatch(moved.times, moved.q, moved.p, moved.bodies, own, self.origin.to(device))
+        return WindowBatch(moved.times, moved.q, moved.p, moved.bodies, own, self.origin.to(device), **moved.labels)
 
     def weighed(self, weight: Float[Tensor, "b n"]) -> WindowBatch:
         """Return the same windows, in which the squared errors of each body count `weight` times as much."""
@@ -67,7 +67,11 @@ def joined(parts: Sequence[WindowBatch]) -> WindowBatch:
     times, q, p, origin = (torch.cat([getattr(x, name) for x in parts]) for name in ("times", "q", "p", "origin"))
     bodies = Bodies(*(torch.cat([getattr(x.bodies, name) for x in parts]) for name in ("mass", "features", "mask")))
     own = PhaseState(*(torch.cat(x) for x in zip(*(x.own for x in parts), strict=True)))
-    return WindowBatch(times, q, p, bodies, own, origin)
+    labels: dict[str, Any] = {}
+    for name in parts[0].labels:
+        each = [x.labels[name] for x in parts]
+        labels[name] = None if any(x is None for x in each) else torch.cat(each)
+    return WindowBatch(times, q, p, bodies, own, origin, **labels)
 
 
 def batch_of(windows: Trajectory) -> WindowBatch:
@@ -76,11 +80,15 @@ def batch_of(windows: Trajectory) -> WindowBatch:
         return windows
     ones = torch.ones_like(windows.bodies.mass)
     fields = (windows.times, windows.q, windows.p, windows.bodies)
-    return WindowBatch(*fields, PhaseState(ones, ones), torch.arange(len(windows), device=ones.device))
+    return WindowBatch(
+        *fields, PhaseState(ones, ones), torch.arange(len(windows), device=ones.device), **windows.labels
+    )
 
 
 def own_motion(x: Trajectory) -> PhaseState:
     """Return the usual changes of q and p of every kind of body from point to point, relative to those of all bodies.
+
+    Where forces are known at the points, the size of p is that of the body's forces beyond the factor `ALIKE`.
 
     Bodies are of one kind where their masses and features are, within `DECADES`. A body whose motion differs from that
     of its kind by more than the factor `ALIKE` has a size of its own. A body that does not move, or by round-off alone,
@@ -92,6 +100,8 @@ def own_motion(x: Trajectory) -> PhaseState:
     Returns:
         Sizes of q and p, (k, n) each.
     """
+    if x.forces is not None:
+        return PhaseState(torch.ones_like(x.bodies.mass), _own_forces(x.forces.double(), x.bodies.mask).to(x.q.dtype))
     kinds = _kinds(torch.cat([x.bodies.mass[..., None], x.bodies.features], -1).double())
     sizes = (_own(y.double(), x.bodies.mask, kinds, torch.finfo(y.dtype).eps).to(y.dtype) for y in x.states())
     return PhaseState(*sizes)
@@ -118,6 +128,14 @@ def _own(x: Float[Tensor, "k t n d"], mask: Tensor, kinds: Tensor, eps: float) -
     return torch.where(moves, (of_kind / pooled).sqrt() * beyond, torch.ones_like(squares))
 
 
+def _own_forces(forces: Float[Tensor, "k t n d"], mask: Tensor) -> Float[Tensor, "k n"]:
+    squares = forces.square().mean((1, 3))
+    pooled = (squares * mask).sum() / mask.sum()
+    ratio = (squares / pooled).sqrt()
+    beyond = torch.where(ratio < 1, (ALIKE * ratio).clamp(max=1), (ratio / ALIKE).clamp(min=1))
+    return torch.where(mask & (squares > 0), beyond, torch.ones_like(squares))
+
+
 class Windows:
     """A numbered view that holds every piece of `length` points of a batch of trajectories.
 
@@ -136,9 +154,10 @@ class Windows:
         if trajectory.q.ndim != 4:
             raise expected("q", "of shape (trajectories, time, n, d)", tuple(trajectory.q.shape))
         points = trajectory.times.shape[-1]
-        if points < 2:
+        least = 1 if trajectory.forces is not None else 2
+        if points < least:
             raise expected("trajectories", "at least 2 points long where windows are cut", points)
-        if not 2 <= length <= points:
+        if not least <= length <= points:
             where = f" in {split}" if split else ""
             got = _with_remedy(length, points, split)
             raise expected("window", f"between 2 and the {points} points of a trajectory{where}", got)
@@ -157,7 +176,9 @@ class Windows:
         place = (row[:, None], start[:, None] + torch.arange(self.length, device=index.device))
         own = PhaseState(*(y[row] for y in self.own))
         origin = BLOCKS * row + BLOCKS * start // self.starts
-        return WindowBatch(x.times[place], x.q[place], x.p[place], x.bodies.map(lambda y: y[row]), own, origin)
+        labels: dict[str, Any] = {name: None if y is None else y[place] for name, y in x.labels.items()}
+        bodies = x.bodies.map(lambda y: y[row])
+        return WindowBatch(x.times[place], x.q[place], x.p[place], bodies, own, origin, **labels)
 
     def sample(self, count: int, generator: torch.Generator) -> WindowBatch:
         """Draw `count` windows, uniformly with replacement; the draw depends on the generator's state alone."""

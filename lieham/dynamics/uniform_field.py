@@ -92,8 +92,7 @@ class UniformField(nn.Module):
         Where the other forces leave the total momentum P unchanged, as those among the bodies do, that is g itself.
         """
         real = data.bodies.mask.to(data.p.dtype)[..., None, :]
-        h = data.times.diff(dim=-1)[..., None].to(data.p.dtype)
-        size = data.p.diff(dim=-3).norm(dim=-1) / (h * data.bodies.mass[..., None, :])
+        size = data.observed_forces().norm(dim=-1) / data.bodies.mass[..., None, :]
         mean = (size.square() * real).sum() / real.expand_as(size).sum()
         self.unit.copy_(torch.where(mean > 0, mean, torch.ones_like(mean)).sqrt())
         if self.is_learned:
@@ -110,6 +109,9 @@ def mean_acceleration(x: Trajectory) -> Float[Tensor, " d"]:
         x: the trajectories.
     """
     real = x.bodies.mask.double()
+    if x.forces is not None:
+        mass = (real * x.bodies.mass).sum() * x.times.shape[-1]
+        return (x.forces.double() * real[:, None, :, None]).sum((0, 1, 2)) / mass
     change = ((x.p[:, -1] - x.p[:, 0]).double() * real[..., None]).sum((0, 1))
     duration = (x.times[:, -1] - x.times[:, 0]).double()
     return change / ((real * x.bodies.mass).sum(1) * duration).sum()

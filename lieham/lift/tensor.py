@@ -14,12 +14,14 @@ from lieham.lift.pairs import Pairs, unordered
 from lieham.lift.radial import POWERS, measured_scales, rationals, scales
 from lieham.typing import Bool, Float, Tensor
 
-MOST_TERMS = 1_200
+MOST_TERMS = 8_100
 """Functions that are taken at most where no level is given."""
 MOST_LEVEL = 20
 """The largest level that is taken where none is given."""
 ORDERS = (2, 3, 4)
 """Energies of so many bodies can be represented."""
+NEAR = 0.1
+"""The scale s of the radial functions of more bodies is the distance that this share of the data's pairs is below."""
 ALIKE = 0.05
 """The least and the largest distance of the data are moved apart by this share of their logarithm's difference."""
 
@@ -51,7 +53,7 @@ class TensorLift(Lift):
     Terms of two bodies have the functions of `CosetLift`: |r|² and the radial functions of its dictionary. Those of
     more bodies have, with y = (1 + |r|²/s²)^(−1/2), Chebyshev's polynomials T_k of y, mapped so that the data lie in
     [−1, 1], and the soft direction u = y r/s. They are smooth where bodies meet and bounded far away; the scale s is
-    the median distance of the data. All are multiplied by the cutoff.
+    that of the nearest tenth of the data's pairs. All are multiplied by the cutoff.
 
     Args:
         group: SE(2) or SE(3). In space contractions of these tensors do not tell left from right.
@@ -127,7 +129,7 @@ class TensorLift(Lift):
         found = measured_scales(apart.square(), self.bases)
         if found is not None:
             self.scales.copy_(found)
-        self.scale.copy_(apart[len(apart) // 2])
+        self.scale.copy_(apart[round(NEAR * (len(apart) - 1))])
         ends = torch.stack([apart[-1], apart[0]])
         more = ALIKE * (ends[0] / ends[1]).log().clamp(min=ALIKE)
         far, near = ends[0] * more.exp(), ends[1] * (-more).exp()

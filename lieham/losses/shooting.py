@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import nn
 
@@ -38,6 +40,8 @@ class ShootingLoss(nn.Module):
 
     scale_q: Tensor
     scale_p: Tensor
+    reads_points: ClassVar[bool] = False
+    """The loss compares forces at the points, and nothing between them."""
 
     def __init__(self, segment: int, method: str, substeps: int, compile: bool = False):
         super().__init__()
@@ -51,11 +55,6 @@ class ShootingLoss(nn.Module):
         """Take this many steps of the integrator between two observed points from now on."""
         self.substeps = substeps
         self.integrator = make_integrator(self.method, **({"substeps": substeps} if substeps != 1 else {}))
-
-    @property
-    def reads_points(self) -> bool:
-        """Return True where the steps of the loss need forces at the observed points alone: Verlet, one step a step."""
-        return self.method == "verlet" and self.substeps == 1 and self.segment == 1
 
     def calibrate(self, windows: Trajectory) -> None:
         """Measure s_q and s_p on observed windows; raise InputError where nothing moves in them."""

@@ -71,6 +71,8 @@ class KernelDictionary(Dictionary):
         return None if self._products is None else self._products(bodies)
 
     def work(self, n: int, d: int) -> int:
+        if self._network.splits:
+            return 1
         return super().work(n, d) // (1 if self._slopes is None else max(1, n))
 
     def evaluate_singles(self, state: PhaseState, bodies: Bodies) -> Float[Tensor, "*batch s"]:

@@ -57,7 +57,7 @@ class LieConvPotential(FloatModule):
         if bool(self.calibrated):
             return
         real, n = data.bodies.mask.to(data.q.dtype)[..., None, :], data.q.shape[-2]
-        force = data.p.diff(dim=-3) / data.times.diff(dim=-1)[..., None, None].to(data.p.dtype)
+        force = data.observed_forces()
         features = torch.cat([data.bodies.mass[..., None], data.bodies.features], -1)
         if n == 1:
             self.length.copy_(_rms(data.q.norm(dim=-1), real))

@@ -166,7 +166,7 @@ def contracted(
     return total.flatten(1, 2)
 
 
-def values(moments: list[Tensor], found: Terms, dim: int) -> Float[Tensor, "terms *rest"]:
+def values(moments: list[Tensor], found: Terms, dim: int) -> Float[Tensor, terms * rest]:
     """Return the terms themselves.
 
     Args:
@@ -178,7 +178,7 @@ def values(moments: list[Tensor], found: Terms, dim: int) -> Float[Tensor, "term
     return torch.cat([(heads.index_select(0, some.to(last.device)) * last[c]).sum(1) for c, some in found.by_last])
 
 
-def weighed(moments: list[Tensor], found: Terms, theta: Float[Tensor, "terms f"], dim: int) -> Float[Tensor, "f *rest"]:
+def weighed(moments: list[Tensor], found: Terms, theta: Float[Tensor, "terms f"], dim: int) -> Float[Tensor, f * rest]:
     """Return Σ θ_bf B_b over the terms b, without forming them: the products are summed before the last contraction.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import inf
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -57,6 +58,7 @@ class MomentNet(nn.Module):
     """
 
     layers: tuple = ()
+    splits: ClassVar[bool] = True
     kernel: MomentWeights
 
     def __init__(self, lift: TensorLift, features: int):

@@ -19,7 +19,7 @@ class Moments(NamedTuple):
         tensors: Σ_j R_k u^⊗t g_f(j) for t = 0, 1, ..., each (k f, d^t, points).
     """
 
-    plain: Float[Tensor, "pf *rest"]
+    plain: Float[Tensor, pf * rest]
     tensors: list[Tensor]
 
 

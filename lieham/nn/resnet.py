@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 from torch import nn
@@ -81,6 +81,9 @@ class LieResNet(nn.Module):
         >>> network(points, mass, torch.ones(10, 5, dtype=torch.bool)).shape
         torch.Size([10, 1])
     """
+
+    splits: ClassVar[bool] = False
+    """Whether derivatives of the functions are formed for a part of the clouds at a time."""
 
     def __init__(
         self,

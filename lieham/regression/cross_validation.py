@@ -11,7 +11,6 @@ import torch
 
 from lieham.dynamics.dictionary import Dictionary
 from lieham.regression.dictionary import Columns
-from lieham.regression.gram import LEAST_RIDGE, MANY, held_out
 from lieham.regression.problem import RidgeProblem, triangle
 from lieham.typing import Bool, Float, Int, Tensor
 
@@ -23,8 +22,8 @@ SLACK = log(2.0)
 """By how much a simpler choice may be worse, in the logarithm of the mean square."""
 SOLVED = log(1e-6)
 """Logarithm of the share of the mean square that may be left where the law counts as found."""
-MOST_COLUMNS = 2_000
-"""Functions are added while there are at most so many columns."""
+MOST_COLUMNS = 800
+"""Functions are added while there are at most so many columns; of more, see `wide`."""
 MOST_PRODUCTS = 2
 """Most products of what two bodies are that are tried together."""
 TINY = 1e-30
@@ -161,8 +160,6 @@ def _scores(problem: RidgeProblem, columns: Tensor) -> Float[Tensor, " ridges"]:
     """
     A, y, fold = problem.A[..., columns], problem.y, _folds(problem)
     folds = int(fold.max()) + 1
-    if int(columns.sum()) > MANY:
-        return _scores_of_many(problem, columns, fold)
     _, S, V = torch.linalg.svd(triangle(A, y)[:, :-1], full_matrices=False)
     A = A @ V[S.square() > problem.count * RIDGES[-1] / 100].mT
     parts = [triangle(A[fold == k], y[fold == k]) for k in range(folds)]
@@ -176,21 +173,19 @@ def _scores(problem: RidgeProblem, columns: Tensor) -> Float[Tensor, " ridges"]:
     return torch.stack([problem.parts(x).clamp(min=TINY).log().mean() for x in left])
 
 
-def _scores_of_many(problem: RidgeProblem, columns: Tensor, fold: Tensor) -> Float[Tensor, " ridges"]:
-    """Return the scores by the normal equations; they are infinite for ridges below `LEAST_RIDGE`."""
-    folds = int(fold.max()) + 1
-    ridges = problem.A.new_tensor([x for x in RIDGES if x >= LEAST_RIDGE]) * problem.count * (folds - 1) / folds
-    [left] = held_out(problem.A, problem.y, fold, ridges, [columns])
-    found = torch.stack([problem.parts(x).clamp(min=TINY).log().nanmean() for x in left])
-    return torch.cat([found, found.new_full((len(RIDGES) - len(found),), inf)])
-
-
 def _folds(problem: RidgeProblem) -> Int[Tensor, " windows"]:
+    return folds_of(problem.fold, problem.A)
+
+
+def folds_of(origin: Int[Tensor, " windows"] | None, windows: Tensor) -> Int[Tensor, " windows"]:
     """Return the fold of every window, from 0 on: those of one origin are held out together, where there are several.
 
     Windows of one trajectory, or of one block of its time, tell of each other, so they are not divided.
+
+    Args:
+        origin: the number of the origin of each window; None for each its own.
+        windows: a tensor with one element or row for each window.
     """
-    if problem.fold is None:
-        return torch.arange(len(problem.A), device=problem.A.device) % FOLDS
-    _, origin = problem.fold.unique(return_inverse=True)
-    return origin % FOLDS
+    if origin is None:
+        return torch.arange(len(windows), device=windows.device) % FOLDS
+    return origin.unique(return_inverse=True)[1] % FOLDS

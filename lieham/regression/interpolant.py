@@ -117,6 +117,12 @@ def split_resolved(windows: AnyWindows, slopes: Slopes, scale: Float[Tensor, ""]
     return cast(AnyWindows, windows[good]), cast(AnyWindows, windows[~good])
 
 
+def rows_of(windows: Trajectory) -> int:
+    """Return how many equations a window gives: two for every step and coordinate, one where forces are known."""
+    n, d = windows.q.shape[-2:]
+    return (2 * windows.n_steps or 1) * n * d
+
+
 def thinned(windows: AnyWindows, rows: int, least: int = LEAST_RESOLVED) -> AnyWindows:
     """Return all windows, or evenly spaced ones where they are more than needed.
 
@@ -125,8 +131,7 @@ def thinned(windows: AnyWindows, rows: int, least: int = LEAST_RESOLVED) -> AnyW
         rows: about how many equations they are to give.
         least: how many are kept at least.
     """
-    each = 2 * windows.n_steps * windows.q.shape[-1] * windows.q.shape[-2]
-    most = max(least, rows // each)
+    most = max(least, rows // rows_of(windows))
     if len(windows) <= most:
         return windows
     return cast(AnyWindows, windows[torch.linspace(0, len(windows) - 1, most, device=windows.q.device).long()])

@@ -13,8 +13,9 @@ from lieham.losses.shooting import ShootingLoss
 from lieham.regression.cross_validation import SOLVED
 from lieham.regression.interpolant import known, split_resolved, thinned
 from lieham.regression.problem import RidgeProblem
-from lieham.regression.selection import select
-from lieham.regression.stage import MOST_ROWS, never
+from lieham.regression.selection import select, widened
+from lieham.regression.stage import MOST_ROWS, never, tell_forces
+from lieham.regression.wide import Solved
 from lieham.regression.work import affordable, numbers_for_a_window
 from lieham.state import Trajectory
 
@@ -28,6 +29,10 @@ MOST_WORK = 2e10
 """How many numbers the regression of a richer lift may compute, half a minute; beyond them it sees fewer windows."""
 
 
+MOST_PRODUCTS = 1.5e12
+"""How many products of rows and two columns the largest regression may take, some 20 seconds of two cores."""
+
+
 class LiftChoice(NamedTuple):
     """The model that was chosen.
 
@@ -39,7 +44,7 @@ class LiftChoice(NamedTuple):
     """
 
     model: Hamiltonian
-    posed: RidgeProblem | None
+    posed: RidgeProblem | Solved | None
     windows: WindowBatch | None = None
     said: str = ""
 
@@ -66,7 +71,7 @@ def choose_lift(
         may_stop: called before each trial; it raises Interrupted when somebody asked for that.
     """
     dictionary = model.dictionary()
-    if not richer or dictionary is None or windows.n_steps < 2:
+    if not richer or dictionary is None or not tell_forces(windows):
         return LiftChoice(model, None)
     seen = thinned(split_resolved(windows, known(model, windows), loss.scale_q)[0], MOST_ROWS)
     posed, pairs = select(model, dictionary, seen, loss)
@@ -74,6 +79,7 @@ def choose_lift(
     if left < SOLVED or left == inf or windows.q.shape[-2] < 3:
         return best
     said = [f"of held-out windows, {dictionary.name} leave {exp(left):.1e} of the mean square"]
+    last = None
     for other in richer:
         may_stop()
         other.calibrate(windows)
@@ -83,6 +89,7 @@ def choose_lift(
         if few is None:
             said.append(f"{others.name} were not tried, since each window would take {each:.0e} numbers to compute")
             break
+        last = other
         tried, found = select(other, others, few, loss)
         said.append(f"{others.name} {exp(found.left):.1e} with {int(tried.used.sum())} columns")
         if found.left < left - log(GAIN):
@@ -91,6 +98,16 @@ def choose_lift(
             taken = others.name
         if left < SOLVED:
             break
+    if last is not None and left >= SOLVED:
+        may_stop()
+        many = _dictionary(last)
+        rest = thinned(seen, int(min(MOST_ROWS, MOST_PRODUCTS / many.functions**2)))
+        wide = widened(last, many, rest, loss)
+        if wide is not None:
+            columns = len(wide[0].theta)
+            said.append(f"{many.name} {exp(wide[1]):.1e} with {columns} columns")
+            if wide[1] < left - log(GAIN):
+                best, taken = LiftChoice(last, wide[0], batch_of(rest)), f"the {columns} columns"
     return best._replace(said=f"{', '.join(said)}: {taken} are taken")
 
 

@@ -8,7 +8,6 @@ import torch
 
 from lieham.dynamics.dictionary import Dictionary
 from lieham.regression.dictionary import Columns
-from lieham.regression.gram import MANY, gram
 from lieham.typing import Bool, Float, Int, Tensor
 
 ROUNDS = 4
@@ -102,7 +101,7 @@ class RidgeProblem:
             return None
         A, y = self.A, self.y
         weight = torch.ones_like(self.mask, dtype=y.dtype)
-        for _ in range(ROUNDS if int(self.used.sum()) <= MANY else 1):
+        for _ in range(ROUNDS):
             self.decompose(self.ridge)
             left = (
                 (A[..., self.used] @ self.solution() - y)
@@ -121,22 +120,11 @@ class RidgeProblem:
     def decompose(self, ridge: float) -> None:
         """Compute the singular values of the columns in use, for `solution` and `solve`."""
         self.ridge = ridge
-        if int(self.used.sum()) > MANY:
-            return self._by_gram()
         rows = triangle(self.A[..., self.used], self.y)
         if self.beside is not None:
             rows = torch.cat([rows, self.beside.of(self.used).weighted()])
         U, self.S, self.V = torch.linalg.svd(rows[:, :-1], full_matrices=False)
         self.shares = U.mT @ rows[:, -1]
-
-    def _by_gram(self) -> None:
-        G, b = gram(self.A[..., self.used], self.y)
-        if self.beside is not None:
-            rows = self.beside.of(self.used).weighted()
-            G, b = G + rows[:, :-1].mT @ rows[:, :-1], b + rows[:, :-1].mT @ rows[:, -1]
-        values, V = torch.linalg.eigh(G)
-        self.S, self.V = values.clamp(min=TINY * values[-1]).sqrt(), V.mT
-        self.shares = (self.V @ b) / self.S
 
     def solution(self, times: int = 1) -> Float[Tensor, " columns"]:
         """Return (AᵀA/count + ridge)⁻¹ Aᵀy/count to round-off.

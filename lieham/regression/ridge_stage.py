@@ -13,12 +13,12 @@ from lieham.losses.shooting import MOST_SUBSTEPS, ShootingLoss
 from lieham.optim.stage import Loss
 from lieham.regression.cross_validation import FOLDS, RIDGES
 from lieham.regression.energy_rows import energy_rows
-from lieham.regression.gram import MANY
 from lieham.regression.interpolant import known, split_resolved, thinned
 from lieham.regression.problem import RidgeProblem
 from lieham.regression.robust import join
-from lieham.regression.selection import clear, select
+from lieham.regression.selection import clear, select_any
 from lieham.regression.stage import MOST_ROWS, CoefficientStage, never, value_of
+from lieham.regression.wide import Solved
 from lieham.state import Trajectory
 from lieham.typing import Float, Tensor
 
@@ -61,7 +61,7 @@ class RidgeStage(CoefficientStage):
         loss: ShootingLoss,
         may_stop: Callable[[], None] = never,
         notes: Mapping[str, str] | None = None,
-        chosen: tuple[RidgeProblem | None, WindowBatch | None] = (None, None),
+        chosen: tuple[RidgeProblem | Solved | None, WindowBatch | None] = (None, None),
     ):
         super().__init__(model, all_windows, loss, may_stop, notes)
         resolved, self.unresolved = split_resolved(all_windows, known(model, all_windows), loss.scale_q)
@@ -70,8 +70,12 @@ class RidgeStage(CoefficientStage):
 
     def _solve(self, loss: Loss) -> bool:
         assert self.dictionary is not None, "without a dictionary there are no steps"
-        problem = self._posed or select(self._model, self.dictionary, self.windows, self.loss)[0]
+        problem = self._posed or select_any(self._model, self.dictionary, self.windows, self.loss)
         self._posed = None
+        if isinstance(problem, Solved):
+            start = value_of(loss)
+            problem.write(self.dictionary)
+            return value_of(loss) < start
         if len(self.unresolved) < FOLDS:  # else what looks unexplained is what an encounter shows
             self._weigh_down(problem)
         start = value_of(loss)
@@ -114,8 +118,7 @@ class RidgeStage(CoefficientStage):
         ridge leaves of the path only grows, so the search ends where two in a row are `HOPELESS` times the least loss.
         """
         tried: list[tuple[float, float]] = []
-        most = 3 if len(problem.S) > MANY else None  # every loss of many columns takes seconds
-        for ridge in [x for x in reversed(RIDGES) if x >= problem.ridge][:most]:
+        for ridge in [x for x in reversed(RIDGES) if x >= problem.ridge]:
             if tried and (problem.beside is not None or min(tried[-2:])[0] > HOPELESS * min(tried)[0]):
                 break
             problem.ridge = ridge

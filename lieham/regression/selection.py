@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from math import log
 
 import torch
 
+from lieham.data.windows import WindowBatch, batch_of
 from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.losses.shooting import ShootingLoss
-from lieham.regression.cross_validation import SLACK, Choice, chosen, rank_thresholds
+from lieham.regression.cross_validation import SLACK, SOLVED, TINY, Choice, chosen, folds_of, rank_thresholds
 from lieham.regression.dictionary import MOST_SEEN, Columns, columns_up_to, distinguishable, rank_of
-from lieham.regression.interpolant import Slopes, cut, known
+from lieham.regression.interpolant import Slopes, cut, known, rows_of
 from lieham.regression.problem import RidgeProblem
-from lieham.regression.weak_form import assemble
+from lieham.regression.weak_form import assemble, equations
+from lieham.regression.wide import CHOICES, Solved, solve
 from lieham.state import Trajectory
+from lieham.typing import Tensor
 
 PASSES = 6
 """How often the equations are posed at most with the same functions, where p is not m q̇."""
@@ -54,6 +58,36 @@ def select(
     """
     with cleared(model, dictionary):
         return WeakForm(model, dictionary, cut(windows), loss).sharpened()
+
+
+def select_any(
+    model: Hamiltonian, dictionary: Dictionary, windows: Trajectory, loss: ShootingLoss
+) -> RidgeProblem | Solved:
+    """Pose the regression as `select` does, and solve it with more functions (`widened`) where those predict better."""
+    narrow, choice = select(model, dictionary, windows, loss)
+    wide = None if choice.left < SOLVED else widened(model, dictionary, windows, loss)
+    return narrow if wide is None or wide[1] > choice.left - SLACK else wide[0]
+
+
+@torch.no_grad()
+def widened(
+    model: Hamiltonian, dictionary: Dictionary, windows: Trajectory, loss: ShootingLoss
+) -> tuple[Solved, float] | None:
+    """Solve the regression with as many functions as the rows can tell, some parts of the rows at a time (`wide`).
+
+    Args:
+        model: the model whose coefficients are sought; it is left as it was.
+        dictionary: its dictionary.
+        windows: resolved windows, (windows, time, n, d), whose q̇ is known.
+        loss: the shooting loss, with its units measured.
+
+    Returns:
+        The solution, and `Choice.left` of that without the windows held out. It is None where no more functions are
+        there than `select` takes.
+    """
+    with cleared(model, dictionary):
+        form = WeakForm(model, dictionary, cut(windows), loss)
+        return form.widened()
 
 
 class WeakForm:
@@ -105,8 +139,45 @@ class WeakForm:
 
         return chosen(rows, self.dictionary, columns, self.products, (tried, SLACK))
 
+    def widened(self) -> tuple[Solved, float] | None:
+        """Solve for all functions, or for those of the least rank where there are more than rows."""
+        x, r, ranks = batch_of(self.x), self.mixing.shape[1], rank_of(self.dictionary, self.mixing)
+        if self.slopes.q is None:
+            return None
+        most = len(x) * rows_of(x) // r
+        levels = [level for level in ranks.unique().tolist() if int((ranks <= level).sum()) <= most]
+        if not levels or levels[-1] <= self.thresholds[-1] or len(folds_of(x.origin, x.q).unique()) < 2:
+            return None
+        columns = Columns((ranks <= levels[-1]).nonzero().flatten(), self.mixing, self.dictionary.singles)
+        columns = replace(columns, chosen=columns.chosen[ranks[columns.chosen].argsort(stable=True)])
+        counts = [columns.singles + r * int((ranks <= level).sum()) for level in levels[-CHOICES:]]
+        fold = folds_of(x.origin, x.q)
+        out = fold == fold.max()
+
+        def rows() -> Iterator[tuple[bool, Tensor, Tensor]]:
+            for held in (False, True):
+                for A, y in self._rows(x[out == held], columns):
+                    pairs, singles = A.split([A.shape[-1] - columns.singles, columns.singles], -1)
+                    whole = torch.cat([singles, pairs], -1) if columns.singles else A
+                    yield held, whole.flatten(0, 1), y.flatten()
+
+        after, before = solve(rows, columns, counts, x.q.double())
+        whole, none = x[out], replace(columns, chosen=columns.chosen[:0], singles=0)
+        start = _mean_log(whole, [y for _, y in self._rows(whole, none)])
+        before.write(self.dictionary)
+        return after, _mean_log(whole, [y for _, y in self._rows(whole, none)]) - start
+
+    def _rows(self, x: WindowBatch, columns: Columns) -> Iterator[tuple[Tensor, Tensor]]:
+        return equations(self.model, self.dictionary, x, self.loss, (columns, known(self.model, x)))
+
     def _solved(self, problem: RidgeProblem) -> Slopes:
         """Write the ridge solution into the model and return the slopes that it then has at the points."""
         problem.decompose(problem.ridge)
         problem.write(problem.solution(), self.dictionary)
         return Slopes(*self.model.field(self.x.bodies.over_time())(self.x.times.new_zeros(()), self.x.states()))
+
+
+def _mean_log(x: WindowBatch, left: list[Tensor]) -> float:
+    """Return the mean over the bodies of windows of the logarithm of the mean square of their rows."""
+    rows = torch.cat(left).square().unflatten(1, (x.q.shape[-2], -1)).mean(-1)[x.bodies.mask]
+    return float(rows.clamp(min=TINY).log().mean())

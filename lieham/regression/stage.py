@@ -20,6 +20,11 @@ MOST_ROWS = 40_000
 """About how many equations are taken; of more windows some are taken, evenly spaced."""
 
 
+def tell_forces(windows: Trajectory) -> bool:
+    """Return True where windows tell what forces act: they have steps to compare, or the forces are known."""
+    return windows.n_steps > 1 or windows.forces is not None
+
+
 def never() -> None:
     """Nobody asks the stage to stop."""
 
@@ -51,7 +56,7 @@ class CoefficientStage(Stage):
         self._model, self._all, self.loss, self._may_stop = model, all_windows, loss, may_stop
         self._solved: nn.Module = model
         self.dictionary, self.notes = model.dictionary(), notes or {}
-        self.total = int(self.dictionary is not None and all_windows.n_steps > 1)
+        self.total = int(self.dictionary is not None and tell_forces(all_windows))
         self.windows = all_windows
 
     def step(self, loss: Loss) -> float:

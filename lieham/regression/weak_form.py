@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
@@ -12,13 +13,12 @@ from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.losses.closed import push_direction
 from lieham.losses.shooting import ShootingLoss
 from lieham.regression.dictionary import Columns
+from lieham.regression.force_rows import derivatives, force_rows
 from lieham.regression.interpolant import NODES, Slopes, between
 from lieham.regression.problem import RidgeProblem, posed
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Tensor
 
-CHUNK = 2_000_000
-"""About how many numbers a tensor of pairs, functions and directions holds: more would leave the cache."""
 PART = 20_000_000
 """About how many numbers the forces of all columns at the nodes of some windows hold: 160 MB."""
 WEIGHTS = (5 / 18, 8 / 18, 5 / 18)
@@ -45,17 +45,28 @@ def assemble(
         loss: the shooting loss, which holds the units s_q and s_p.
         path: the columns, and the slopes of the path at the observed points.
     """
-    columns, slopes = path
-    x = batch_of(windows)
-    each = len(NODES) * x.n_steps * x.q.shape[-2:].numel() * (columns.mixing.shape[1] * len(columns.chosen) + 1)
-    size, parts = max(1, PART // each), []
-    for k in range(0, len(x), size):
-        some = Slopes(*(None if y is None else y[k : k + size] for y in slopes))
-        parts.append(_equations(model, dictionary, x[k : k + size], loss, (columns, some)))
+    columns, x = path[0], batch_of(windows)
+    parts = list(equations(model, dictionary, x, loss, path))
     A, y = parts[0] if len(parts) == 1 else (torch.cat(z) for z in zip(*parts, strict=True))
     y = y + A @ columns.gather(dictionary.get())
-    found = posed(A, y, columns, int(x.bodies.mask.sum()) * x.n_steps * x.q.shape[-1])
+    times = x.times.shape[-1] if loss.reads_points else x.n_steps
+    found = posed(A, y, columns, int(x.bodies.mask.sum()) * times * x.q.shape[-1])
     return replace(found, fold=x.origin, mask=x.bodies.mask)
+
+
+def equations(
+    model: Hamiltonian, dictionary: Dictionary, x: WindowBatch, loss: ShootingLoss, path: tuple[Columns, Slopes]
+) -> Iterator[tuple[Float[Tensor, "b rows columns"], Float[Tensor, "b rows"]]]:
+    """Yield coefficients and right-hand sides of the equations, some windows at a time, about the θ of the model."""
+    columns, slopes = path
+    if loss.reads_points:
+        yield from force_rows(model, dictionary, x, loss, columns)
+        return
+    each = len(NODES) * x.n_steps * x.q.shape[-2:].numel() * (columns.mixing.shape[1] * len(columns.chosen) + 1)
+    size = max(1, PART // each)
+    for k in range(0, len(x), size):
+        some = Slopes(*(None if y is None else y[k : k + size] for y in slopes))
+        yield _equations(model, dictionary, x[k : k + size], loss, (columns, some))
 
 
 def _equations(
@@ -63,7 +74,7 @@ def _equations(
 ) -> tuple[Float[Tensor, "b rows columns"], Float[Tensor, "b rows"]]:
     """Return coefficients and right-hand sides of the equations of some windows, about the θ that the model has."""
     columns, slopes = path
-    nodes, W, D = _rule(x, slopes, loss)
+    nodes, W, D = _rule(x, slopes)
     h, mass = x.times.double().diff(dim=-1)[..., None, None], x.bodies.mass.double()[:, None, :, None]
     q, p, real = x.q.double(), x.p.double(), x.bodies.mask[:, None, :, None].double()
     drifts, forces = _rates(model, dictionary, nodes, x.bodies, columns)
@@ -92,19 +103,13 @@ def _without_push(rows: PhaseState, x: WindowBatch, scales: PhaseState) -> Phase
     return PhaseState(rows.q - u.q * share, rows.p - u.p * share)
 
 
-def _rule(
-    x: WindowBatch, slopes: Slopes, loss: ShootingLoss
-) -> tuple[PhaseState, Float[Tensor, "b k s"], Float[Tensor, "b k s"]]:
+def _rule(x: WindowBatch, slopes: Slopes) -> tuple[PhaseState, Float[Tensor, "b k s"], Float[Tensor, "b k s"]]:
     """Return the nodes s of quadrature, and the weights there of ∫ F dt and of ∫ (t_{k+1} − t) F dt over each step k.
 
-    They are Gauss-Legendre's along the path between the points, or where the steps of the loss read forces at the
-    points alone (`ShootingLoss.reads_points`) the points with h/2, h/2 and h²/2, 0, which velocity Verlet's steps are.
+    They are Gauss-Legendre's along the path between the points.
     """
     h = x.times.double().diff(dim=-1)[..., None]
     steps = torch.eye(h.shape[1], dtype=h.dtype, device=h.device)
-    if loss.reads_points:
-        ends = torch.nn.functional.pad(steps, (0, 1)), torch.nn.functional.pad(steps, (1, 0))
-        return x.states(), h / 2 * (ends[0] + ends[1]), h.square() / 2 * ends[0]
     weights, late = h.new_tensor(WEIGHTS), 1 - h.new_tensor(NODES)
     own = (torch.kron(steps, weights), torch.kron(steps, weights * late))
     return between(x, slopes), h * own[0], h.square() * own[1]
@@ -124,27 +129,3 @@ def _rates(
 
 def _joined(columns: Float[Tensor, "b s n d c"], rest: Float[Tensor, "b s n d"]) -> Float[Tensor, "b s n d c1"]:
     return torch.cat([columns, rest.double()[..., None]], -1)
-
-
-def derivatives(
-    dictionary: Dictionary, nodes: PhaseState, bodies: Bodies, columns: Columns, along: int
-) -> Float[Tensor, "b s n d c"]:
-    """Return the derivatives of every column Φ, some windows at a time.
-
-    Args:
-        dictionary: the functions.
-        nodes: states at the nodes of quadrature, (b, s, n, d).
-        bodies: the bodies of the windows, (b, n).
-        columns: the columns wanted.
-        along: 0 for ∂Φ/∂q, 1 for ∂Φ/∂p.
-    """
-    size = max(1, CHUNK // (nodes.q.shape[1] * dictionary.work(*nodes.q.shape[-2:])))
-    done = []
-    for k in range(0, len(nodes.q), size):
-        part = PhaseState(*(x[k : k + size] for x in nodes))
-        there = bodies.map(lambda y, k=k: y[k : k + size]).over_time()
-        found = dictionary.derivatives(part, there, (columns.chosen, columns.mixing), along).flatten(-2)
-        if columns.singles:
-            found = torch.cat([found, dictionary.derivatives_of_singles(part, there, along)], -1)
-        done.append(found.double())
-    return torch.cat(done)

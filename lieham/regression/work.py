@@ -8,7 +8,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lieham.dynamics.dictionary import Dictionary
-from lieham.regression.interpolant import LEAST_RESOLVED, MOST_POINTS, NODES, AnyWindows, thinned
+from lieham.regression.interpolant import LEAST_RESOLVED, MOST_POINTS, NODES, AnyWindows, rows_of, thinned
 from lieham.state import PhaseState, Trajectory
 
 
@@ -39,7 +39,8 @@ def numbers_for_a_window(dictionary: Dictionary, windows: Trajectory) -> int:
     with _Counter() as counter:
         dictionary.evaluate(PhaseState(first.q[:, :1], first.p[:, :1]), first.bodies.over_time())
     n, d = windows.q.shape[-2:]
-    return counter.numbers * len(NODES) * min(windows.n_steps, MOST_POINTS - 1) * n * d
+    nodes = len(NODES) * min(windows.n_steps, MOST_POINTS - 1) if windows.n_steps else 1
+    return counter.numbers * nodes * n * d
 
 
 def affordable(windows: AnyWindows, each: int, most: float) -> AnyWindows | None:
@@ -54,5 +55,4 @@ def affordable(windows: AnyWindows, each: int, most: float) -> AnyWindows | None
     count = int(most / (each * parts))
     if count < LEAST_RESOLVED:
         return None
-    rows = 2 * windows.n_steps * windows.q.shape[-1] * windows.q.shape[-2]
-    return thinned(windows, rows * count)
+    return thinned(windows, rows_of(windows) * count)

@@ -46,9 +46,9 @@ class MeanForce:
     @classmethod
     def measured(cls, windows: Trajectory, scale_p: Tensor) -> MeanForce:
         """Return the g and κ whose forces are nearest to the observed Δp/Δt in units of `scale_p`, by least squares."""
-        observed = windows.p.diff(dim=1) / _steps(windows) / scale_p
+        observed = windows.observed_forces() / scale_p
         weight = (_mass(windows) * windows.bodies.mask[:, None, :, None] / scale_p).expand_as(observed)
-        towards = _towards(windows.q[:, :-1], windows) * weight
+        towards = _towards(windows.q[:, : observed.shape[1]], windows) * weight
         axes = torch.eye(windows.dim, dtype=weight.dtype, device=weight.device) * weight[..., None]
         design = torch.cat([axes, towards[..., None]], -1).flatten(0, -2).double()
         y = observed.masked_fill(~windows.bodies.mask[:, None, :, None], 0).flatten().double()
@@ -61,6 +61,10 @@ class MeanForce:
         acceleration = self.g + self.pull * _towards(windows.q[:, :1], windows)
         q = windows.q[:, :1] + t * windows.p[:, :1] / mass + t.square() / 2 * acceleration
         return PhaseState(q, windows.p[:, :1] + t * mass * acceleration)
+
+    def forces(self, windows: Trajectory) -> Float[Tensor, "b time n d"]:
+        """Return the forces at the points of the windows."""
+        return _mass(windows) * (self.g + self.pull * _towards(windows.q, windows))
 
 
 def stay(windows: Trajectory) -> PhaseState:
@@ -143,13 +147,14 @@ class Judge:
             error = PhaseState(*(x[:, 0] for x in without_push(apart, pieces, pieces.times[:, None], scales)))
         q, p = (x.square().mean((1, 3))[pieces.bodies.mask] for x in error)
         if self.observed == "positions":
-            return _summed_up(q, q.mean())
+            return summed_up(q, q.mean())
         if self.observed == "noisy":
-            return _summed_up((q * p).sqrt(), (q.mean() * p.mean()).sqrt())
-        return _summed_up(q + p, (q + p).mean())
+            return summed_up((q * p).sqrt(), (q.mean() * p.mean()).sqrt())
+        return summed_up(q + p, (q + p).mean())
 
 
-def _summed_up(errors: Float[Tensor, " k"], mean: Tensor) -> Score:
+def summed_up(errors: Float[Tensor, " k"], mean: Tensor) -> Score:
+    """Return the score of the errors of all bodies and windows, of which the mean is given."""
     errors = errors.nan_to_num(torch.inf, torch.inf).sort().values
     cut = int(TRIMMED * len(errors))
     return Score(mean.item(), errors.quantile(0.5).item(), errors[cut : len(errors) - cut].mean().item())
@@ -168,10 +173,6 @@ def _stacked(q: Tensor, p: Tensor, scale_q: Tensor, scale_p: Tensor) -> Float[Te
 
 def _since_start(windows: Trajectory) -> Float[Tensor, "b time 1 1"]:
     return (windows.times - windows.times[:, :1]).to(windows.q.dtype)[..., None, None]
-
-
-def _steps(windows: Trajectory) -> Float[Tensor, "b k 1 1"]:
-    return windows.times.diff(dim=1).to(windows.q.dtype)[..., None, None]
 
 
 def _mass(windows: Trajectory) -> Float[Tensor, "b 1 n 1"]:

@@ -12,10 +12,9 @@ from lieham._support.progress import announce
 from lieham._support.settings import changed
 from lieham.data import Dataset, Windows
 from lieham.data.noise import noise_shares
-from lieham.data.stepping import verlet_steps
 from lieham.dynamics import Hamiltonian
 from lieham.errors import InputError, expected
-from lieham.losses import FreeStatesLoss, ShootingLoss
+from lieham.losses import ForceLoss, FreeStatesLoss, ShootingLoss
 from lieham.losses.closed import NOTICED, moves_all, push
 from lieham.optim import AdamStage, LBFGSStage, Stage
 from lieham.regression import LiftChoice, RidgeStage, StateEliminationStage, choose_lift
@@ -23,7 +22,9 @@ from lieham.regression.interpolant import known, split_resolved
 from lieham.state import Trajectory
 from lieham.training.baselines import Judge
 from lieham.training.config import TrainConfig
+from lieham.training.force_judge import ForceJudge
 from lieham.training.tasks.base import Task
+from lieham.training.tasks.labels import Labels
 from lieham.typing import Tensor
 
 FELT = 1e-3
@@ -40,13 +41,19 @@ class TrajectoryTask(Task):
     def __init__(self, model: Hamiltonian, data: Dataset, config: TrainConfig, may_stop: Callable[[], None]):
         assert data.train is not None, "`accepts` refuses data without a train split"
         self.config, self._may_stop = config, may_stop
-        self.windows = Windows(data.train, config.window, "train")
-        self.fixed = _draw(self.windows, config.refine_windows, config.seed + 1)
-        self.validation = None if data.val is None else _draw(Windows(data.val, config.window, "val"), 200, 2)
         self.free = config.observed in ("noisy", "positions")
-        self.loss = self._loss(model, data.train).to(data.train.q.device, data.train.q.dtype)
+        closed, self.said = _pushed(model, data.train)
+        self.labels = Labels.of(model, data.train, config, closed or self.free)
+        train = self.labels(data.train)
+        points = 1 if self.labels.used else config.window
+        self.windows = Windows(train, points, "train")
+        self.fixed = _draw(self.windows, config.refine_windows * config.window // points, config.seed + 1)
+        self.validation = None
+        if data.val is not None:
+            self.validation = _draw(Windows(self.labels(data.val), points, "val"), 200, 2)
+        self.loss = self._loss(model).to(train.q.device, train.q.dtype)
         self.loss.calibrate(self.fixed)
-        self.loss.closed, self.said = _pushed(model, data.train)
+        self.loss.closed = closed
         self.units = self.loss.state_dict()
         judged = self.fixed if self.validation is None else self.validation
         self.judged = judged if self.free else split_resolved(judged, known(model, judged), self.loss.scale_q)[0]
@@ -54,16 +61,15 @@ class TrajectoryTask(Task):
         model.calibrate(self.fixed)
         self._choice = LiftChoice(model, None)
 
-    def _loss(self, model: Hamiltonian, data: Trajectory) -> ShootingLoss:
-        config, method, substeps = self.config, self.config.method, self.config.substeps
+    def _loss(self, model: Hamiltonian) -> ShootingLoss:
+        config, method = self.config, self.config.method
         if method == "auto":
             method = "rkn4" if model.separable else "rk4"
-            if not self.free and model.separable and config.segment == 1 and substeps < 2 and verlet_steps(data):
-                announce("the points are steps of velocity Verlet, so forces are read at the points (method=verlet)")
-                method, substeps = "verlet", 1
+        if self.labels.used:
+            return ForceLoss(method, config.compile)
         if self.free:
-            return FreeStatesLoss(config.observed, method, substeps)
-        return ShootingLoss(config.segment, method, substeps, config.compile)
+            return FreeStatesLoss(config.observed, method, config.substeps)
+        return ShootingLoss(config.segment, method, config.substeps, config.compile)
 
     @classmethod
     def _check(cls, model: Any, data: Any) -> None:
@@ -130,7 +136,9 @@ class TrajectoryTask(Task):
             split: the name of the split that the windows are of.
             windows: the windows, (b, time, n, d).
         """
-        scores = Judge(self.loss, self.config.observed, self.fixed).scores(model, windows)
+        observed = self.config.observed
+        judge = ForceJudge(self.loss, self.fixed) if self.labels.used else Judge(self.loss, observed, self.fixed)
+        scores = judge.scores(model, windows)
         named = {name: score._asdict() for name, score in scores.items()}
         return {"split": split, "windows": len(windows), "scores": named}
 
@@ -138,9 +146,9 @@ class TrajectoryTask(Task):
         """Return windows that training did not see, of val or else of test; those of training where there are none."""
         if self.validation is not None:
             return "val", self.judged
-        if data.test is None or data.test.n_steps < self.config.window - 1:
+        if data.test is None or data.test.n_steps < self.windows.length - 1:
             return "train", self.judged
-        windows = _draw(Windows(data.test, self.config.window), 200, 2)
+        windows = _draw(Windows(self.labels(data.test), self.windows.length), 200, 2)
         return "test", windows.to(self.fixed.q.device, self.fixed.q.dtype)
 
     def score(self, model: Hamiltonian) -> dict[str, float]:
@@ -192,7 +200,7 @@ def scores_of_trajectories(model: Hamiltonian, data: Dataset, config: TrainConfi
     if asked is None:
         raise expected("split", f"one of {', '.join(seen.splits)}, which the data of the run hold", repr(split))
     task = TrajectoryTask(model, seen, TrajectoryTask.configured(config, {}, seen), lambda: None)
-    return task.scored(model, split, _draw(Windows(asked, config.window), 200, 2))
+    return task.scored(model, split, _draw(Windows(task.labels(asked), task.windows.length), 200, 2))
 
 
 def _draw(windows: Windows, count: int, seed: int) -> Trajectory:
