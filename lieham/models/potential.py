@@ -15,7 +15,17 @@ from lieham.groups.algebra import keeps_form_in_other_units
 from lieham.lift import Lift, TensorLift, make_lift
 from lieham.models.config import ModelConfig
 from lieham.models.precision import FloatModule
-from lieham.nn import BLOCKS, LieResNet, MomentNet, NetworkSettings, PairSum, is_pair_sum, pair_slopes, products_of
+from lieham.nn import (
+    BLOCKS,
+    LieResNet,
+    MomentNet,
+    MomentSum,
+    NetworkSettings,
+    PairSum,
+    is_pair_sum,
+    pair_slopes,
+    products_of,
+)
 from lieham.state import Bodies, Trajectory
 from lieham.typing import Float, Int, Tensor
 
@@ -139,6 +149,10 @@ class LieConvPotential(FloatModule):
 
         The function's values equal those of `forward`. Where gradients are off, functions of weight 0 are skipped.
         """
+        if isinstance(self.network, MomentNet):
+            total = MomentSum(self.network, drop=not torch.is_grad_enabled())
+            mask, factors, *theta = total.tensors(self.seen(bodies), bodies.mask)
+            return total, (self.length, mask, factors, *(self.energy * x for x in theta))
         own = self._pairs_alone()
         if own is None:
             return self._of, (bodies.mass, bodies.features, bodies.mask)

@@ -4,6 +4,7 @@ from lieham.nn.blocks import BLOCKS, Block, GatedBlock, PaperBlock
 from lieham.nn.kernel import Kernel
 from lieham.nn.lieconv import LieConv
 from lieham.nn.moment_net import MomentNet
+from lieham.nn.moment_sum import MomentSum
 from lieham.nn.norm import MaskedBatchNorm
 from lieham.nn.pair_sum import PairSum, is_pair_sum, pair_slopes
 from lieham.nn.products import products_of
@@ -18,6 +19,7 @@ __all__ = [
     "LieResNet",
     "MaskedBatchNorm",
     "MomentNet",
+    "MomentSum",
     "NetworkSettings",
     "PairSum",
     "PaperBlock",

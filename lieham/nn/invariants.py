@@ -178,18 +178,31 @@ def values(moments: list[Tensor], found: Terms, dim: int) -> Float[Tensor, terms
     return torch.cat([(heads.index_select(0, some.to(last.device)) * last[c]).sum(1) for c, some in found.by_last])
 
 
-def weighed(moments: list[Tensor], found: Terms, theta: Float[Tensor, "terms f"], dim: int) -> Float[Tensor, f * rest]:
+def as_matrix(found: Terms, theta: Float[Tensor, "terms f"]) -> Float[Tensor, "f lasts heads"]:
+    """Return the coefficients of terms by their last channels and the combinations of the others; 0 where no term is.
+
+    Args:
+        found: the terms.
+        theta: their coefficients.
+    """
+    lasts, count = int(found.channels[-1, -1]) + 1, len(found.heads)
+    place = (found.channels[:, -1] * count + found.head).to(theta.device)
+    matrix = theta.new_zeros(lasts * count, theta.shape[1]).index_copy(0, place, theta)
+    return matrix.mT.unflatten(1, (lasts, count)).contiguous()
+
+
+def weighed(
+    moments: list[Tensor], found: Terms, matrix: Float[Tensor, "f lasts heads"], dim: int
+) -> Float[Tensor, "f points"]:
     """Return Σ θ_bf B_b over the terms b, without forming them: the products are summed before the last contraction.
 
     Args:
         moments: A of rank 0, 1, ..., each (channels, d^rank, points).
         found: the terms.
-        theta: coefficients.
+        matrix: their coefficients (`as_matrix`).
         dim: the dimension d of space.
     """
     heads, last = head_products(moments, found, dim), moments[found.ranks[-1]]
-    lasts, count, factors = int(found.channels[-1, -1]) + 1, len(heads), theta.shape[1]
-    place = (found.channels[:, -1] * count + found.head).to(theta.device)
-    matrix = theta.new_zeros(lasts * count, factors).index_copy(0, place, theta)
-    summed = matrix.view(lasts, count, factors).permute(2, 0, 1).reshape(-1, count) @ heads.flatten(1)
-    return (summed.view(factors, lasts, *heads.shape[1:]) * last[:lasts]).sum((1, 2))
+    factors, lasts, count = matrix.shape
+    summed = (matrix.view(-1, count) @ heads.flatten(1)).view(factors, lasts, *heads.shape[1:])
+    return (summed * last[:lasts]).sum((1, 2))

@@ -11,7 +11,8 @@ from torch import nn
 from lieham._support.numerics import check_precision
 from lieham.errors import InputError
 from lieham.lift.tensor import MOST_LEVEL, MOST_TERMS, TensorLift
-from lieham.nn.invariants import LATER, Terms, largest_level, terms, weighed
+from lieham.nn.invariants import LATER, Terms, largest_level, terms
+from lieham.nn.moment_sum import MomentSum
 from lieham.nn.moments import Moments, functions, largest_rank, moments, slopes_of_functions, slopes_of_moments
 from lieham.typing import Bool, Float, Int, Tensor
 
@@ -86,9 +87,18 @@ class MomentNet(nn.Module):
     kinds: Tensor
     columns: Tensor
 
+    @property
+    def plain_count(self) -> int:
+        """Return the number of functions of two bodies at a point."""
+        return len(self.lift.plain_rank()) * self.factors
+
     def _count(self) -> int:
         """Return the number of functions at a point."""
-        return len(self.lift.plain_rank()) * self.factors + sum(len(x.channels) for x in self.terms)
+        return self.plain_count + sum(len(x.channels) for x in self.terms)
+
+    def degree(self, of: Terms) -> int:
+        """Return the largest degree of a radial function in some terms, and at least 1."""
+        return max(1, int(of.channels.max()) // self.factors)
 
     @torch.no_grad()
     def calibrate(self, features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]) -> None:
@@ -227,24 +237,21 @@ class MomentNet(nn.Module):
         """Return the terms up to the largest rank of some functions, and the places of these functions among them."""
         highest = float(self.rank()[chosen.cpu()].max())
         kept = [self._term_rank(x) <= highest for x in self.terms]
-        plain = len(self.lift.plain_rank()) * self.factors
-        which = torch.cat([torch.ones(plain, dtype=torch.bool), *kept])
+        which = torch.cat([torch.ones(self.plain_count, dtype=torch.bool), *kept])
         place = (which.long().cumsum(0) - 1).to(chosen.device)
         b, f = self.columns[chosen] // self.factors, self.columns[chosen] % self.factors
         few = [x if bool(k.all()) else x.where(k) for x, k in zip(self.terms, kept, strict=True) if bool(k.any())]
         return few, place[b] * self.factors + f
 
-    def forward(self, points: Tensor, features: Tensor, mask: Tensor) -> Float[Tensor, "*batch 1"]:
-        batch, d = points.shape[:-2], points.shape[-1]
-        found, factors = self._moments(*self._flat(points.unsqueeze(0), features, mask))
+    def coefficients(self) -> Float[Tensor, "functions f"]:
+        """Return θ by the functions of a point and the factors of that point; 0 for those that are counted once."""
         theta = self.kernel.weight.new_zeros(self._count() * self.factors)
-        theta = theta.index_copy(0, self.columns, self.kernel.weight[0]).unflatten(0, (-1, self.factors))
-        plain, *each = theta.split([len(found.plain), *(len(x.channels) for x in self.terms)])
-        local = plain.mT @ found.plain
-        for kind, own in zip(self.terms, each, strict=True):
-            local = local + weighed(found.tensors, kind, own, d)
-        total = (local.unflatten(-1, factors.shape[:2]) * factors.movedim(-1, 0)).sum((0, 2))
-        return total.unflatten(0, batch)[..., None] if batch else total
+        return theta.index_copy(0, self.columns, self.kernel.weight[0]).unflatten(0, (-1, self.factors))
+
+    def forward(self, points: Tensor, features: Tensor, mask: Tensor) -> Float[Tensor, "*batch 1"]:
+        check_precision("features and masses", features, self.kernel.weight)
+        total = MomentSum(self)
+        return total(points, points.new_ones(()), *total.tensors(features, mask))[..., None]
 
     def redraw(self, generator: torch.Generator) -> None:
         """Do nothing: no random draws are held."""

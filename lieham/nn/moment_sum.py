@@ -1,0 +1,105 @@
+"""For given bodies, a `MomentNet` is a function of positions, the coefficients of which are ordered once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import torch
+
+from lieham._support.numerics import check_precision
+from lieham.nn.invariants import Terms, as_matrix, weighed
+from lieham.nn.moments import largest_rank, moments
+from lieham.typing import Bool, Float, Tensor
+
+if TYPE_CHECKING:
+    from lieham.nn.moment_net import MomentNet
+
+CLOUDS = 16
+"""Gradients are taken of so many clouds at a time, whose products fit into the cache."""
+
+
+class MomentSum:
+    """A callable that evaluates a network V = Σ_i Σ_fb θ_fb g_f(i) B_b(i) without forming its terms one by one.
+
+    Terms that share all moments but the last are summed, with their coefficients, before that one is multiplied: for
+    each kind of contraction this is one product of matrices.
+
+    Args:
+        network: the network; it is not copied.
+        drop: True to skip terms whose coefficients are all 0. This looks at their values, and they then get no
+            gradient.
+    """
+
+    def __init__(self, network: MomentNet, drop: bool = False):
+        self.network = network
+        theta = network.coefficients()
+        first, *each = theta.split([network.plain_count, *(len(x.channels) for x in network.terms)])
+        self.kinds: list[Terms] = []
+        own = []
+        for kind, part in zip(network.terms, each, strict=True):
+            kept = part.detach().any(1).cpu() if drop else torch.ones(len(part), dtype=torch.bool)
+            if bool(kept.any()):
+                whole = bool(kept.all())
+                self.kinds.append(kind if whole else kind.where(kept))
+                own.append(part if whole else part[kept.to(part.device)])
+        self.theta = [first.mT, *(as_matrix(x, y) for x, y in zip(self.kinds, own, strict=True))]
+        self.rank = largest_rank(self.kinds)
+        self.degree = max((network.degree(x) for x in self.kinds), default=1)
+        shape = tuple(x.channels.cpu().numpy().tobytes() for x in self.kinds) if drop else None
+        self.key = (network, shape)
+
+    def __eq__(self, other: object) -> bool:
+        return self.key == getattr(other, "key", None)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def tensors(self, features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]) -> tuple[Tensor, ...]:
+        """Return what a call takes beside the positions: mask, factors of the bodies, and coefficients.
+
+        Args:
+            features: mass and features in their units.
+            mask: the padding mask.
+        """
+        return mask, self.network.given(features) * mask[..., None], *self.theta
+
+    def __call__(
+        self,
+        points: Float[Tensor, "*batch n d"],
+        unit: Float[Tensor, ""],
+        mask: Bool[Tensor, "*#batch n"],
+        factors: Float[Tensor, "*#batch n f"],
+        *theta: Tensor,
+    ) -> Float[Tensor, "*batch"]:
+        """Return the network's output at points / unit.
+
+        Args:
+            points: positions.
+            unit: the model's unit of length.
+            mask: the padding mask.
+            factors: the factors of the bodies, 0 for padding.
+            theta: the coefficients of the functions of two bodies, and of each kind of terms.
+        """
+        check_precision("positions", points, self.network.kernel.weight)
+        batch, d = points.shape[:-2], points.shape[-1]
+        x = (points / unit).unsqueeze(0).flatten(0, -3)
+        mask = mask.expand(*batch, -1).unsqueeze(0).flatten(0, -2)
+        factors = factors.expand(*batch, *factors.shape[-2:]).unsqueeze(0).flatten(0, -3)
+        found = moments(self.network.lift.neighborhood(x, mask, self.degree), factors, self.rank)
+        local = theta[0] @ found.plain
+        for kind, own in zip(self.kinds, theta[1:], strict=True):
+            local = local + weighed(found.tensors, kind, own, d)
+        total = (local.unflatten(-1, factors.shape[:2]) * factors.movedim(-1, 0)).sum((0, 2))
+        return total.view(batch)
+
+    def split(self, points: Tensor, unit: Tensor, mask: Tensor, factors: Tensor, *theta: Tensor) -> Iterator[tuple]:
+        """Yield the arguments of a call for some clouds of a batch at a time, along its first axis."""
+        batch = points.shape[:-2]
+        if not batch:
+            yield points, unit, mask, factors, *theta
+            return
+        size = max(1, CLOUDS // max(1, batch[1:].numel()))
+        whole = points, mask.expand(*batch, -1), factors.expand(*batch, *factors.shape[-2:])
+        for some in zip(*(x.split(size) for x in whole), strict=True):
+            yield some[0], unit, *some[1:], *theta
