@@ -21,21 +21,12 @@ def gradient(energy: Energy) -> Callable:
     """Return the function ∂(Σ energy)/∂x, where x is the first argument of `energy`.
 
     Systems of a batch do not interact, so the gradient of their summed energy holds the gradient of each. Where no
-    gradients are recorded, an energy that has a method `split` is differentiated part by part of its arguments, so that
-    what it computes on the way stays small.
+    gradients are recorded, the method `gradient` of an energy is called that has one.
     """
-    whole = torch.func.grad(lambda x, *tensors: energy(x, *tensors).sum())
-    split = getattr(energy, "split", None)
-    if split is None:
-        return whole
-
-    def by_parts(x: Tensor, *tensors: Tensor) -> Tensor:
-        if torch.is_grad_enabled():
-            return whole(x, *tensors)
-        parts = [whole(*part) for part in split(x, *tensors)]
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
-
-    return by_parts
+    recorded, own = torch.func.grad(lambda x, *tensors: energy(x, *tensors).sum()), getattr(energy, "gradient", None)
+    if own is None:
+        return recorded
+    return lambda x, *tensors: (recorded if torch.is_grad_enabled() else own)(x, *tensors)
 
 
 @lru_cache(maxsize=16)

@@ -177,19 +177,10 @@ class WithForces:
         return hash((type(self), self.potential))
 
     @property
-    def split(self) -> Callable[..., Iterator[tuple]] | None:
-        """The function that splits the arguments of V, where V has one, of V with its forces."""
-        own = getattr(self.potential, "split", None)
-
-        def parts(q: Tensor, forces: Tensor, *tensors: Tensor) -> Iterator[tuple]:
-            assert own is not None, "else there is none"
-            first = 0
-            for some, *rest in own(q, *tensors):
-                last = first + len(some)
-                yield some, forces.expand_as(q)[first:last] if q.ndim > 2 else forces, *rest
-                first = last
-
-        return None if own is None else parts
+    def gradient(self) -> Callable[..., Tensor] | None:
+        """The function that gives the gradient, where V has one."""
+        own = getattr(self.potential, "gradient", None)
+        return None if own is None else lambda q, forces, *tensors: own(q, *tensors) - forces
 
     def __call__(self, q: Tensor, forces: Tensor, *tensors: Tensor) -> Tensor:
         return self.potential(q, *tensors) - (forces * q).sum((-1, -2))

@@ -20,6 +20,17 @@ def cutoff(squared: Float[Tensor, "*batch"], radius: Tensor) -> Float[Tensor, "*
     return (1 - u) ** 3 * (1 + u * (3 + 6 * u))
 
 
+def cutoff_slope(squared: Float[Tensor, "*batch"], radius: Tensor) -> Float[Tensor, "*batch"]:
+    """Return the derivative of `cutoff` by the squared distance, −30 u² (1 − u)²/r².
+
+    Args:
+        squared: squared distances |x|².
+        radius: the radius r, a tensor of one number.
+    """
+    u = (squared / radius.square()).clamp(max=1.0)
+    return -30 * (u * (1 - u)) ** 2 / radius.square()
+
+
 def check_neighborhood(group: Group, radius: float | None, fill: float | None) -> None:
     """Raise InputError unless the group can have neighborhoods of this radius or of this fill.
 

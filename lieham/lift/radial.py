@@ -27,6 +27,22 @@ def rationals(
     return torch.cat([raised[p].flatten(-2) for p in powers], -1)
 
 
+def rational_slopes(
+    squared: Float[Tensor, "*batch"], values: Float[Tensor, "*batch e"], lengths: Float[Tensor, "1 s"]
+) -> Float[Tensor, "*batch e"]:
+    """Return the derivatives of `rationals` by one squared length c, −p/s² (1 + c/s²)^(−p−1).
+
+    Args:
+        squared: the squared lengths c.
+        values: the functions at them, of all `POWERS`.
+        lengths: the scales s.
+    """
+    inverse = lengths.to(squared).square().reciprocal()
+    each = inverse / (1 + squared[..., None] * inverse)
+    powers = squared.new_tensor(POWERS)[:, None]
+    return (values.unflatten(-1, (len(POWERS), -1)) * (-powers * each.unsqueeze(-2))).flatten(-2)
+
+
 def _raised(root: Tensor, most: float) -> dict[float, Tensor]:
     """Return r^2p of the root r for each p of `POWERS` up to `most`, each as a product of those before it."""
     raised = {0.5: root}

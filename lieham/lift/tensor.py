@@ -9,9 +9,9 @@ import torch
 from lieham.errors import InputError, check_integer, expected
 from lieham.groups import Group
 from lieham.lift.base import Lift
-from lieham.lift.cutoff import cutoff
+from lieham.lift.cutoff import cutoff, cutoff_slope
 from lieham.lift.pairs import Pairs, unordered
-from lieham.lift.radial import POWERS, measured_scales, rationals, scales
+from lieham.lift.radial import POWERS, measured_scales, rational_slopes, rationals, scales
 from lieham.typing import Bool, Float, Tensor
 
 MOST_TERMS = 8_100
@@ -172,19 +172,61 @@ class TensorLift(Lift):
             r: the vectors, in the network's unit of length.
             degree: the largest degree k, at least 1.
         """
-        squared = r.square().sum(-1)
+        plain, radial, shrink = self.of_squared(r.square().sum(-1), degree)
+        return plain, radial, r * shrink[..., None]
+
+    def of_squared(self, squared: Float[Tensor, "*pairs"], degree: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the functions of two bodies and of more, and u/r, at squared distances.
+
+        Args:
+            squared: the squared distances c, in the network's unit.
+            degree: the largest degree k, at least 1.
+        """
+        plain, radial, shrink = self._free(squared, degree)
+        if self.has_cutoff:
+            near = cutoff(squared, self.radius)[..., None]
+            plain, radial = plain * near, radial * near
+        return plain, radial, shrink
+
+    def _free(self, squared: Tensor, degree: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the same without the cutoff."""
         y = self._bounded(squared)
-        low, high = self.span.to(r).unbind()
+        low, high = self.span.to(squared).unbind()
         z = (2 * y - low - high) / (high - low)
         chebyshev = [torch.ones_like(z), z]
         for _ in range(degree - 1):
             chebyshev.append(2 * z * chebyshev[-1] - chebyshev[-2])
         radial = torch.stack(chebyshev, -1)
         plain = torch.cat([squared[..., None], rationals(squared[..., None], self.scales)], -1)
-        if self.has_cutoff:
-            near = cutoff(squared, self.radius)[..., None]
-            plain, radial = plain * near, radial * near
-        return plain, radial, r * (y / self.scale.to(r))[..., None]
+        return plain, radial, y / self.scale.to(squared)
+
+    def with_slopes(
+        self, squared: Float[Tensor, "*pairs"], degree: int
+    ) -> tuple[tuple[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]:
+        """Return what `of_squared` does, and the derivatives by the squared distances.
+
+        Args:
+            squared: the squared distances c, in the network's unit.
+            degree: the largest degree k, at least 1.
+        """
+        plain, radial, shrink = self._free(squared, degree)
+        y, (low, high) = shrink * self.scale.to(squared), self.span.to(squared).unbind()
+        down = -shrink * shrink * shrink * self.scale.to(squared) / 2  # dy/dc
+        second = [torch.zeros_like(y), torch.ones_like(y)]  # U_{k−1}: T_k' = k U_{k−1}
+        z = (2 * y - low - high) * (2 / (high - low))
+        for _ in range(degree - 1):
+            second.append(z * second[-1] - second[-2])
+        steps = torch.arange(degree + 1, dtype=y.dtype, device=y.device) * (2 / (high - low))
+        radial_slope = torch.stack(second, -1) * steps * down[..., None]
+        plain_slope = torch.cat(
+            [torch.ones_like(y)[..., None], rational_slopes(squared, plain[..., 1:], self.scales)], -1
+        )
+        slopes = plain_slope, radial_slope, down / self.scale.to(squared)
+        if not self.has_cutoff:
+            return (plain, radial, shrink), slopes
+        near, falls = (x[..., None] for x in (cutoff(squared, self.radius), cutoff_slope(squared, self.radius)))
+        slopes = plain_slope * near + plain * falls, radial_slope * near + radial * falls, slopes[2]
+        return (plain * near, radial * near, shrink), slopes
 
     def pairs(self, x: Tensor, mask: Tensor) -> Pairs:
         raise InputError("lift must be point, coset, edge or sampled where pairs are convolved over, got tensor")

@@ -160,9 +160,11 @@ def contracted(
     shared, left, right = (dim**e for e in exponents)
     u = first.unflatten(1, (shared, left, 1))
     v = second.unflatten(1, (shared, 1, right))
+    if torch.is_grad_enabled() or u[:, 0].ndim < 5:
+        return (u * v).sum(1).flatten(1, 2)
     total = u[:, 0] * v[:, 0]
     for k in range(1, shared):
-        total = torch.addcmul(total, u[:, k], v[:, k])
+        total.addcmul_(u[:, k], v[:, k])
     return total.flatten(1, 2)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
 
 from lieham._support.numerics import check_precision
 from lieham.nn.invariants import Terms, as_matrix, weighed
+from lieham.nn.moment_gradient import gradient
 from lieham.nn.moments import largest_rank, moments
 from lieham.typing import Bool, Float, Tensor
 
@@ -81,25 +81,25 @@ class MomentSum:
             factors: the factors of the bodies, 0 for padding.
             theta: the coefficients of the functions of two bodies, and of each kind of terms.
         """
-        check_precision("positions", points, self.network.kernel.weight)
-        batch, d = points.shape[:-2], points.shape[-1]
-        x = (points / unit).unsqueeze(0).flatten(0, -3)
-        mask = mask.expand(*batch, -1).unsqueeze(0).flatten(0, -2)
-        factors = factors.expand(*batch, *factors.shape[-2:]).unsqueeze(0).flatten(0, -3)
+        x, mask, factors = self._flat(points, unit, mask, factors)
         found = moments(self.network.lift.neighborhood(x, mask, self.degree), factors, self.rank)
         local = theta[0] @ found.plain
         for kind, own in zip(self.kinds, theta[1:], strict=True):
-            local = local + weighed(found.tensors, kind, own, d)
+            local = local + weighed(found.tensors, kind, own, x.shape[-1])
         total = (local.unflatten(-1, factors.shape[:2]) * factors.movedim(-1, 0)).sum((0, 2))
-        return total.view(batch)
+        return total.view(points.shape[:-2])
 
-    def split(self, points: Tensor, unit: Tensor, mask: Tensor, factors: Tensor, *theta: Tensor) -> Iterator[tuple]:
-        """Yield the arguments of a call for some clouds of a batch at a time, along its first axis."""
+    def gradient(self, points: Tensor, unit: Tensor, mask: Tensor, factors: Tensor, *theta: Tensor) -> Tensor:
+        """Return the derivative of a call by the points (`moment_gradient`), some clouds at a time."""
+        x, mask, factors = self._flat(points, unit, mask, factors)
+        sizes, parts = (self.degree, self.rank), zip(*(y.split(CLOUDS) for y in (x, mask, factors)), strict=True)
+        found = [gradient(self.network.lift, self.kinds, part, sizes, list(theta)) for part in parts]
+        return (found[0] if len(found) == 1 else torch.cat(found)).view_as(points) / unit
+
+    def _flat(self, points: Tensor, unit: Tensor, mask: Tensor, factors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the positions in the network's unit, the mask and the factors, with one batch axis."""
+        check_precision("positions", points, self.network.kernel.weight)
         batch = points.shape[:-2]
-        if not batch:
-            yield points, unit, mask, factors, *theta
-            return
-        size = max(1, CLOUDS // max(1, batch[1:].numel()))
-        whole = points, mask.expand(*batch, -1), factors.expand(*batch, *factors.shape[-2:])
-        for some in zip(*(x.split(size) for x in whole), strict=True):
-            yield some[0], unit, *some[1:], *theta
+        x = (points / unit).unsqueeze(0).flatten(0, -3)
+        mask = mask.expand(*batch, -1).unsqueeze(0).flatten(0, -2)
+        return x, mask, factors.expand(*batch, *factors.shape[-2:]).unsqueeze(0).flatten(0, -3)

@@ -36,16 +36,25 @@ def moments(seen: Neighborhood, factors: Float[Tensor, "b n f"], rank: int) -> M
         factors: the factors g_f(j) of the neighbors.
         rank: the largest rank.
     """
-    around, tensor = factors[:, None], torch.ones_like(seen.direction[..., :1])
-    plain = torch.einsum("bijp,bijf->pfbi", seen.plain, around.expand(-1, seen.plain.shape[1], -1, -1))
-    found = []
+    tensor, found = torch.ones_like(seen.direction[..., :1]), []
     for t in range(rank + 1):
-        if t:
-            tensor = _outer(tensor, seen.direction)
-        each = torch.einsum("bijk,bijx->bikx", seen.radial, _outer(around, tensor))
-        each = each.unflatten(-1, (factors.shape[-1], -1)).permute(2, 3, 4, 0, 1)
-        found.append(each.flatten(3).flatten(0, 1))
-    return Moments(plain.flatten(2).flatten(0, 1), found)
+        tensor = _outer(tensor, seen.direction) if t else tensor
+        found.append(moments_of(seen.radial, tensor, factors))
+    return Moments(moments_of(seen.plain, torch.ones_like(tensor[..., :1]), factors)[:, 0], found)
+
+
+def moments_of(
+    radial: Float[Tensor, "b i j k"], tensor: Float[Tensor, "b i j x"], factors: Float[Tensor, "b j f"]
+) -> Float[Tensor, "kf x bi"]:
+    """Return Σ_j R_k(ij) t_x(ij) g_f(j) of all points.
+
+    Args:
+        radial: the radial functions R of all pairs, 0 for a point with itself.
+        tensor: the components t of the tensors of all pairs.
+        factors: the factors g of the neighbors.
+    """
+    each = radial.mT @ _outer(factors[:, None], tensor)
+    return each.unflatten(-1, (factors.shape[-1], -1)).permute(2, 3, 4, 0, 1).flatten(3).flatten(0, 1)
 
 
 def functions(found: Moments, kinds: list[Terms], dim: int) -> Float[Tensor, "functions points"]:
