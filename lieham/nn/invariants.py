@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import combinations_with_replacement, product
+from dataclasses import dataclass, field
+from itertools import product
 
+import numpy as np
 import torch
 
-from lieham.typing import Bool, Float, Int, Tensor
+from lieham.typing import Float, Int, Tensor
 
 MOST_RANK = 3
 """Tensors have at most this rank."""
@@ -24,6 +24,8 @@ class Terms:
     Π_a R_{c_a}(r_a) Π_{a<b} (u_a·u_b)^{e_ab}: moment a has rank Σ_b e_ab, and shares e_ab indices with moment b. Terms
     that differ in their last moment alone share the product of the others, so that is formed once.
 
+    What is kept of terms is computed by NumPy, since torch wraps what is computed within a transform of torch.func.
+
     Args:
         exponents: e_ab for a < b in the order (12), (13), (23); e_12 alone for two moments.
         channels: the channels of each term, (terms, ν), in the order of the last one.
@@ -31,36 +33,36 @@ class Terms:
     """
 
     exponents: tuple[int, ...]
-    channels: Int[Tensor, "terms v"]
-    level: Int[Tensor, " terms"]
+    channels: np.ndarray
+    level: np.ndarray
+    heads: Int[Tensor, "heads v1"] = field(init=False)
+    """The channels of all moments but the last, each combination once."""
+    head: Int[Tensor, " terms"] = field(init=False)
+    """The number of each term's combination in `heads`."""
+    by_last: list[tuple[int, Int[Tensor, " some"]]] = field(init=False)
+    """Each last channel with the numbers of the heads that it is multiplied with, in the terms' order."""
+
+    def __post_init__(self) -> None:
+        heads, head = np.unique(self.channels[:, :-1], axis=0, return_inverse=True)
+        lasts, starts = np.unique(self.channels[:, -1], return_index=True)
+        head = head.reshape(-1)
+        parts = zip(lasts.tolist(), np.split(head, starts[1:]), strict=True)
+        object.__setattr__(self, "heads", torch.from_numpy(heads))
+        object.__setattr__(self, "head", torch.from_numpy(head))
+        object.__setattr__(self, "by_last", [(c, torch.from_numpy(part)) for c, part in parts])
 
     @property
     def ranks(self) -> tuple[int, ...]:
         """Return the rank of each moment."""
         return ranks_of(self.exponents)
 
-    @cached_property
-    def heads(self) -> Int[Tensor, "heads v1"]:
-        """Return the channels of all moments but the last, each combination once."""
-        return self._unique[0]
+    @property
+    def lasts(self) -> int:
+        """Return one more than the largest last channel."""
+        return self.by_last[-1][0] + 1
 
-    @cached_property
-    def head(self) -> Int[Tensor, " terms"]:
-        """Return the number of each term's combination in `heads`."""
-        return self._unique[1]
-
-    @cached_property
-    def by_last(self) -> list[tuple[int, Int[Tensor, " some"]]]:
-        """Return each last channel with the numbers of the heads that it is multiplied with, in the terms' order."""
-        lasts, counts = self.channels[:, -1].unique_consecutive(return_counts=True)
-        return list(zip(lasts.tolist(), self.head.split(counts.tolist()), strict=True))
-
-    @cached_property
-    def _unique(self) -> tuple[Tensor, Tensor]:
-        return self.channels[:, :-1].unique(dim=0, return_inverse=True)
-
-    def where(self, kept: Bool[Tensor, " terms"]) -> Terms:
-        """Return some of the terms."""
+    def where(self, kept: np.ndarray) -> Terms:
+        """Return those of the terms that are True in an array (terms,)."""
         return Terms(self.exponents, self.channels[kept], self.level[kept])
 
 
@@ -81,7 +83,7 @@ def terms(order: int, level: int, factors: int, dim: int) -> list[Terms]:
         factors: the number of factors f of a neighbor.
         dim: the dimension of space. On a line u is a sign, so exponents above 1 tell nothing new.
     """
-    degrees = torch.arange(level + 1).repeat_interleave(factors)
+    degrees = np.arange(level + 1).repeat(factors)
     most = MOST_RANK if dim > 1 else 1
     found = []
     if order >= 3:
@@ -90,7 +92,7 @@ def terms(order: int, level: int, factors: int, dim: int) -> list[Terms]:
         kinds = [e for e in product(range(most, -1, -1), repeat=3) if e[0] >= e[1] >= e[2]]
         few = degrees[: factors * (level - LATER + 1)]
         found += [_of(e, few, level - LATER) for e in kinds if max(ranks_of(e)) <= most]
-    return [x for x in found if len(x.channels)]
+    return [x for x in found if x is not None]
 
 
 def largest_level(order: int, factors: int, dim: int, most: int, highest: int) -> int:
@@ -109,20 +111,16 @@ def largest_level(order: int, factors: int, dim: int, most: int, highest: int) -
     return level
 
 
-def _of(exponents: tuple[int, ...], degrees: Tensor, level: int) -> Terms:
-    """Return the terms of one kind; of those that differ by a permutation of equal moments there is one."""
+def _of(exponents: tuple[int, ...], degrees: np.ndarray, level: int) -> Terms | None:
+    """Return the terms of one kind, None for none; of those that differ by a permutation of equal moments there is one."""
     v = 2 if len(exponents) == 1 else 3
-    count = len(degrees)
-    if v == 2:
-        rows = torch.tensor(list(combinations_with_replacement(range(count), 2)))
-    else:
-        rows = torch.cartesian_prod(*(torch.arange(count),) * 3)
-        for a, b in _equal(exponents):
-            rows = rows[rows[:, a] <= rows[:, b]]
+    rows = np.stack(np.meshgrid(*(np.arange(len(degrees)),) * v, indexing="ij"), -1).reshape(-1, v)
+    for a, b in [(0, 1)] if v == 2 else _equal(exponents):
+        rows = rows[rows[:, a] <= rows[:, b]]
     total = degrees[rows].sum(1) + sum(exponents)
-    found = Terms(exponents, rows[total <= level], total[total <= level])
-    order = found.channels[:, -1].argsort(stable=True)
-    return Terms(exponents, found.channels[order], found.level[order])
+    rows, total = rows[total <= level], total[total <= level]
+    order = rows[:, -1].argsort(kind="stable")
+    return Terms(exponents, rows[order], total[order]) if len(rows) else None
 
 
 def _equal(exponents: tuple[int, ...]) -> list[tuple[int, int]]:
@@ -187,8 +185,9 @@ def as_matrix(found: Terms, theta: Float[Tensor, "terms f"]) -> Float[Tensor, "f
         found: the terms.
         theta: their coefficients.
     """
-    lasts, count = int(found.channels[-1, -1]) + 1, len(found.heads)
-    place = (found.channels[:, -1] * count + found.head).to(theta.device)
+    lasts, count = found.lasts, len(found.heads)
+    last = torch.cat([part.new_full((len(part),), c) for c, part in found.by_last])
+    place = (last * count + found.head).to(theta.device)
     matrix = theta.new_zeros(lasts * count, theta.shape[1]).index_copy(0, place, theta)
     return matrix.mT.unflatten(1, (lasts, count)).contiguous()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -130,11 +131,11 @@ class MomentNet(nn.Module):
         It is that of `TensorLift` for two bodies, 2 + the level for three, and `LATER` more for four.
         """
         pairs = self.lift.plain_rank().double().repeat_interleave(self.factors)
-        each = torch.cat([pairs, *(self._term_rank(x) for x in self.terms)])
+        each = torch.cat([pairs, *(torch.from_numpy(self._term_rank(x)) for x in self.terms)])
         return each.repeat_interleave(self.factors)[self.columns.cpu()]
 
-    def _term_rank(self, of: Terms) -> Float[Tensor, " terms"]:
-        return of.level.double() + 2 + LATER * (len(of.ranks) - 2)
+    def _term_rank(self, of: Terms) -> np.ndarray:
+        return of.level + 2.0 + LATER * (len(of.ranks) - 2)
 
     def width(self) -> Float[Tensor, " f"]:
         """Return the least length over which each term changes, in the network's unit of length: infinite."""
@@ -237,10 +238,10 @@ class MomentNet(nn.Module):
         """Return the terms up to the largest rank of some functions, and the places of these functions among them."""
         highest = float(self.rank()[chosen.cpu()].max())
         kept = [self._term_rank(x) <= highest for x in self.terms]
-        which = torch.cat([torch.ones(self.plain_count, dtype=torch.bool), *kept])
+        which = torch.from_numpy(np.concatenate([np.ones(self.plain_count, dtype=bool), *kept]))
         place = (which.long().cumsum(0) - 1).to(chosen.device)
         b, f = self.columns[chosen] // self.factors, self.columns[chosen] % self.factors
-        few = [x if bool(k.all()) else x.where(k) for x, k in zip(self.terms, kept, strict=True) if bool(k.any())]
+        few = [x if k.all() else x.where(k) for x, k in zip(self.terms, kept, strict=True) if k.any()]
         return few, place[b] * self.factors + f
 
     def coefficients(self) -> Float[Tensor, "functions f"]:

@@ -38,15 +38,17 @@ class MomentSum:
         self.kinds: list[Terms] = []
         own = []
         for kind, part in zip(network.terms, each, strict=True):
-            kept = part.detach().any(1).cpu() if drop else torch.ones(len(part), dtype=torch.bool)
-            if bool(kept.any()):
-                whole = bool(kept.all())
-                self.kinds.append(kind if whole else kind.where(kept))
-                own.append(part if whole else part[kept.to(part.device)])
+            kept = part.detach().any(1) if drop else torch.ones(len(part), dtype=torch.bool, device=part.device)
+            if not drop or bool(kept.all()):
+                self.kinds.append(kind)
+                own.append(part)
+            elif bool(kept.any()):
+                self.kinds.append(kind.where(kept.cpu().numpy()))
+                own.append(part[kept])
         self.theta = [first.mT, *(as_matrix(x, y) for x, y in zip(self.kinds, own, strict=True))]
         self.rank = largest_rank(self.kinds)
         self.degree = max((network.degree(x) for x in self.kinds), default=1)
-        shape = tuple(x.channels.cpu().numpy().tobytes() for x in self.kinds) if drop else None
+        shape = tuple(x.channels.tobytes() for x in self.kinds) if drop else None
         self.key = (network, shape)
 
     def __eq__(self, other: object) -> bool:

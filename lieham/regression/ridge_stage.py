@@ -148,7 +148,7 @@ class RidgeStage(CoefficientStage):
     def _slope(self, dictionary: Dictionary) -> Float[Tensor, " theta"]:
         """Return ∂loss/∂θ, some windows at a time, since every step of the integrator is kept for the derivative."""
         x = self.windows
-        each = x.q.shape[-2] ** 2 * dictionary.functions * x.n_steps * self.loss.substeps
+        each = x.q.shape[-2] ** 2 * dictionary.functions * max(1, x.n_steps) * self.loss.substeps
         size, slope = max(1, KEPT // each), torch.zeros_like(dictionary.get())
         for k in range(0, len(x), size):
             self._may_stop()
