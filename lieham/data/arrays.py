@@ -13,18 +13,23 @@ from lieham.state import Bodies, Trajectory
 from lieham.typing import Tensor
 
 VELOCITY_NAMES = ("v", "velocity", "velocities")
-KNOWN = ("times", "q", "p", *VELOCITY_NAMES, "mass", "features", "mask")
+LABELS = ("forces", "energy")
+KNOWN = ("times", "q", "p", *VELOCITY_NAMES, "mass", "features", "mask", *LABELS)
 
 
 def trajectory_of(arrays: Mapping[str, np.ndarray], where: str, masses: str = "") -> Trajectory:
     """Turn named arrays into validated trajectories.
+
+    Where the forces are known at the points, single configurations are allowed: without `times` every configuration is
+    a trajectory of one point, at rest unless there are momenta.
 
     Integers become float64; float32 and float64 stay. Velocities become momenta p = m v. Without `p` and `v` the
     momenta are estimated from the positions (`Trajectory.from_positions`).
 
     Args:
         arrays: `times` (time,) or (k, time); `q` and one of `p` and `v` (k, time, n, d), or (time, n, d) for a single
-            trajectory; `mass` (n,) or (k, n); and optional `features` (n, c) or (k, n, c) and `mask` (n,) or (k, n).
+            trajectory; `mass` (n,) or (k, n); and optional `features` (n, c) or (k, n, c), `mask` (n,) or (k, n),
+            `forces` like q and `energy` (k, time).
         where: the words that errors begin with, such as the path of the file.
         masses: the group whose momenta the motion keeps, from which masses are inferred where the array `mass` is not
             there (`infer_masses`), one for each body of all trajectories; empty for never.
@@ -43,10 +48,47 @@ def trajectory_of(arrays: Mapping[str, np.ndarray], where: str, masses: str = ""
 
 def only_positions(arrays: Mapping[str, np.ndarray]) -> bool:
     """Return True if the arrays hold neither momenta nor velocities."""
-    return not any(name in arrays for name in ("p", *VELOCITY_NAMES))
+    return not any(name in arrays for name in ("p", *VELOCITY_NAMES, "forces"))
 
 
 def _trajectory(arrays: dict[str, np.ndarray], masses: str) -> Trajectory:
+    arrays = _without_time(arrays) if "forces" in arrays and "times" not in arrays else arrays
+    labels = {name: arrays[name] for name in LABELS if name in arrays}
+    found = _motion({name: x for name, x in arrays.items() if name not in LABELS}, masses, not labels)
+    if not labels:
+        return found
+    if "forces" not in labels:
+        raise InputError(
+            "array forces must be there where array energy is, got energy alone: the numbers of clouds are learned by "
+            "LieConvRegressor"
+        )
+    known = {name: x[None] if x.ndim == (1 if name == "energy" else 3) else x for name, x in labels.items()}
+    if known["forces"].shape == found.q.shape and not bool(found.bodies.mask.all()):
+        known["forces"] = _without_padding(known["forces"], known["forces"], found.bodies.mask.numpy())
+    return found.with_labels(*(_tensor(known[name]).to(found.q.dtype) for name in LABELS if name in known))
+
+
+def _without_time(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return single configurations (k, n, d) or (k, time, n, d) as trajectories of one point, at time 0."""
+    q = arrays.get("q")
+    if q is None or q.ndim not in (3, 4):
+        return arrays
+    each, count = q.shape[: q.ndim - 2], int(np.prod(q.shape[: q.ndim - 2]))
+    found = {"times": np.zeros(1)}
+    for name, x in arrays.items():
+        if name in ("q", "p", *VELOCITY_NAMES, "forces") and x.shape == q.shape:
+            found[name] = x.reshape(count, 1, *q.shape[-2:])
+        elif name == "energy" and x.shape == each:
+            found[name] = x.reshape(count, 1)
+        elif name in ("mass", "features", "mask") and q.ndim == 4 and x.shape[:2] == (len(q), q.shape[2]):
+            found[name] = x.repeat(q.shape[1], 0)
+        else:
+            found[name] = x
+    return found
+
+
+def _motion(arrays: dict[str, np.ndarray], masses: str, moving: bool) -> Trajectory:
+    """Return the trajectories without labels; where momenta are missing they are estimated, or 0 if not `moving`."""
     momentum = _checked_names(arrays)
     q = _with_batch("q", arrays["q"])
     if "mass" in arrays and masses:
@@ -63,6 +105,8 @@ def _trajectory(arrays: dict[str, np.ndarray], masses: str) -> Trajectory:
     times, states = _tensor(arrays["times"]), _tensor(q)
     known = (None if x is None else _like(_tensor(x), states) for x in (features, mask))
     bodies = Bodies.of(_like(_tensor(mass), states), *known)
+    if p is None and not moving and states.shape[1] < 3:
+        return Trajectory.of(times, states, torch.zeros_like(states), bodies)
     if p is None:
         return Trajectory.from_positions(times, states, bodies)
     make = Trajectory.of if momentum == "p" else Trajectory.from_velocities

@@ -33,7 +33,7 @@ def read(
     """Read a file of trajectories, and cut it into splits if it has none.
 
     The arrays are those of `lieham.data.arrays.trajectory_of`: `times`, `q`, one of `p` and `v`, `mass`, and optional
-    `features` and `mask`. Nothing in a file is executed: pickled arrays are refused.
+    `features`, `mask`, `forces` and `energy`. Nothing in a file is executed: pickled arrays are refused.
 
     Args:
         path: a file whose suffix is one of `lieham.data.formats.FORMATS`: .h5, .hdf5 or .npz.

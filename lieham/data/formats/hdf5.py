@@ -1,8 +1,9 @@
 """This module reads and writes datasets as HDF5; a file is written whole or not at all.
 
 The layout is one group for each split with `times` (k, time), `q` and `p` (k, time, n, d) in chunks of
-(1, time, n, d), `mass` (k, n), `features` (k, n, c) and, where bodies are padded, `mask` (k, n); the provenance is in
-the attributes of the root. A file may also hold such arrays at its root, without splits.
+(1, time, n, d), `mass` (k, n), `features` (k, n, c) and, where bodies are padded, `mask` (k, n), and where they are
+known, `forces` like q and `energy` (k, time); the provenance is in the attributes of the root. A file may also hold
+such arrays at its root, without splits.
 """
 
 from __future__ import annotations
@@ -88,6 +89,9 @@ def _write(group: h5py.Group, x: Trajectory) -> None:
         values = to_array(getattr(x, name))
         group.create_dataset(name, data=values, chunks=(1, *values.shape[1:]))
     group["mass"], group["features"] = to_array(x.bodies.mass), to_array(x.bodies.features)
+    for name, label in x.labels.items():
+        if label is not None:
+            group.create_dataset(name, data=to_array(label), chunks=(1, *label.shape[1:]))
     if not bool(x.bodies.mask.all()):
         group["mask"] = to_array(x.bodies.mask)
 
