@@ -74,7 +74,7 @@ def _without_time(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     if q is None or q.ndim not in (3, 4):
         return arrays
     each, count = q.shape[: q.ndim - 2], int(np.prod(q.shape[: q.ndim - 2]))
-    found = {"times": np.zeros(1)}
+    found: dict[str, np.ndarray] = {"times": np.zeros(1)}
     for name, x in arrays.items():
         if name in ("q", "p", *VELOCITY_NAMES, "forces") and x.shape == q.shape:
             found[name] = x.reshape(count, 1, *q.shape[-2:])

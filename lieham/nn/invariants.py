@@ -112,7 +112,7 @@ def largest_level(order: int, factors: int, dim: int, most: int, highest: int) -
 
 
 def _of(exponents: tuple[int, ...], degrees: np.ndarray, level: int) -> Terms | None:
-    """Return the terms of one kind, None for none; of those that differ by a permutation of equal moments there is one."""
+    """Return the terms of one kind, None for none; those that permute equal moments are taken once."""
     v = 2 if len(exponents) == 1 else 3
     rows = np.stack(np.meshgrid(*(np.arange(len(degrees)),) * v, indexing="ij"), -1).reshape(-1, v)
     for a, b in [(0, 1)] if v == 2 else _equal(exponents):
