@@ -89,6 +89,7 @@ ALL: tuple[Study | Script, ...] = (
     Script("lift_costs"),
     Script("threads"),
     Script("windows"),
+    Script("many_bodies"),
     Script("tuning"),
     Script("speed"),
     Script("clouds_speed"),

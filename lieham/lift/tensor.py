@@ -14,14 +14,15 @@ from lieham.lift.pairs import Pairs, unordered
 from lieham.lift.radial import POWERS, measured_scales, rational_slopes, rationals, scales
 from lieham.typing import Bool, Float, Tensor
 
-MOST_TERMS = 8_100
-"""Functions that are taken at most where no level is given."""
+MOST_TERMS = {2: 0, 3: 2_500, 4: 10_000}
+"""Terms that are taken at most where no level is given, by the body order; those of bodies that occur are counted."""
 MOST_LEVEL = 20
 """The largest level that is taken where none is given."""
 ORDERS = (2, 3, 4)
 """Energies of so many bodies can be represented."""
-NEAR = 0.1
-"""The scale s of the radial functions of more bodies is the distance that this share of the data's pairs is below."""
+SCALES = (0.9, 0.1)
+"""The scale s of the radial functions of more bodies is the distance that this share of the data's pairs is below: for
+laws that vary over all of the distances, and for those that vary most between neighbors."""
 ALIKE = 0.05
 """The least and the largest distance of the data are moved apart by this share of their logarithm's difference."""
 
@@ -52,8 +53,8 @@ class TensorLift(Lift):
 
     Terms of two bodies have the functions of `CosetLift`: |r|² and the radial functions of its dictionary. Those of
     more bodies have, with y = (1 + |r|²/s²)^(−1/2), Chebyshev's polynomials T_k of y, mapped so that the data lie in
-    [−1, 1], and the soft direction u = y r/s. They are smooth where bodies meet and bounded far away; the scale s is
-    that of the nearest tenth of the data's pairs. All are multiplied by the cutoff.
+    [−1, 1], and the soft direction u = y r/s. They are smooth where bodies meet and bounded far away; s is the
+    distance that a share `near` of the data's pairs is below. All are multiplied by the cutoff.
 
     Args:
         group: SE(2) or SE(3). In space contractions of these tensors do not tell left from right.
@@ -64,9 +65,12 @@ class TensorLift(Lift):
             moments and of the exponents of its cosines. By default it is the largest one, `MOST_LEVEL` at most, with at
             most `MOST_TERMS` functions.
         bases: the number of scales of the radial functions of two bodies, at least 1.
+        near: the share of pairs, between 0 and 1, that sets the scale s.
         species: the kinds of bodies, each a list of (mass, features) in the units of the network. By default
             `calibrate` finds them: where the data hold few kinds, each has its own functions; else functions are
             multiplied by mass and features.
+        together: of which two kinds bodies are in one system, a symmetric matrix; terms of others are left out. By
+            default `calibrate` finds this too.
 
     Raises:
         InputError: if the group is another one, or a setting is out of range.
@@ -91,7 +95,9 @@ class TensorLift(Lift):
         order: int = 3,
         level: int | None = None,
         bases: int = 12,
+        near: float = SCALES[-1],
         species: list[list[float]] | None = None,
+        together: list[list[bool]] | None = None,
     ):
         if group.name not in ("SE(2)", "SE(3)"):
             raise InputError(f"lift must be PointLift or CosetLift for {group}, got TensorLift: it is for SE(2), SE(3)")
@@ -103,9 +109,13 @@ class TensorLift(Lift):
                 raise expected(name, f"at least {least}", value)
         if order not in ORDERS:
             raise expected("order", "2, 3 or 4 bodies", order)
+        if not 0 < near < 1:
+            raise expected("near", "a share of pairs between 0 and 1", near)
         super().__init__(group, radius, fill)
+        self.near = float(near)
         self.order, self.level, self.bases = int(order), None if level is None else int(level), int(bases)
-        self.settings |= {"order": self.order, "level": self.level, "bases": self.bases, "species": species}
+        self.settings |= {"order": self.order, "level": self.level, "bases": self.bases, "near": self.near}
+        self.settings |= {"species": species, "together": together}
         self.register_buffer("scales", torch.tensor([scales(self.bases)], dtype=torch.float64))
         self.register_buffer("scale", torch.ones((), dtype=torch.float64))
         self.register_buffer("span", torch.tensor([0.0, 1.0], dtype=torch.float64))
@@ -114,6 +124,11 @@ class TensorLift(Lift):
     def species(self) -> list[list[float]] | None:
         """Return the kinds of bodies, each as (mass, features) in the units of the network, or None."""
         return self.settings["species"]  # type: ignore[return-value]
+
+    @property
+    def together(self) -> list[list[bool]] | None:
+        """Return of which two kinds bodies are in one system, or None."""
+        return self.settings["together"]  # type: ignore[return-value]
 
     @torch.no_grad()
     def calibrate(self, q: Tensor, mask: Tensor, length: Tensor) -> None:
@@ -129,7 +144,7 @@ class TensorLift(Lift):
         found = measured_scales(apart.square(), self.bases)
         if found is not None:
             self.scales.copy_(found)
-        self.scale.copy_(apart[round(NEAR * (len(apart) - 1))])
+        self.scale.copy_(apart[round(self.near * (len(apart) - 1))])
         ends = torch.stack([apart[-1], apart[0]])
         more = ALIKE * (ends[0] / ends[1]).log().clamp(min=ALIKE)
         far, near = ends[0] * more.exp(), ends[1] * (-more).exp()

@@ -17,7 +17,8 @@ from lieham.errors import InputError, expected
 from lieham.groups import Group, make_group
 from lieham.groups.base import AXES
 from lieham.groups.subgroup import leaves_height
-from lieham.lift import Lift
+from lieham.lift import Lift, TensorLift
+from lieham.lift.tensor import ORDERS, SCALES
 from lieham.models.config import ModelConfig
 from lieham.models.dictionary import dictionary_of
 from lieham.models.potential import LieConvPotential, make_potential, saved_settings
@@ -99,7 +100,7 @@ class HLieConv(SeparableHamiltonian):
         self.group, self.features = declared, config.features
         self.config = saved_settings(config, declared, self.potential.network.lift)
         self.config["uniform_field"] = config.uniform_field
-        self._default_lift, self._seed = lift in (None, ""), seed
+        self._may_see_more, self._seed = lift in (None, ""), seed
 
     def within(self, bodies: Bodies) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
         return self.potential.at(bodies)
@@ -149,23 +150,29 @@ class HLieConv(SeparableHamiltonian):
         return replace(super().functions(), units=self.potential.units(), redraw=redraw)
 
     def richer(self) -> list[HLieConv]:
-        """Return new models with `lift="tensor"`, whose terms see three and four bodies; none if none is to be tried.
+        """Return new models with `lift="tensor"`: of three bodies, at two scales; of four, from one that this made.
 
-        They are tried for SE(2) and SE(3) and one gated block, if no lift was asked for, no units have been measured on
-        data yet, and no weight is frozen.
+        There are some for SE(2) and SE(3) and one gated block, if no lift was asked for, no units had been measured on
+        data before, and no weight is frozen.
         """
-        asked = not self._default_lift or bool(self.potential.calibrated) or self.group.name not in ("SE(2)", "SE(3)")
-        if asked or (self.config["blocks"], self.config["block"]) != (1, "gated"):
+        lift, own = self.potential.network.lift, self.group
+        if not self._may_see_more or own.name not in ("SE(2)", "SE(3)"):
             return []
         if not all(weight.requires_grad for weight in self.parameters()):
             return []
-        weight = next(self.parameters())
-        settings: dict[str, Any] = {k: self.config[k] for k in ("width", "uniform_field")}
-        kept = {k: self.potential.network.lift.settings[k] for k in ("radius", "fill")}
+        if isinstance(lift, TensorLift):
+            given = [{"order": lift.order + 1, "near": lift.near}] if lift.order < max(ORDERS) else []
+        elif bool(self.potential.calibrated) or (self.config["blocks"], self.config["block"]) != (1, "gated"):
+            return []
+        else:
+            given = [{"order": 3, "near": x} for x in SCALES]
+        weight, kept = next(self.parameters()), {k: lift.settings[k] for k in ("radius", "fill")}
+        settings: dict[str, Any] = {k: self.config[k] for k in ("width", "uniform_field") if k in self.config}
         found = []
-        for order in (3, 4):
-            lift = {"kind": "tensor", "order": order} | kept
-            other = HLieConv(self.group, self.features, lift=lift, dtype=weight.dtype, seed=self._seed, **settings)
+        for x in given:
+            named = {"kind": "tensor"} | x | kept
+            other = HLieConv(own, self.features, lift=named, dtype=weight.dtype, seed=self._seed, **settings)
+            other._may_see_more = True
             found.append(other.to(weight.device))
         return found
 
@@ -174,6 +181,7 @@ class HLieConv(SeparableHamiltonian):
         if not (type(other) is type(self) and other.group.name == self.group.name):
             raise expected("model", f"one of {type(self).__name__}({self.group})", other)
         self.potential, self.config, self.uniform = other.potential, other.config, other.uniform
+        self._may_see_more = False
 
     def redraw(self, generator: torch.Generator) -> None:
         self.potential.network.redraw(generator)

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import torch
 
-from lieham.typing import Float, Int, Tensor
+from lieham.typing import Bool, Float, Int, Tensor
 
 MOST_RANK = 3
 """Tensors have at most this rank."""
@@ -95,18 +95,30 @@ def terms(order: int, level: int, factors: int, dim: int) -> list[Terms]:
     return [x for x in found if x is not None]
 
 
-def largest_level(order: int, factors: int, dim: int, most: int, highest: int) -> int:
-    """Return the largest level, from 1 to `highest`, whose terms times the factors of the center are at most `most`.
+def occurring(found: Terms, together: Bool[np.ndarray, "f f"]) -> Bool[np.ndarray, "terms f"]:
+    """Return True for terms that a body with factor f has: those all of whose moments are of neighbors that it has.
+
+    Args:
+        found: the terms.
+        together: True where a body with the first factor has a neighbor with the second one.
+    """
+    return together[:, found.channels % len(together)].all(-1).T
+
+
+def largest_level(order: int, dim: int, together: Bool[np.ndarray, "f f"], most: int, highest: int) -> int:
+    """Return the largest level, from 1 to `highest`, of which at most `most` terms occur, counted for each factor.
 
     Args:
         order: the body order.
-        factors: the number of factors of a body.
         dim: the dimension of space.
+        together: see `occurring`.
         most: the number of functions.
         highest: the largest level to try.
     """
-    level = 1
-    while level < highest and factors * sum(len(x.channels) for x in terms(order, level + 1, factors, dim)) <= most:
+    level, factors = 1, len(together)
+    while level < highest:
+        if sum(int(occurring(x, together).sum()) for x in terms(order, level + 1, factors, dim)) > most:
+            break
         level += 1
     return level
 

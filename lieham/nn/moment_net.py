@@ -12,7 +12,7 @@ from torch import nn
 from lieham._support.numerics import check_precision
 from lieham.errors import InputError
 from lieham.lift.tensor import MOST_LEVEL, MOST_TERMS, TensorLift
-from lieham.nn.invariants import LATER, Terms, largest_level, terms
+from lieham.nn.invariants import LATER, Terms, largest_level, occurring, terms
 from lieham.nn.moment_sum import MomentSum
 from lieham.nn.moments import Moments, functions, largest_rank, moments, slopes_of_functions, slopes_of_moments
 from lieham.typing import Bool, Float, Int, Tensor
@@ -75,13 +75,15 @@ class MomentNet(nn.Module):
         self.register_buffer("kinds", kinds.double())
         lift, F = self.lift, self.factors
         dim = lift.group.space_dim
-        highest = largest_level(lift.order, F, dim, MOST_TERMS, MOST_LEVEL) if lift.level is None else lift.level
-        self.level, self.terms = highest, terms(lift.order, highest, F, dim)
-        count = len(lift.plain_rank())
-        pairs = torch.arange(count * F * F).unflatten(0, (count, F, F))
-        i, j = torch.triu_indices(F, F)
-        others = torch.arange(count * F * F, self._count() * F)
-        self.register_buffer("columns", torch.cat([pairs[:, i, j].flatten(), others]), persistent=False)
+        together = np.ones((F, F), dtype=bool) if lift.together is None else np.array(lift.together, dtype=bool)
+        level, most = lift.level, MOST_TERMS[lift.order]
+        level = largest_level(lift.order, dim, together, most, MOST_LEVEL) if level is None else level
+        self.level, found = level, terms(lift.order, level, F, dim)
+        occur = [occurring(x, together) for x in found]
+        self.terms = [x.where(k.any(1)) for x, k in zip(found, occur, strict=True) if k.any()]
+        plain = np.broadcast_to(np.triu(together), (len(lift.plain_rank()), F, F)).reshape(-1, F)
+        own = np.concatenate([plain, *(k[k.any(1)] for k in occur)])
+        self.register_buffer("columns", torch.from_numpy(own.reshape(-1).nonzero()[0]), persistent=False)
         weight = self.kernel.weight if "kernel" in self._modules else torch.zeros(())
         self.kernel = MomentWeights(len(self.columns)).to(weight.device, weight.dtype)
 
@@ -114,6 +116,13 @@ class MomentNet(nn.Module):
         if self.lift.species is None and 0 < len(kinds) <= MOST_SPECIES:
             self.lift.settings["species"] = kinds.tolist()
             self._build()
+            self.lift.settings["together"] = self._together(features, mask).any(0).tolist()
+            self._build()
+
+    def _together(self, features: Tensor, mask: Tensor) -> Bool[Tensor, "systems f f"]:
+        """Return True where a system has a body with the first factor beside another one with the second."""
+        count = (self.given(features) * mask[..., None]).flatten(0, -3).ne(0).sum(-2)
+        return count[:, :, None] * count[:, None, :] > torch.diag_embed(count)
 
     @property
     def terms_name(self) -> str:
@@ -153,6 +162,15 @@ class MomentNet(nn.Module):
             raise InputError(
                 f"bodies must be of the {len(self.kinds)} kinds that the model was trained on, got {unknown} others: "
                 "train on data that hold them too"
+            )
+        if self.lift.together is None:
+            return
+        known = torch.tensor(self.lift.together, device=mask.device)
+        pairs = int((self._together(features.expand(*mask.shape, -1), mask).any(0) & ~known).sum())
+        if pairs:
+            raise InputError(
+                f"bodies must be beside such others as in training, got {pairs} pairs of kinds that never were in one "
+                "system there: train on data that hold them too"
             )
 
     def given(self, features: Float[Tensor, "*batch n c"]) -> Float[Tensor, "*batch n f"]:

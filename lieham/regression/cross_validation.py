@@ -27,6 +27,8 @@ MOST_COLUMNS = 800
 MOST_PRODUCTS = 2
 """Most products of what two bodies are that are tried together."""
 TINY = 1e-30
+REST = 1e-6
+"""A body on which less than this share of the mean square acts is taken to be acted on by so much."""
 
 
 class Choice(NamedTuple):
@@ -72,7 +74,7 @@ def choose(
     if len(problem.A) < 2 or len(_folds(problem).unique()) < 2:
         return Choice(RIDGES[len(RIDGES) // 2], torch.ones_like(rank, dtype=torch.bool), inf)
     choices = [rank <= level for level in thresholds]
-    whole = problem.parts(problem.y).clamp(min=TINY).log().mean()
+    whole = size_of(problem.parts(problem.y))
     scores: list[Tensor] = []
     for columns in choices:
         scores.append(_scores(problem, columns))
@@ -84,6 +86,15 @@ def choose(
     good = good <= least + slack
     level = int(good.any(1).nonzero()[0])
     return Choice(RIDGES[int(good[level].nonzero()[0])], choices[level], (least - whole).item())
+
+
+def size_of(whole: Float[Tensor, " bodies"]) -> Float[Tensor, ""]:
+    """Return the mean logarithm of what there is to explain of bodies in windows, where some may be at rest (`REST`).
+
+    Args:
+        whole: the mean square of the right-hand sides of each.
+    """
+    return whole.clamp(min=max(TINY, REST * float(whole.mean()))).log().mean()
 
 
 def chosen(

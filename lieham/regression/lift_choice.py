@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import exp, inf, log
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from lieham.data.windows import WindowBatch, batch_of
 from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.losses.shooting import ShootingLoss
-from lieham.regression.cross_validation import SOLVED
+from lieham.regression.cross_validation import MOST_COLUMNS, SLACK, SOLVED
 from lieham.regression.interpolant import known, split_resolved, thinned
 from lieham.regression.problem import RidgeProblem
 from lieham.regression.selection import select, widened
@@ -27,10 +27,10 @@ TRIAL = 6e9
 """How many numbers the trial of a richer lift may compute: some ten seconds of one core."""
 MOST_WORK = 2e10
 """How many numbers the regression of a richer lift may compute, half a minute; beyond them it sees fewer windows."""
-
-
-MOST_PRODUCTS = 1.5e12
-"""How many products of rows and two columns the largest regression may take, some 20 seconds of two cores."""
+MOST_PRODUCTS = 3e12
+"""How many products of rows and two columns a wide regression may take, some 40 seconds of two cores."""
+ROWS = 3
+"""So many times more rows than functions are enough to choose by."""
 
 
 class LiftChoice(NamedTuple):
@@ -49,6 +49,24 @@ class LiftChoice(NamedTuple):
     said: str = ""
 
 
+class _Trial(NamedTuple):
+    """What a model leaves of held-out windows, in the logarithm; with how many columns, and its regression."""
+
+    model: Hamiltonian
+    left: float
+    columns: int
+    posed: RidgeProblem | Solved | None
+    windows: WindowBatch | None
+
+    @property
+    def name(self) -> str:
+        """Return what the model's energy is a sum of."""
+        return _dictionary(self.model).name
+
+    def __str__(self) -> str:
+        return f"{self.name} {exp(self.left):.1e} with {self.columns} columns"
+
+
 def choose_lift(
     model: Hamiltonian,
     richer: Sequence[Hamiltonian],
@@ -56,16 +74,16 @@ def choose_lift(
     loss: ShootingLoss,
     may_stop: Callable[[], None] = never,
 ) -> LiftChoice:
-    """Return `model`, or the first of `richer` after which no other leaves `GAIN` times less of held-out windows.
+    """Return `model`, or one whose terms see more, where that leaves `GAIN` times less of held-out windows.
 
     Nothing is tried where `model` has no dictionary, where its functions are enough, and for fewer than 3 bodies. The
-    richer models are tried from the simplest on, until the law is found. What a trial costs is counted first (`work`):
-    it sees as many windows as `TRIAL` allows, and there is none where that is too few. No model is changed but by
-    measuring its units.
+    models of `richer` are tried, then those that are richer than the best of these, and so on until the law is found.
+    What a trial costs is counted first (`work`): it sees as many windows as `TRIAL` allows, and there is none where
+    that is too few. No model is changed but by measuring its units.
 
     Args:
         model: the model, with its units measured on `windows`.
-        richer: the models to try, with their own units not measured yet; see `Hamiltonian.richer`.
+        richer: models that see more, with their own units not measured yet; see `Hamiltonian.richer`.
         windows: the windows of training.
         loss: the loss, with its units measured.
         may_stop: called before each trial; it raises Interrupted when somebody asked for that.
@@ -75,40 +93,60 @@ def choose_lift(
         return LiftChoice(model, None)
     seen = thinned(split_resolved(windows, known(model, windows), loss.scale_q)[0], MOST_ROWS)
     posed, pairs = select(model, dictionary, seen, loss)
-    best, left, taken = LiftChoice(model, posed), pairs.left, dictionary.name
-    if left < SOLVED or left == inf or windows.q.shape[-2] < 3:
-        return best
-    said = [f"of held-out windows, {dictionary.name} leave {exp(left):.1e} of the mean square"]
-    last = None
-    for other in richer:
-        may_stop()
-        other.calibrate(windows)
-        others = _dictionary(other)
-        each = numbers_for_a_window(others, seen)
-        few = affordable(thinned(seen, RICHER_ROWS), each, TRIAL)
-        if few is None:
-            said.append(f"{others.name} were not tried, since each window would take {each:.0e} numbers to compute")
+    best = _Trial(model, pairs.left, int(posed.used.sum()), posed, None)
+    if best.left < SOLVED or best.left == inf or windows.q.shape[-2] < 3:
+        return LiftChoice(model, posed)
+    said = [f"of held-out windows, {dictionary.name} leave {exp(best.left):.1e} of the mean square"]
+    while richer and best.left >= SOLVED:
+        trials: list[_Trial] = []
+        for other in richer:
+            may_stop()
+            other.calibrate(windows)
+            found = _tried(other, seen, loss)
+            if isinstance(found, str):
+                said.append(found)
+                break
+            said.append(str(found))
+            trials.append(found)
+            if found.left < SOLVED:
+                break
+        if not trials:
             break
-        last = other
-        tried, found = select(other, others, few, loss)
-        said.append(f"{others.name} {exp(found.left):.1e} with {int(tried.used.sum())} columns")
-        if found.left < left - log(GAIN):
-            rest = affordable(seen, each, MOST_WORK) or few
-            best, left = LiftChoice(other, tried if len(few) == len(rest) else None, batch_of(rest)), found.left
-            taken = others.name
-        if left < SOLVED:
-            break
-    if last is not None and left >= SOLVED:
-        may_stop()
-        many = _dictionary(last)
-        rest = thinned(seen, int(min(MOST_ROWS, MOST_PRODUCTS / many.functions**2)))
-        wide = widened(last, many, rest, loss)
-        if wide is not None:
-            columns = len(wide[0].theta)
-            said.append(f"{many.name} {exp(wide[1]):.1e} with {columns} columns")
-            if wide[1] < left - log(GAIN):
-                best, taken = LiftChoice(last, wide[0], batch_of(rest)), f"the {columns} columns"
-    return best._replace(said=f"{', '.join(said)}: {taken} are taken")
+        good = min(trials, key=lambda x: x.left)
+        best = good if good.left < best.left - log(GAIN) else best
+        richer = cast("Sequence[Hamiltonian]", good.model.richer())
+    return LiftChoice(best.model, best.posed, best.windows, f"{', '.join(said)}: {_taken(best)} are taken")
+
+
+def _tried(model: Hamiltonian, seen: Trajectory, loss: ShootingLoss) -> _Trial | str:
+    """Return what a richer model leaves with the functions of `select` or with more, or why it was not tried."""
+    own = _dictionary(model)
+    each = numbers_for_a_window(own, seen)
+    few = affordable(thinned(seen, RICHER_ROWS), each, TRIAL)
+    if few is None:
+        return f"{own.name} were not tried, since each window would take {each:.0e} numbers to compute"
+    found = None
+    if own.functions <= MOST_COLUMNS or model.richer():
+        narrow, choice = select(model, own, few, loss)
+        rest = affordable(seen, each, MOST_WORK) or few
+        solved = narrow if len(few) == len(rest) else None
+        found = _Trial(model, choice.left, int(narrow.used.sum()), solved, batch_of(rest))
+    if found is None or found.left >= SOLVED:
+        rest = thinned(seen, int(min(MOST_ROWS, MOST_PRODUCTS / own.functions**2)))
+        some = rest if found is None else thinned(rest, ROWS * own.functions)
+        wide = widened(model, own, some, loss)
+        if wide is not None and (found is None or wide[1] < found.left - SLACK):
+            posed = wide[0] if len(some) == len(rest) else None
+            return _Trial(model, wide[1], len(wide[0].theta), posed, batch_of(rest))
+    if found is None:
+        narrow, choice = select(model, own, few, loss)
+        return _Trial(model, choice.left, int(narrow.used.sum()), narrow, batch_of(few))
+    return found
+
+
+def _taken(best: _Trial) -> str:
+    """Return what was taken, in words."""
+    return best.name if isinstance(best.posed, RidgeProblem) or best.posed is None else f"the {best.columns} columns"
 
 
 def _dictionary(model: Hamiltonian) -> Dictionary:

@@ -13,7 +13,7 @@ from lieham.data.windows import WindowBatch, batch_of
 from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.losses.shooting import ShootingLoss
-from lieham.regression.cross_validation import SLACK, SOLVED, TINY, Choice, chosen, folds_of, rank_thresholds
+from lieham.regression.cross_validation import SLACK, SOLVED, TINY, Choice, chosen, folds_of, rank_thresholds, size_of
 from lieham.regression.dictionary import MOST_SEEN, Columns, columns_up_to, distinguishable, rank_of
 from lieham.regression.interpolant import Slopes, cut, known, rows_of
 from lieham.regression.problem import RidgeProblem
@@ -142,7 +142,7 @@ class WeakForm:
     def widened(self) -> tuple[Solved, float] | None:
         """Solve for all functions, or for those of the least rank where there are more than rows."""
         x, r, ranks = batch_of(self.x), self.mixing.shape[1], rank_of(self.dictionary, self.mixing)
-        if self.slopes.q is None:
+        if self.slopes.q is None or not r:
             return None
         most = len(x) * rows_of(x) // r
         levels = [level for level in ranks.unique().tolist() if int((ranks <= level).sum()) <= most]
@@ -163,9 +163,10 @@ class WeakForm:
 
         after, before = solve(rows, columns, counts, x.q.double())
         whole, none = x[out], replace(columns, chosen=columns.chosen[:0], singles=0)
-        start = _mean_log(whole, [y for _, y in self._rows(whole, none)])
+        start = size_of(_parts(whole, self._rows(whole, none)))
         before.write(self.dictionary)
-        return after, _mean_log(whole, [y for _, y in self._rows(whole, none)]) - start
+        left = _parts(whole, self._rows(whole, none)).clamp(min=TINY).log().mean()
+        return after, float(left - start)
 
     def _rows(self, x: WindowBatch, columns: Columns) -> Iterator[tuple[Tensor, Tensor]]:
         return equations(self.model, self.dictionary, x, self.loss, (columns, known(self.model, x)))
@@ -177,7 +178,7 @@ class WeakForm:
         return Slopes(*self.model.field(self.x.bodies.over_time())(self.x.times.new_zeros(()), self.x.states()))
 
 
-def _mean_log(x: WindowBatch, left: list[Tensor]) -> float:
-    """Return the mean over the bodies of windows of the logarithm of the mean square of their rows."""
-    rows = torch.cat(left).square().unflatten(1, (x.q.shape[-2], -1)).mean(-1)[x.bodies.mask]
-    return float(rows.clamp(min=TINY).log().mean())
+def _parts(x: WindowBatch, rows: Iterator[tuple[Tensor, Tensor]]) -> Tensor:
+    """Return the mean square of the right-hand sides of every real body of windows."""
+    y = torch.cat([y for _, y in rows])
+    return y.square().unflatten(1, (x.q.shape[-2], -1)).mean(-1)[x.bodies.mask]

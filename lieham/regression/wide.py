@@ -21,7 +21,7 @@ from lieham.typing import Float, Tensor
 
 RIDGES = tuple(10.0**-k for k in range(6, 15))
 """Strengths of the ridge beside a mean of squares of 1, from the strongest on."""
-FIRST = 4
+FIRST = 3
 """The number of the ridge that is tried first."""
 BLOCK = 1_000
 """So many columns are multiplied with so many at a time; of AᵀA, which is symmetric, one half is computed."""
@@ -151,11 +151,14 @@ def _searched(
 
 
 def _factor(x: NormalEquations, ridge: float, m: int) -> tuple[Tensor, Tensor | None]:
-    """Return the scale of every column and the Cholesky factor of the first m, each of mean square 1, with a ridge.
+    """Return the scale of every column and the Cholesky factor of the first m, with a ridge.
 
-    There is no factor where round-off has made a ridge too weak.
+    A column of mean square d is scaled to √d: so functions that are large, which are those of low degree and of the
+    kinds that are many, are held less than others, and not as much less as they are larger. There is no factor where
+    round-off has made a ridge too weak.
     """
-    scale = (x.G.diagonal()[:m] / x.rows).clamp(min=torch.finfo(x.G.dtype).tiny).rsqrt()
+    mean = x.G.diagonal()[:m] / x.rows
+    scale = torch.where(mean > 0, mean, 1.0).pow(-0.25)
     own = x.G[:m, :m] * (scale / x.rows) * scale[:, None]
     own.diagonal().add_(ridge)
     factor, failed = torch.linalg.cholesky_ex(own)
