@@ -102,7 +102,7 @@ def occurring(found: Terms, together: Bool[np.ndarray, "f f"]) -> Bool[np.ndarra
         found: the terms.
         together: True where a body with the first factor has a neighbor with the second one.
     """
-    return together[:, found.channels % len(together)].all(-1).T
+    return np.asarray(together[:, found.channels % len(together)].all(-1)).T
 
 
 def largest_level(order: int, dim: int, together: Bool[np.ndarray, "f f"], most: int, highest: int) -> int:

@@ -10,19 +10,13 @@ import torch
 from torch import nn
 
 from lieham._support.numerics import check_precision
-from lieham.errors import InputError
 from lieham.lift.tensor import MOST_LEVEL, MOST_TERMS, TensorLift
 from lieham.nn.invariants import LATER, Terms, largest_level, occurring, terms
+from lieham.nn.kinds import Kinds, kinds_of
 from lieham.nn.moment_sum import MomentSum
 from lieham.nn.moments import Moments, functions, largest_rank, moments, slopes_of_functions, slopes_of_moments
 from lieham.typing import Bool, Float, Int, Tensor
 
-MOST_SPECIES = 8
-"""Where the data hold at most this many kinds of bodies, each kind has its own functions."""
-SAME = 1e-9
-"""Bodies are of one kind where mass and features, in their units, agree to this number in the training data,"""
-NEAR = 1e-5
-"""and to this one later."""
 CLOUDS = 8
 """Derivatives are computed for so many clouds at a time, which fit into the cache."""
 
@@ -71,8 +65,8 @@ class MomentNet(nn.Module):
     def _build(self) -> None:
         species = self.lift.species
         self.factors = self.features + 1 if species is None else len(species)
-        kinds = torch.zeros(0, self.features) if species is None else torch.tensor(species, dtype=torch.float64)
-        self.register_buffer("kinds", kinds.double())
+        given = [] if species is None else species
+        self.kinds = Kinds(torch.tensor(given, dtype=torch.float64).view(-1, self.features))
         lift, F = self.lift, self.factors
         dim = lift.group.space_dim
         together = np.ones((F, F), dtype=bool) if lift.together is None else np.array(lift.together, dtype=bool)
@@ -80,14 +74,15 @@ class MomentNet(nn.Module):
         level = largest_level(lift.order, dim, together, most, MOST_LEVEL) if level is None else level
         self.level, found = level, terms(lift.order, level, F, dim)
         occur = [occurring(x, together) for x in found]
-        self.terms = [x.where(k.any(1)) for x, k in zip(found, occur, strict=True) if k.any()]
+        some = [np.asarray(x.any(1)) for x in occur]
+        self.terms = [x.where(k) for x, k in zip(found, some, strict=True) if k.any()]
         plain = np.broadcast_to(np.triu(together), (len(lift.plain_rank()), F, F)).reshape(-1, F)
-        own = np.concatenate([plain, *(k[k.any(1)] for k in occur)])
+        own = np.concatenate([plain, *(x[k] for x, k in zip(occur, some, strict=True))])
         self.register_buffer("columns", torch.from_numpy(own.reshape(-1).nonzero()[0]), persistent=False)
         weight = self.kernel.weight if "kernel" in self._modules else torch.zeros(())
         self.kernel = MomentWeights(len(self.columns)).to(weight.device, weight.dtype)
 
-    kinds: Tensor
+    kinds: Kinds
     columns: Tensor
 
     @property
@@ -103,26 +98,20 @@ class MomentNet(nn.Module):
         """Return the largest degree of a radial function in some terms, and at least 1."""
         return max(1, int(of.channels.max()) // self.factors)
 
-    @torch.no_grad()
     def calibrate(self, features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]) -> None:
-        """Find the kinds of bodies in the training data.
+        """Find the kinds of bodies in the training data, and which of them are in one system.
 
         Args:
             features: mass and features in their units.
             mask: the padding mask.
         """
-        rows = features[mask].double()
-        kinds = (rows / SAME).round().mul(SAME).unique(dim=0) if len(rows) else rows
-        if self.lift.species is None and 0 < len(kinds) <= MOST_SPECIES:
-            self.lift.settings["species"] = kinds.tolist()
+        if self.lift.species is not None:
+            return
+        kinds = kinds_of(features, mask)
+        if kinds is not None:
+            self.lift.settings["species"] = kinds.species.tolist()
+            self.lift.settings["together"] = kinds.beside(features, mask).tolist()
             self._build()
-            self.lift.settings["together"] = self._together(features, mask).any(0).tolist()
-            self._build()
-
-    def _together(self, features: Tensor, mask: Tensor) -> Bool[Tensor, "systems f f"]:
-        """Return True where a system has a body with the first factor beside another one with the second."""
-        count = (self.given(features) * mask[..., None]).flatten(0, -3).ne(0).sum(-2)
-        return count[:, :, None] * count[:, None, :] > torch.diag_embed(count)
 
     @property
     def terms_name(self) -> str:
@@ -151,34 +140,20 @@ class MomentNet(nn.Module):
         return self.rank().new_full((len(self.rank()),), inf)
 
     def check(self, features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]) -> None:
-        """Raise InputError if there are bodies of a kind that the network has no functions for.
+        """Raise InputError if there are bodies for which the network has no functions (`Kinds.check`).
 
         Args:
             features: mass and features in their units.
             mask: the padding mask.
         """
-        unknown = int(((self.given(features).sum(-1) == 0) & mask).sum())
-        if unknown:
-            raise InputError(
-                f"bodies must be of the {len(self.kinds)} kinds that the model was trained on, got {unknown} others: "
-                "train on data that hold them too"
-            )
-        if self.lift.together is None:
-            return
-        known = torch.tensor(self.lift.together, device=mask.device)
-        pairs = int((self._together(features.expand(*mask.shape, -1), mask).any(0) & ~known).sum())
-        if pairs:
-            raise InputError(
-                f"bodies must be beside such others as in training, got {pairs} pairs of kinds that never were in one "
-                "system there: train on data that hold them too"
-            )
+        if self.lift.species is not None:
+            self.kinds.check(features, mask, self.lift.together)
 
     def given(self, features: Float[Tensor, "*batch n c"]) -> Float[Tensor, "*batch n f"]:
         """Return the factors g of the bodies."""
         if self.lift.species is None:
             return torch.cat([torch.ones_like(features[..., :1]), features], -1)
-        same = (features.unsqueeze(-2) - self.kinds.to(features)).abs().amax(-1) <= NEAR
-        return same.to(features.dtype)
+        return self.kinds(features)
 
     def _moments(self, points: Tensor, features: Tensor, mask: Tensor) -> tuple[Moments, Tensor]:
         """Return the moments of all points of a flat batch, and the factors of the bodies, 0 for padding, (b, n, f)."""

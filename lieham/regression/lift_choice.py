@@ -27,6 +27,8 @@ TRIAL = 6e9
 """How many numbers the trial of a richer lift may compute: some ten seconds of one core."""
 MOST_WORK = 2e10
 """How many numbers the regression of a richer lift may compute, half a minute; beyond them it sees fewer windows."""
+MOST_WIDE_WORK = 1e10
+"""How many numbers the rows of a wide regression may compute."""
 MOST_PRODUCTS = 3e12
 """How many products of rows and two columns a wide regression may take, some 40 seconds of two cores."""
 ROWS = 3
@@ -132,7 +134,8 @@ def _tried(model: Hamiltonian, seen: Trajectory, loss: ShootingLoss) -> _Trial |
         solved = narrow if len(few) == len(rest) else None
         found = _Trial(model, choice.left, int(narrow.used.sum()), solved, batch_of(rest))
     if found is None or found.left >= SOLVED:
-        rest = thinned(seen, int(min(MOST_ROWS, MOST_PRODUCTS / own.functions**2)))
+        rest = affordable(seen, each, MOST_WIDE_WORK) or few
+        rest = thinned(rest, int(min(MOST_ROWS, MOST_PRODUCTS / own.functions**2)))
         some = rest if found is None else thinned(rest, ROWS * own.functions)
         wide = widened(model, own, some, loss)
         if wide is not None and (found is None or wide[1] < found.left - SLACK):

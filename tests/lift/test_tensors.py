@@ -160,4 +160,4 @@ def test_models_that_cannot_have_tensors_say_so(make, message):
 def test_the_level_fills_the_number_of_functions():
     few, many = (HLieConv("SE(3)", c, lift=lift(3)).potential.network for c in (0, 6))
     assert few.level > many.level >= 1
-    assert len(few.columns) < len(many.columns) < 2 * MOST_TERMS, "those of pairs come beside"
+    assert len(few.columns) < len(many.columns) < 2 * MOST_TERMS[3], "those of pairs come beside"

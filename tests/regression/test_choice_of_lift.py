@@ -8,6 +8,7 @@ import torch
 from lieham import HLieConv
 from lieham.data import Dataset
 from lieham.errors import InputError
+from lieham.lift.tensor import SCALES
 from lieham.models import load_model
 from lieham.training import fit
 from systems import Bending, Springs
@@ -57,12 +58,18 @@ def test_a_run_that_chose_its_lift_is_resumed_and_loaded_with_it(tmp_path):
 def test_a_lift_is_chosen_before_anything_was_learned_and_never_after():
     data = few(Bending(3, 2), 10)
     model = HLieConv("SE(2)")
-    assert [(x.config["lift"]["kind"], x.config["lift"]["order"]) for x in model.richer()] == [
-        ("tensor", 3),
-        ("tensor", 4),
+    more = [*model.richer(), *model.richer()[1].richer()]
+    lifts = [x.config["lift"] for x in more]
+    assert [(x["kind"], x["order"], x["near"]) for x in lifts] == [
+        ("tensor", 3, SCALES[0]),
+        ("tensor", 3, SCALES[1]),
+        ("tensor", 4, SCALES[1]),
     ]
     assert model.config["lift"]["kind"] == "coset", "the model itself is left as it is"
+    assert not more[2].richer(), "order 4 is the last"
     model.calibrate(data.train)
+    assert not model.richer()
+    model.adopt(more[0])
     assert not model.richer()
     for other in (HLieConv("SE(2)", lift="coset"), HLieConv("T(2)"), HLieConv("SE(2)", blocks=2)):
         assert not other.richer()
