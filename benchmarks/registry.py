@@ -90,6 +90,7 @@ ALL: tuple[Study | Script, ...] = (
     Script("threads"),
     Script("windows"),
     Script("many_bodies"),
+    Script("molecules_md"),
     Script("tuning"),
     Script("speed"),
     Script("clouds_speed"),
