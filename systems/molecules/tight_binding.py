@@ -28,8 +28,8 @@ def molecular_dynamics(
     """Return trajectories of a molecule in vacuum: half of them to train, an eighth to validate, the others to test.
 
     The forces are those of the tight-binding model GFN2-xTB (Bannwarth, Ehlert, Grimme 2019, J. Chem. Theory Comput.
-    15, 1652), the steps those of velocity Verlet, at constant energy. Units are Å, eV, u and Å √(u/eV) = 10.18 fs, in which F = dp/dt.
-    Features of a body are 1 for its own element and 0 for the others.
+    15, 1652), the steps those of velocity Verlet, at constant energy. Units are Å, eV, u and Å √(u/eV) = 10.18 fs, in
+    which F = dp/dt. Features of a body are 1 for its own element and 0 for the others.
 
     Args:
         name: "ethanol", "water dimer", or a name that `ase.build.molecule` knows.
