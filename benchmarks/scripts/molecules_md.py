@@ -45,7 +45,7 @@ def rival(python: str, data: Dataset, name: str, minutes: list[float], threads: 
     with tempfile.TemporaryDirectory() as folder:
         frames, result = Path(folder) / "frames.npz", Path(folder) / "result.json"
         np.savez(frames, q=q, forces=forces, energy=energy, numbers=elements(name), **unseen)
-        script = Path(__file__).parents[1] / "baselines" / "mace.py"
+        script = Path(__file__).parents[1] / "baselines" / "rival_mace.py"
         asked = ["--threads", str(threads), "--minutes", *map(str, minutes)]
         subprocess.run([python, str(script), str(frames), str(result), *asked], check=True)
         return json.loads(result.read_text())

@@ -1,6 +1,6 @@
 """MACE (Batatia et al. 2022, arXiv 2206.07697) on the frames of a file, in a process with a Python of its own.
 
-It imports nothing of this project, since it runs where `mace-torch` is installed: `PYTHON mace.py FRAMES RESULT`.
+It imports nothing of this project, since it runs where `mace-torch` is installed: `PYTHON rival_mace.py FRAMES RESULT`.
 FRAMES is an npz with q, forces (frames, n, 3), energy (frames,) and numbers (n,) of `train`, and q_test, forces_test.
 The settings are those of small molecules in the paper: 32x0e + 32x1o, two layers, correlation 3, batches of 10.
 """
