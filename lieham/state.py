@@ -1,112 +1,20 @@
-"""Phase-space states move; they belong to bodies, and trajectories hold both along time.
-
-symbol → variable: q → `q`, p → `p`, m → `mass`; a padded body has `mask` False.
-"""
+"""Trajectories hold states of bodies along time, and the forces and energies that are known there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from lieham._support.clock import exact_times
 from lieham._support.polynomials import derivative
+from lieham.bodies import Bodies as Bodies
+from lieham.bodies import PhaseState as PhaseState
+from lieham.bodies import check_all_finite, shape_of
 from lieham.errors import InputError, expected
-from lieham.typing import Bool, Float, Tensor
-
-
-class PhaseState(NamedTuple):
-    """A PhaseState is a point (q, p) of phase space, or a tangent vector (dq, dp) to it.
-
-    It is a NamedTuple, so that torch.func, torch.compile and torchdiffeq see through it.
-
-    Args:
-        q: positions (*batch, n, d).
-        p: momenta (*batch, n, d).
-
-    Example:
-        >>> import torch
-        >>> state = PhaseState(torch.zeros(2, 3), torch.ones(2, 3))
-        >>> state.shift(dq=0.5 * state.p).q.tolist()
-        [[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]]
-    """
-
-    q: Float[Tensor, "*batch n d"]
-    p: Float[Tensor, "*batch n d"]
-
-    def shift(self, dq: Tensor | None = None, dp: Tensor | None = None) -> PhaseState:
-        """Return (q + dq, p + dp). Integrators move states by this method alone (see `integrate.compensated`)."""
-        return PhaseState(self.q if dq is None else self.q + dq, self.p if dp is None else self.p + dp)
-
-    def to(self, *args: Any, **kwargs: Any) -> PhaseState:
-        """Move or cast both tensors as `Tensor.to` does."""
-        return PhaseState(self.q.to(*args, **kwargs), self.p.to(*args, **kwargs))
-
-
-@dataclass(frozen=True)
-class Bodies:
-    """Bodies are what a system consists of, apart from where they are. Build them with `Bodies.of`, which validates.
-
-    Args:
-        mass: masses (*batch, n), positive.
-        features: charges, spring constants and the like, (*batch, n, c); c may be 0.
-        mask: the padding mask (*batch, n): True where a body is real.
-
-    Example:
-        >>> import torch
-        >>> bodies = Bodies.of(torch.tensor([1.0, 2.0, 0.0]), mask=torch.tensor([True, True, False]))
-        >>> bodies.mass.tolist(), tuple(bodies.features.shape)
-        ([1.0, 2.0, 1.0], (3, 0))
-    """
-
-    mass: Float[Tensor, "*batch n"]
-    features: Float[Tensor, "*batch n c"]
-    mask: Bool[Tensor, "*batch n"]
-
-    @classmethod
-    def of(cls, mass: Tensor, features: Tensor | None = None, mask: Tensor | None = None) -> Bodies:
-        """Validate bodies; padded ones get mass 1 and features 0.
-
-        Args:
-            mass: (*batch, n).
-            features: (*batch, n, c); None for c = 0.
-            mask: (*batch, n), True where a body is real; None where all are.
-
-        Raises:
-            InputError: shapes do not fit, a mass is not finite and positive, a feature is not finite, or a system has
-                no real body.
-        """
-        if mask is None:
-            mask = torch.ones_like(mass, dtype=torch.bool)
-        features = mass.new_zeros(*mass.shape, 0) if features is None else features
-        if mask.shape != mass.shape or mask.dtype != torch.bool:
-            raise expected("mask", f"bool of shape {tuple(mass.shape)} like mass", _shape(mask))
-        if features.shape[:-1] != mass.shape:
-            raise expected("features", f"of shape {tuple(mass.shape)} + (c,) like mass", _shape(features))
-        if not bool(mask.any(-1).all()):
-            raise expected("mask", "True for at least one body of each system", "a system without bodies")
-        mass = torch.where(mask, mass, torch.ones_like(mass))
-        features = torch.where(mask[..., None], features, torch.zeros_like(features))
-        if not bool((torch.isfinite(mass) & (mass > 0)).all()):
-            bad = mass[~(torch.isfinite(mass) & (mass > 0))][0].item()
-            raise expected("mass", "finite and positive for every body", f"{bad:g}")
-        _check_finite("features", features)
-        return cls(mass, features, mask)
-
-    def map(self, f: Callable[..., Tensor]) -> Bodies:
-        """Apply `f` to each of the three tensors."""
-        return Bodies(f(self.mass), f(self.features), f(self.mask))
-
-    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Bodies:
-        """Move all tensors to a device and cast those that are floating."""
-        mass, features = (x.to(device=device, dtype=dtype) for x in (self.mass, self.features))
-        return Bodies(mass, features, self.mask.to(device=device))
-
-    def over_time(self) -> Bodies:
-        """Insert a time axis of length 1 before the bodies, so that they fit states (*batch, time, n, d)."""
-        return Bodies(self.mass.unsqueeze(-2), self.features.unsqueeze(-3), self.mask.unsqueeze(-2))
+from lieham.typing import Float, Tensor
 
 
 @dataclass(frozen=True)
@@ -159,11 +67,11 @@ class Trajectory:
         """
         _check_shapes(q, "p", p, bodies)
         if times.shape not in (q.shape[:-2], q.shape[-3:-2]):
-            raise expected("times", f"of shape {tuple(q.shape[:-2])} or {tuple(q.shape[-3:-2])}", _shape(times))
+            raise expected("times", f"of shape {tuple(q.shape[:-2])} or {tuple(q.shape[-3:-2])}", shape_of(times))
         times, real = exact_times(times, q.dtype), bodies.mask[..., None, :, None]
         q, p = (torch.where(real, x, torch.zeros_like(x)) for x in (q, p))
         for name, x in (("times", times), ("q", q), ("p", p)):
-            _check_finite(name, x)
+            check_all_finite(name, x)
         if not bool((times.diff(dim=-1) > 0).all()):
             where = tuple((times.diff(dim=-1) <= 0).nonzero()[0].tolist())
             raise expected("times", "strictly increasing", f"a step that is not, at index {where}")
@@ -216,9 +124,9 @@ class Trajectory:
             if x is None:
                 continue
             if x.shape != shape:
-                raise expected(name, f"of shape {tuple(shape)} for q of shape {tuple(self.q.shape)}", _shape(x))
+                raise expected(name, f"of shape {tuple(shape)} for q of shape {tuple(self.q.shape)}", shape_of(x))
             real = self.bodies.mask[..., None, :, None] if name == "forces" else torch.ones_like(x, dtype=torch.bool)
-            _check_finite(name, torch.where(real, x, torch.zeros_like(x)))
+            check_all_finite(name, torch.where(real, x, torch.zeros_like(x)))
         forces = torch.where(self.bodies.mask[..., None, :, None], forces, torch.zeros_like(forces)).to(self.q)
         return replace(self, forces=forces, energy=None if energy is None else energy.to(self.q))
 
@@ -289,25 +197,15 @@ class Trajectory:
         return Trajectory(self.times.to(device=device), q, p, self.bodies.to(device, dtype), **labels)
 
 
-def _shape(x: Tensor) -> str:
-    return f"{tuple(x.shape)}" if x.dtype != torch.bool else f"bool {tuple(x.shape)}"
-
-
 def _check_shapes(q: Tensor, name: str, p: Tensor, bodies: Bodies) -> None:
     if q.ndim < 3:
-        raise expected("q", "of shape (*batch, time, n, d)", _shape(q))
+        raise expected("q", "of shape (*batch, time, n, d)", shape_of(q))
     if p.shape != q.shape:
-        raise expected(name, f"of shape {tuple(q.shape)} like q", _shape(p))
+        raise expected(name, f"of shape {tuple(q.shape)} like q", shape_of(p))
     wanted = tuple(q.shape[:-3] + q.shape[-2:-1])
     for label, x in (("q", q), (name, p), ("mass", bodies.mass)):
         if not x.is_floating_point() or x.dtype != q.dtype:
             like = "" if label == "q" else f", {q.dtype} like q"
             raise expected(label, f"of floating numbers{like}", x.dtype)
     if bodies.mass.shape != wanted:
-        raise expected("mass", f"of shape {wanted} for q of shape {tuple(q.shape)}", _shape(bodies.mass))
-
-
-def _check_finite(name: str, x: Tensor) -> None:
-    if len(bad := (~torch.isfinite(x)).nonzero()):
-        where = tuple(bad[0].tolist())
-        raise expected(name, "finite", f"{x[where].item()} at index {where}")
+        raise expected("mass", f"of shape {wanted} for q of shape {tuple(q.shape)}", shape_of(bodies.mass))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -160,8 +160,9 @@ class HLieConv(SeparableHamiltonian):
             return []
         if not all(weight.requires_grad for weight in self.parameters()):
             return []
-        if isinstance(lift, TensorLift):
-            given = [{"order": lift.order + 1, "near": lift.near}] if lift.order < max(ORDERS) else []
+        if not lift.sees_pairs:
+            last = cast(TensorLift, lift)
+            given = [{"order": last.order + 1, "near": last.near}] if last.order < max(ORDERS) else []
         elif bool(self.potential.calibrated) or (self.config["blocks"], self.config["block"]) != (1, "gated"):
             return []
         else:

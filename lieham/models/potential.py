@@ -115,7 +115,7 @@ class LieConvPotential(FloatModule):
 
         It equals the derivatives of `basis`; it is None where the network has no such function of its own.
         """
-        if isinstance(self.network, MomentNet):
+        if self.network.splits:
             return self._moment_slopes
         network = self._pairs_alone()
         if network is None or not network.neighbors.complete:
@@ -149,8 +149,8 @@ class LieConvPotential(FloatModule):
 
         The function's values equal those of `forward`. Where gradients are off, functions of weight 0 are skipped.
         """
-        if isinstance(self.network, MomentNet):
-            total = MomentSum(self.network, drop=not torch.is_grad_enabled())
+        if self.network.splits:
+            total = MomentSum(cast(MomentNet, self.network), drop=not torch.is_grad_enabled())
             mask, factors, *theta = total.tensors(self.seen(bodies), bodies.mask)
             return total, (self.length, mask, factors, *(self.energy * x for x in theta))
         own = self._pairs_alone()

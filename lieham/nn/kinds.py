@@ -40,7 +40,7 @@ class Kinds(nn.Module):
             features: mass and features, (*batch, n, c).
             mask: the padding mask.
         """
-        count = (self(features) * mask[..., None]).sum(-2).flatten(0, -2)
+        count = (self(features) * mask[..., None]).sum(-2).unsqueeze(0).flatten(0, -2)
         return (count[:, :, None] * count[:, None, :] > torch.diag_embed(count)).any(0)
 
     def check(self, features: Tensor, mask: Bool[Tensor, "*batch n"], together: list[list[bool]] | None) -> None:

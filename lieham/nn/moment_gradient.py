@@ -14,7 +14,7 @@ from lieham.nn.moments import moments_of
 from lieham.typing import Bool, Float, Tensor
 
 
-def gradient(
+def moment_gradient(
     lift: TensorLift,
     kinds: list[Terms],
     at: tuple[Float[Tensor, "b n d"], Bool[Tensor, "b n"], Float[Tensor, "b n f"]],

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 
 from lieham._support.numerics import check_precision
 from lieham.nn.invariants import Terms, as_matrix, weighed
-from lieham.nn.moment_gradient import gradient
+from lieham.nn.moment_gradient import moment_gradient
 from lieham.nn.moments import largest_rank, moments
 from lieham.typing import Bool, Float, Tensor
-
-if TYPE_CHECKING:
-    from lieham.nn.moment_net import MomentNet
 
 CLOUDS = 16
 """Gradients are taken of so many clouds at a time, whose products fit into the cache."""
@@ -26,12 +23,12 @@ class MomentSum:
     each kind of contraction this is one product of matrices.
 
     Args:
-        network: the network; it is not copied.
+        network: a `MomentNet`; it is not copied.
         drop: True to skip terms whose coefficients are all 0. This looks at their values, and they then get no
             gradient.
     """
 
-    def __init__(self, network: MomentNet, drop: bool = False):
+    def __init__(self, network: Any, drop: bool = False):
         self.network = network
         theta = network.coefficients()
         first, *each = theta.split([network.plain_count, *(len(x.channels) for x in network.terms)])
@@ -95,7 +92,7 @@ class MomentSum:
         """Return the derivative of a call by the points (`moment_gradient`), some clouds at a time."""
         x, mask, factors = self._flat(points, unit, mask, factors)
         sizes, parts = (self.degree, self.rank), zip(*(y.split(CLOUDS) for y in (x, mask, factors)), strict=True)
-        found = [gradient(self.network.lift, self.kinds, part, sizes, list(theta)) for part in parts]
+        found = [moment_gradient(self.network.lift, self.kinds, part, sizes, list(theta)) for part in parts]
         return (found[0] if len(found) == 1 else torch.cat(found)).view_as(points) / unit
 
     def _flat(self, points: Tensor, unit: Tensor, mask: Tensor, factors: Tensor) -> tuple[Tensor, Tensor, Tensor]:

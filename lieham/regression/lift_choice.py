@@ -149,7 +149,7 @@ def _tried(model: Hamiltonian, seen: Trajectory, loss: ShootingLoss) -> _Trial |
 
 def _taken(best: _Trial) -> str:
     """Return what was taken, in words."""
-    return best.name if isinstance(best.posed, RidgeProblem) or best.posed is None else f"the {best.columns} columns"
+    return best.name if best.columns <= MOST_COLUMNS else f"the {best.columns} columns"
 
 
 def _dictionary(model: Hamiltonian) -> Dictionary:

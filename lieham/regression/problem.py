@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import torch
 
@@ -83,6 +84,7 @@ class RidgeProblem:
     S: Tensor = field(init=False, repr=False)
     V: Tensor = field(init=False, repr=False)
     shares: Tensor = field(init=False, repr=False)
+    is_solved: ClassVar[bool] = False
 
     def parts(self, rows: Float[Tensor, "windows rows"]) -> Float[Tensor, " blocks"]:
         """Return the mean square of the rows of every real body of every window, or of every window."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
 import torch
 
@@ -70,20 +71,21 @@ class RidgeStage(CoefficientStage):
 
     def _solve(self, loss: Loss) -> bool:
         assert self.dictionary is not None, "without a dictionary there are no steps"
-        problem = self._posed or select_any(self._model, self.dictionary, self.windows, self.loss)
+        found = self._posed or select_any(self._model, self.dictionary, self.windows, self.loss)
         self._posed = None
-        if isinstance(problem, Solved):
+        if found.is_solved:
             start = value_of(loss)
-            problem.write(self.dictionary)
+            cast(Solved, found).write(self.dictionary)
             return value_of(loss) < start
+        problem = cast(RidgeProblem, found)
         if len(self.unresolved) < FOLDS:  # else what looks unexplained is what an encounter shows
             self._weigh_down(problem)
         start = value_of(loss)
         clear(self.dictionary)
         problem.decompose(problem.ridge)
         if len(self.unresolved) >= FOLDS and self._model.separable:
-            found = energy_rows(self._model, self.dictionary, self.unresolved, problem.columns, problem.scale)
-            join(problem, found, problem.columns.rank(self.dictionary))
+            more = energy_rows(self._model, self.dictionary, self.unresolved, problem.columns, problem.scale)
+            join(problem, more, problem.columns.rank(self.dictionary))
         self._resolve(problem, loss, self.dictionary)
         return self._descend(problem, loss, self.dictionary) < start
 

@@ -83,6 +83,11 @@ class Solved(NamedTuple):
     theta: Float[Tensor, " columns"]
     ridge: float
 
+    @property
+    def is_solved(self) -> bool:
+        """Return True: nothing is left to be decomposed."""
+        return True
+
     def write(self, dictionary: Dictionary) -> None:
         """Write the solution into the model."""
         dictionary.set(self.columns.spread(self.theta, dictionary.functions))

@@ -22,8 +22,8 @@ from lieham.regression.interpolant import known, split_resolved
 from lieham.state import Trajectory
 from lieham.training.baselines import Judge
 from lieham.training.config import TrainConfig
-from lieham.training.force_judge import ForceJudge
 from lieham.training.tasks.base import Task
+from lieham.training.tasks.force_judge import ForceJudge
 from lieham.training.tasks.labels import Labels
 from lieham.typing import Tensor
 
@@ -137,7 +137,8 @@ class TrajectoryTask(Task):
             windows: the windows, (b, time, n, d).
         """
         observed = self.config.observed
-        judge = ForceJudge(self.loss, self.fixed) if self.labels.used else Judge(self.loss, observed, self.fixed)
+        forces = cast(ForceLoss, self.loss)
+        judge = ForceJudge(forces, self.fixed) if self.labels.used else Judge(self.loss, observed, self.fixed)
         scores = judge.scores(model, windows)
         named = {name: score._asdict() for name, score in scores.items()}
         return {"split": split, "windows": len(windows), "scores": named}

@@ -6,7 +6,6 @@ import torch
 
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.losses.forces import ForceLoss
-from lieham.losses.shooting import ShootingLoss
 from lieham.state import Trajectory
 from lieham.training.baselines import MeanForce, Score, summed_up
 
@@ -19,8 +18,7 @@ class ForceJudge:
         training: windows of training, on which the mean force is measured.
     """
 
-    def __init__(self, loss: ShootingLoss, training: Trajectory):
-        assert isinstance(loss, ForceLoss), "forces have a loss of their own"
+    def __init__(self, loss: ForceLoss, training: Trajectory):
         self.loss, self.mean = loss, MeanForce.measured(training, loss.scales(training).p)
 
     @torch.no_grad()
