@@ -43,8 +43,7 @@ class HLieConv(SeparableHamiltonian):
         lift: "point", "coset", "edge" (angles, for SE(2) and SE(3)), "tensor" (terms of up to four bodies, see
             `lieham.lift.TensorLift`; it has no blocks, and `width` does not count), "sampled" (the paper's, not
             exact), or a Lift of the same group; by default point or coset, whichever the group allows. For SE(2) and
-            SE(3) and up to 8 bodies, `fit` replaces the default by edge where functions of pairs cannot represent the
-            law.
+            SE(3) `fit` replaces the default by tensor where functions of pairs cannot represent the law.
         radius: the distance at which the neighbourhood of a body ends, smoothly, in the data's unit of length; by
             default it does not end.
         fill: the fraction of the other bodies within the neighbourhood, from which its radius is measured once on the

@@ -17,12 +17,16 @@ whose points do not show their path, as in a close encounter, give ΔV = −ΔK 
 of every window is unknown too and is eliminated by variable projection (`state_elimination`).
 
 **The choice of columns and ridge.** Functions have a rank, from the plain coordinates on to narrower and narrower
-radial functions. Nested sets of at most 2,000 columns and 16 strengths of the ridge are judged by five-fold
+radial functions. Nested sets of at most 800 columns and 16 strengths of the ridge are judged by five-fold
 cross-validation over windows, in the geometric mean of the error; the simplest choice within a factor of 2 of the
 best is taken, and one or two products of what two bodies are where they predict as well (`cross_validation`). Where
 pairs leave more than 1e-6 of the mean square of held-out windows, terms of three bodies are tried and then of four,
-and taken if they leave half (`lift_choice`). Up to four Gauss-Newton corrections on the shooting loss take out what
-path and quadrature got wrong (`ridge_stage`).
+and taken if they leave half (`lift_choice`); up to some 10,000 columns are solved by normal equations that are summed
+up part by part (`wide`). Up to four Gauss-Newton corrections on the shooting loss take out what path and quadrature
+got wrong (`ridge_stage`).
+
+**Labels.** Where the forces are known at the points, from the file or from steps of velocity Verlet, the rows are
+−Σ θ ∂Φ/∂q = F at single configurations (`force_rows`), and nothing is interpolated.
 
 **Its limits.** It needs a model that is linear in its last kernel: one gated block, a lift that is exact. It finds
 what its dictionary holds: sums over pairs, or terms of up to four bodies with `lift="tensor"`. It interpolates, so
