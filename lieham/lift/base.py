@@ -112,6 +112,10 @@ class Lift(nn.Module, Drawn):
         """
         raise InputError(f"lift must be point, coset or sampled where neighbors are chosen, got {self.kind}")
 
+    def displacements(self, u: Float[Tensor, "*#pairs e"], v: Float[Tensor, "*#pairs e"]) -> Tensor | None:
+        """Return the vectors from targets u to sources v, of a lift to tensors; None for others."""
+        return None
+
     def ends(self, points: int, device: torch.device) -> tuple[Tensor, Tensor] | None:
         """Return the points i and j of each pair that `pairs` stores, in its order and flattened.
 
@@ -166,7 +170,8 @@ class Lift(nn.Module, Drawn):
         near, far = (u.index_select(-2, index) for index in (each.targets, each.sources))
         own = each.targets // self.samples == each.sources // self.samples
         weight = self._listed_weight(x, mask, listed).repeat_interleave(self.samples**2, -1) / self.samples
-        return ListedPairs(*self.invariants(near, far, own), weight, mask, self.samples, each)
+        seen, between = self.invariants(near, far, own), self.displacements(near, far)
+        return ListedPairs(*seen, weight, mask, self.samples, each, displacement=between)
 
     def _listed_weight(self, x: Tensor, mask: Tensor, listed: PairList) -> Float[Tensor, "*batch e"]:
         i, j = listed.targets, listed.sources

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import torch
@@ -25,12 +25,15 @@ class Pairs(ABC):
         embedding: what the kernel's network sees of each pair, (*batch, *pairs, e).
         weight: how much a source counts for a target; 0 where either is padding.
         mask: the padding mask of the points, (*batch, n), True where a point is real.
+        displacement: for a lift to tensors the vector from each target to its source, (*batch, *pairs, d); None for
+            others, whose convolutions see invariants alone.
     """
 
     coordinates: Float[Tensor, "*pairs k"]
     embedding: Float[Tensor, "*pairs e"]
     weight: Float[Tensor, "*weights"]
     mask: Bool[Tensor, "*#batch n"]
+    displacement: Float[Tensor, "*pairs d"] | None = field(default=None, kw_only=True)
 
     @abstractmethod
     def convolve(

@@ -10,7 +10,7 @@ from lieham.errors import InputError, check_integer, expected
 from lieham.groups import Group
 from lieham.lift.base import Lift
 from lieham.lift.cutoff import cutoff, cutoff_slope
-from lieham.lift.pairs import Pairs, unordered
+from lieham.lift.pairs import OrderedPairs, Pairs, unordered
 from lieham.lift.radial import POWERS, measured_scales, rational_slopes, rationals, scales
 from lieham.typing import Bool, Float, Tensor
 
@@ -75,8 +75,7 @@ class TensorLift(Lift):
     exact = True
     kind = "tensor"
     sees_own = False
-    coordinate_dim = 0
-    embedding_dim = 0
+    coordinate_dim = 1
     scales: Tensor
     scale: Tensor
     span: Tensor
@@ -106,6 +105,7 @@ class TensorLift(Lift):
         super().__init__(group, radius, fill)
         self.order, self.level, self.bases = int(order), None if level is None else int(level), int(bases)
         self.settings |= {"order": self.order, "level": self.level, "bases": self.bases, "species": species}
+        self.embedding_dim = len(POWERS) * self.bases
         self.register_buffer("scales", torch.tensor([scales(self.bases)], dtype=torch.float64))
         self.register_buffer("scale", torch.ones((), dtype=torch.float64))
         self.register_buffer("span", torch.tensor([0.0, 1.0], dtype=torch.float64))
@@ -228,5 +228,14 @@ class TensorLift(Lift):
         slopes = plain_slope * near + plain * falls, radial_slope * near + radial * falls, slopes[2]
         return (plain * near, radial * near, shrink), slopes
 
+    def invariants(self, u: Tensor, v: Tensor, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        squared = (v - u).square().sum(-1, keepdim=True)
+        return squared, rationals(squared, self.scales)
+
+    def displacements(self, u: Tensor, v: Tensor) -> Float[Tensor, "*pairs d"]:
+        return v - u
+
     def pairs(self, x: Tensor, mask: Tensor) -> Pairs:
-        raise InputError("lift must be point, coset, edge or sampled where pairs are convolved over, got tensor")
+        near, far = x.unsqueeze(-2), x.unsqueeze(-3)
+        weight = self.weight(x, mask) * self.apart(mask).to(x.dtype)
+        return OrderedPairs(*self.invariants(near, far), weight, mask, displacement=far - near)

@@ -19,6 +19,7 @@ from lieham.models.config import CloudModelConfig
 from lieham.models.precision import FloatModule
 from lieham.neighbors import MonteCarlo, MonteCarloSettings
 from lieham.nn import BLOCKS, LieResNet, NetworkSettings
+from lieham.nn.tensor_resnet import TensorResNet
 from lieham.typing import Float, Tensor
 
 MEASURED = 200
@@ -76,7 +77,8 @@ class CloudModel(FloatModule, ABC):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(own.seed)
             network = NetworkSettings(own.width, own.blocks, BLOCKS[own.block], **plain)
-            self.network = LieResNet(lift, features, self.outputs, network, neighbors)
+            kind = LieResNet if lift.sees_pairs else TensorResNet
+            self.network = kind(lift, features, self.outputs, network, neighbors)
             for block in self.network.layers:
                 cast(nn.Linear, block.conv.kernel.mlp[-1]).reset_parameters()
         self.bias = nn.Parameter(torch.zeros(self.outputs))

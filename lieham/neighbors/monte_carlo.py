@@ -104,6 +104,7 @@ class MonteCarlo(Drawn, Neighbors):
         for name, size in (("coordinates", lift.coordinate_dim), ("embedding", lift.embedding_dim)):
             self.register_buffer(f"{name}_mean", torch.zeros(blocks, size))
             self.register_buffer(f"{name}_deviation", torch.ones(blocks, size))
+        self.register_buffer("unit", torch.ones(blocks))
         self.register_buffer("radius", torch.full((blocks,), float("inf"), dtype=torch.float64))
         self.register_buffer("seed", torch.zeros((), dtype=torch.long))
         self._grid: tuple[Tensor, Tensor, _Ordered] | None = None
@@ -121,7 +122,8 @@ class MonteCarlo(Drawn, Neighbors):
             (getattr(pairs, name) - getattr(self, f"{name}_mean")[k]) * (1 / getattr(self, f"{name}_deviation")[k])
             for name in ("coordinates", "embedding")
         )
-        return replace(pairs, coordinates=coordinates, embedding=embedding.clamp(-BOUND, BOUND))
+        between = None if pairs.displacement is None else pairs.displacement / self.unit[k]
+        return replace(pairs, coordinates=coordinates, embedding=embedding.clamp(-BOUND, BOUND), displacement=between)
 
     def _pairs(self, lift: Lift, points: Tensor, mask: Tensor) -> list[NearPairs]:
         if points.shape[-1] != lift.group.space_dim:
@@ -138,10 +140,10 @@ class MonteCarlo(Drawn, Neighbors):
             index, chosen = (x.view(*batch, *x.shape[1:]) for x in self._chosen(own, k))
             before, after = (_first(own.sizes[k + j].view(batch)) for j in (0, 1))
             t = index.shape[-2]
-            coordinates, embedding = lift.invariants(u[..., :t, None, :], gathered(u, index, 2))
+            near, far = u[..., :t, None, :], gathered(u, index, 2)
+            seen, between = lift.invariants(near, far), lift.displacements(near, far)
             weight = chosen.to(points.dtype) / chosen.sum(-1, keepdim=True).clamp(min=1)
-            pairs = NearPairs(coordinates, embedding, weight, before, index, after, origin, count)
-            found.append(pairs)
+            found.append(NearPairs(*seen, weight, before, index, after, origin, count, displacement=between))
             u, origin = u[..., :t, :], origin[..., :t]
         return found
 
@@ -165,6 +167,8 @@ class MonteCarlo(Drawn, Neighbors):
                 ranked = own.distance[:, :t, :s][targets[:, :, None] & sources[:, None]].sort().values
                 self.radius[k] = ranked[round(share * (len(ranked) - 1))] * (1 + 1e-6)
         for k, pairs in enumerate(self._pairs(lift, points, mask)):
+            if pairs.displacement is not None:
+                self.unit[k] = pairs.displacement[pairs.weight > 0].square().sum(-1).mean().sqrt()
             for name in ("coordinates", "embedding"):
                 seen = getattr(pairs, name)[pairs.weight > 0]
                 deviation, mean = torch.std_mean(seen, 0, correction=0)
