@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -18,8 +18,7 @@ from lieham.lift import Lift, make_lift
 from lieham.models.config import CloudModelConfig
 from lieham.models.precision import FloatModule
 from lieham.neighbors import MonteCarlo, MonteCarloSettings
-from lieham.nn import BLOCKS, LieResNet, NetworkSettings
-from lieham.nn.tensor_resnet import TensorResNet
+from lieham.nn import BLOCKS, CloudNetwork, LieResNet, NetworkSettings, TensorResNet
 from lieham.typing import Float, Tensor
 
 MEASURED = 200
@@ -78,9 +77,9 @@ class CloudModel(FloatModule, ABC):
             torch.manual_seed(own.seed)
             network = NetworkSettings(own.width, own.blocks, BLOCKS[own.block], **plain)
             kind = LieResNet if lift.sees_pairs else TensorResNet
-            self.network = kind(lift, features, self.outputs, network, neighbors)
-            for block in self.network.layers:
-                cast(nn.Linear, block.conv.kernel.mlp[-1]).reset_parameters()
+            self.network: CloudNetwork = kind(lift, features, self.outputs, network, neighbors)
+            for kernel in self.network.kernels:
+                kernel.last.reset_parameters()
         self.bias = nn.Parameter(torch.zeros(self.outputs))
         self.register_buffer("length", torch.ones(()))
         self.register_buffer("calibrated", torch.zeros((), dtype=torch.bool))

@@ -95,6 +95,7 @@ class MonteCarlo(Drawn, Neighbors):
     """
 
     fixed = False
+    coordinates_mean: Tensor
     radius: Tensor
     seed: Tensor
 
@@ -104,7 +105,6 @@ class MonteCarlo(Drawn, Neighbors):
         for name, size in (("coordinates", lift.coordinate_dim), ("embedding", lift.embedding_dim)):
             self.register_buffer(f"{name}_mean", torch.zeros(blocks, size))
             self.register_buffer(f"{name}_deviation", torch.ones(blocks, size))
-        self.register_buffer("unit", torch.ones(blocks))
         self.register_buffer("radius", torch.full((blocks,), float("inf"), dtype=torch.float64))
         self.register_buffer("seed", torch.zeros((), dtype=torch.long))
         self._grid: tuple[Tensor, Tensor, _Ordered] | None = None
@@ -122,7 +122,10 @@ class MonteCarlo(Drawn, Neighbors):
             (getattr(pairs, name) - getattr(self, f"{name}_mean")[k]) * (1 / getattr(self, f"{name}_deviation")[k])
             for name in ("coordinates", "embedding")
         )
-        between = None if pairs.displacement is None else pairs.displacement / self.unit[k]
+        between = pairs.displacement
+        if between is not None:
+            square = self.coordinates_mean[k, 0]  # the mean of |r|² over the block's pairs
+            between = between * torch.where(square > 0, square, torch.ones_like(square)).rsqrt()
         return replace(pairs, coordinates=coordinates, embedding=embedding.clamp(-BOUND, BOUND), displacement=between)
 
     def _pairs(self, lift: Lift, points: Tensor, mask: Tensor) -> list[NearPairs]:
@@ -167,8 +170,6 @@ class MonteCarlo(Drawn, Neighbors):
                 ranked = own.distance[:, :t, :s][targets[:, :, None] & sources[:, None]].sort().values
                 self.radius[k] = ranked[round(share * (len(ranked) - 1))] * (1 + 1e-6)
         for k, pairs in enumerate(self._pairs(lift, points, mask)):
-            if pairs.displacement is not None:
-                self.unit[k] = pairs.displacement[pairs.weight > 0].square().sum(-1).mean().sqrt()
             for name in ("coordinates", "embedding"):
                 seen = getattr(pairs, name)[pairs.weight > 0]
                 deviation, mean = torch.std_mean(seen, 0, correction=0)

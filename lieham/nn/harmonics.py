@@ -1,4 +1,4 @@
-"""Functions on the stabiliser's circle or sphere: harmonics, their products, and a quadrature that is exact for them."""
+"""Harmonics are functions on a circle or a sphere; here are their products, and a quadrature that is exact for them."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def couplings(dim: int, seen: int, order: int) -> Couplings:
 
 def _turned(product: Float[Tensor, "k a b"], dim: int, k: int) -> list[Tensor]:
     """Return the product with its harmonic turned by a right angle, where that is another product."""
-    if dim == 3 or k == 0 and product.shape[1] == 1:
+    if dim == 3 or (k == 0 and product.shape[1] == 1):
         return []
     turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=product.dtype)
     return [torch.einsum("ik,kab->iab", turn, product) if k else torch.einsum("ia,kib->kab", turn, product)]

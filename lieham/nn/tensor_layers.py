@@ -13,44 +13,53 @@ from lieham.nn.norm import MaskedBatchNorm
 from lieham.typing import Bool, Float, Tensor
 
 Channels = tuple[int, ...]
-"""The number of channels of each order."""
+"""The number of channels of the tensors of each order: scalars first."""
 
-Tensors = list[Tensor]
-"""The tensors of each point, one entry for each order: (*batch, n, components, channels)."""
+Tensors = Sequence[Tensor]
+"""The tensors of all points, one entry for each order: (components, *batch, n, channels)."""
 
 
 def flat(x: Tensors) -> Float[Tensor, "*batch n f"]:
-    """Return all tensors of a point in one row."""
-    return torch.cat([part.flatten(-2) for part in x], -1) if len(x) > 1 else x[0].flatten(-2)
+    """Return all tensors of a point in one row, component by component."""
+    return torch.cat([component for part in x for component in part], -1)
 
 
-def unflat(x: Float[Tensor, "*batch n f"], dim: int, channels: Channels) -> Tensors:
-    """Return the tensors that `flat` put into rows."""
+def unflat(x: Float[Tensor, "*batch n f"], dim: int, channels: Channels) -> list[Tensor]:
+    """Return the tensors that `flat` put into rows.
+
+    Args:
+        x: the rows.
+        dim: the dimension of space.
+        channels: the channels of each order.
+    """
     places = sizes(dim, len(channels) - 1)
-    parts = x.split([a * c for a, c in zip(places, channels, strict=True)], -1)
-    return [part.unflatten(-1, (a, c)) for part, a, c in zip(parts, places, channels, strict=True)]
+    parts = x.split([c for a, c in zip(places, channels, strict=True) for _ in range(a)], -1)
+    return [torch.stack(parts[end - a : end]) for a, end in zip(places, accumulate(places), strict=True)]
 
 
 class TensorLinear(nn.Module):
-    """A layer that mixes the channels of each order, (*, components, c_in) → (*, components, c_out); scalars get a bias.
+    """A layer that mixes the channels of each order, and adds a bias to scalars.
 
     Args:
         c_in: the channels of each order before.
-        c_out: those after, of the same orders or of fewer.
+        c_out: those after, of the same orders or of the first of them.
     """
 
     def __init__(self, c_in: Channels, c_out: Channels):
         super().__init__()
-        pairs = list(zip(c_in, c_out, strict=False))
-        self.layers = nn.ModuleList(nn.Linear(a, b, bias=k == 0) for k, (a, b) in enumerate(pairs))
+        sides = zip(c_in, c_out, strict=False)
+        self.layers = nn.ModuleList(nn.Linear(a, b, bias=order == 0) for order, (a, b) in enumerate(sides))
 
-    def forward(self, x: Tensors) -> Tensors:
+    def forward(self, x: Tensors) -> list[Tensor]:
         """Return the mixed tensors."""
         return [layer(part) for layer, part in zip(self.layers, x, strict=False)]
 
 
 class TensorNorm(nn.Module):
-    """A layer that normalizes scalars as `MaskedBatchNorm` does, and divides tensors by their root mean square.
+    """A layer that normalizes scalars by a `MaskedBatchNorm`, and divides tensors by their root mean square.
+
+    In training the mean square of a channel's components over the real points is that of the batch, in eval mode its
+    running average.
 
     Args:
         channels: the channels of each order.
@@ -65,34 +74,34 @@ class TensorNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(sum(channels[1:])))
         self.register_buffer("square", torch.ones(sum(channels[1:])))
 
-    def forward(self, x: Tensors, mask: Bool[Tensor, "*#batch n"]) -> Tensors:
+    def forward(self, x: Tensors, mask: Bool[Tensor, "*#batch n"]) -> list[Tensor]:
         """Return the normalized tensors; in training, update the running averages.
 
         Args:
             x: the tensors of the points.
             mask: the padding mask.
         """
-        scalars = self.scalars(x[0].squeeze(-2), mask).unsqueeze(-2)
+        scalars = self.scalars(x[0][0], mask)[None]
         if len(x) == 1:
             return [scalars]
-        square = self._square(x[1:], mask) if self.training else self.square
-        factor = (self.weight * (square + self.epsilon).rsqrt()).split([part.shape[-1] for part in x[1:]])
-        return [scalars, *(part * own for part, own in zip(x[1:], factor, strict=True))]
+        square = self._measured(x[1:], mask) if self.training else self.square
+        factors = (self.weight * (square + self.epsilon).rsqrt()).split([part.shape[-1] for part in x[1:]])
+        return [scalars, *(part * factor for part, factor in zip(x[1:], factors, strict=True))]
 
-    def _square(self, x: Sequence[Tensor], mask: Tensor) -> Float[Tensor, " c"]:
-        """Return the mean square of a component of each channel over real points, and update its running average."""
+    def _measured(self, x: Tensors, mask: Tensor) -> Float[Tensor, " c"]:
+        """Return the mean square of each channel, and update its running average."""
         if bool(mask.all()):
             found = torch.cat([part.square().flatten(0, -2).mean(0) for part in x])
         else:
-            real = mask.expand(x[0].shape[:-2])
-            found = torch.cat([part.square().mean(-2)[real].mean(0) for part in x])
+            real = mask.expand(x[0].shape[1:-1])
+            found = torch.cat([part[:, real].square().mean((0, 1)) for part in x])
         with torch.no_grad():
             self.square.lerp_(found.to(self.square.dtype), self.scalars.momentum)
         return found
 
 
-def activated(x: Tensors) -> Tensors:
-    """Return x_l σ(s): a swish of the scalars s, and tensors that are gated by the first scalars."""
+def activated(x: Tensors) -> list[Tensor]:
+    """Return x_l σ(s), with the scalars s: a swish of the scalars, and tensors gated by scalars of the same number."""
     gate = x[0].sigmoid()
     return [part * gate[..., : part.shape[-1]] for part in x]
 
@@ -100,23 +109,25 @@ def activated(x: Tensors) -> Tensors:
 class TensorProduct(nn.Module):
     """A layer that multiplies tensors as functions on the circle or the sphere, channel by channel.
 
-    The product is projected onto the orders of its factors; a quadrature makes this exact.
+    The product is projected onto the orders of its factors. Both are evaluated at the points of a quadrature that
+    integrates such products exactly, so turning the factors turns the product.
 
     Args:
-        dim: the dimension of space.
-        channels: the channels of each order; all tensors have equally many, and scalars at least as many.
+        dim: the dimension of space, 2 or 3.
+        channels: the channels that are multiplied, the same number of each order.
+        order: the largest order of the tensors.
     """
 
-    def __init__(self, dim: int, channels: Channels):
+    def __init__(self, dim: int, channels: int, order: int):
         super().__init__()
-        self.channels, self.common, order = channels, channels[-1], len(channels) - 1
+        self.channels, self.ends = channels, list(accumulate(sizes(dim, order)))
         points, weight = quadrature(dim, 3 * order)
-        self.register_buffer("values", harmonics(points, order), persistent=False)
-        self.register_buffer("back", self.values * weight[:, None], persistent=False)
-        self.ends = list(accumulate(sizes(dim, order)))
+        self.values = harmonics(points, order)
+        self.back = (self.values * weight[:, None]).mT
 
-    def forward(self, x: Tensors, y: Tensors) -> Tensors:
-        """Return the product of two functions."""
-        f, g = (torch.cat([part[..., : self.common] for part in z], -2) for z in (x, y))
-        product = (self.back.mT @ ((self.values @ f) * (self.values @ g)))
-        return list(product.tensor_split(self.ends[:-1], -2))
+    def forward(self, x: Tensors, y: Tensors) -> list[Tensor]:
+        """Return the product of the first channels of two sets of tensors."""
+        f, g = (torch.cat([part[..., : self.channels] for part in z]) for z in (x, y))
+        values, back = self.values.to(f), self.back.to(f)
+        product = back @ ((values @ f.flatten(1)) * (values @ g.flatten(1)))
+        return list(product.view_as(f).tensor_split(self.ends[:-1]))

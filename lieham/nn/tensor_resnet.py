@@ -1,4 +1,4 @@
-"""`TensorResNet` is a LieResNet whose points carry tensors."""
+"""`TensorResNet` is a LieResNet whose points carry tensors, for groups of rigid motions."""
 
 from __future__ import annotations
 
@@ -10,57 +10,105 @@ from torch import nn
 from torch.nn.functional import pad
 
 from lieham._support.numerics import check_precision
-from lieham.errors import expected
+from lieham.errors import InputError
 from lieham.lift import Lift, Pairs
-from lieham.neighbors import AllPairs, Neighbors
-from lieham.nn.kernel import evaluated
+from lieham.neighbors import Neighbors
+from lieham.nn.network import CloudNetwork
 from lieham.nn.resnet import NetworkSettings
 from lieham.nn.tensor_conv import TensorConv, directions
-from lieham.nn.tensor_layers import (
-    Channels,
-    TensorLinear,
-    TensorNorm,
-    TensorProduct,
-    Tensors,
-    activated,
-    flat,
-    unflat,
-)
+from lieham.nn.tensor_layers import Channels, TensorLinear, TensorNorm, TensorProduct, Tensors, activated
 from lieham.typing import Bool, Float, Tensor
 
 ORDER = 2
+"""The points carry tensors up to this order."""
+
+RADIAL = 4
+"""A kernel has this many radial functions by default."""
 
 
-def channels(width: int, order: int) -> Channels:
-    """Return the channels of each order: tensors have half as many as scalars."""
-    return (width, *[width // 2] * order)
+def channels(width: int) -> Channels:
+    """Return the channels of each order beside `width` scalars: half as many, one at least."""
+    return (width, *[max(width // 2, 1)] * ORDER)
 
 
 class TensorBlock(nn.Module):
-    """A residual block."""
+    """A residual block x ← kept(x) + W_out [y, P(W_a y, W_b y)], y = σ(TensorConv(σ(W_in σ(x)))).
 
-    def __init__(self, c_in: Channels, c_out: Channels, lift: Lift, kernel_dim: int):
+    σ is a swish on scalars and a gate on tensors (`activated`), and P multiplies tensors as functions, so that those of
+    different orders meet. With `norm` the batch is normalized before each σ. The bottleneck has a quarter of the
+    channels. Added channels, and orders that x lacks, begin at 0.
+
+    Args:
+        c_in: the channels of each order before the block.
+        c_out: the channels of each order after it.
+        lift: the lift whose pairs the kernel sees.
+        kernel_dim: the number of radial functions of the kernel.
+        norm: True for normalizations.
+    """
+
+    def __init__(self, c_in: Channels, c_out: Channels, lift: Lift, kernel_dim: int = RADIAL, norm: bool = False):
         super().__init__()
-        self.dim, self.c_in, self.c_out = lift.group.space_dim, c_in, c_out
-        low, high = (tuple(c // 4 for c in x) for x in (c_in, c_out))
+        low, high = tuple(c // 4 for c in c_in), channels(c_out[0] // 4)
+        both = tuple(c + high[-1] for c in high)
         self.inward = TensorLinear(c_in, low)
         self.conv = TensorConv(low, high, lift, kernel_dim=kernel_dim)
         self.left, self.right = TensorLinear(high, high), TensorLinear(high, high)
-        self.product = TensorProduct(self.dim, high)
-        self.outward = TensorLinear(tuple(c + high[-1] for c in high), c_out)
-        self.norms = nn.ModuleList(TensorNorm(c) for c in (c_in, low, high))
+        self.product = TensorProduct(lift.group.space_dim, high[-1], len(high) - 1)
+        self.outward = TensorLinear(both, c_out)
+        self.norms = nn.ModuleList(TensorNorm(c) for c in ((c_in, low, high) if norm else ()))
 
-    def forward(self, pairs: Pairs, x: Tensors, radial: Tensor, angular: Tensor) -> Tensors:
-        y = self.inward(activated(self.norms[0](x, pairs.sources)))
-        y = self.conv(pairs, activated(self.norms[1](y, pairs.sources)), radial, angular)
-        y = activated(self.norms[2](y, pairs.targets))
+    def forward(
+        self, pairs: Pairs, x: Tensors, radial: Float[Tensor, "*pairs k"], angular: Float[Tensor, "*pairs h"]
+    ) -> list[Tensor]:
+        """Return the block's output on the targets.
+
+        Args:
+            pairs: the pairs.
+            x: the tensors of the sources.
+            radial: the outputs of the convolution's kernel.
+            angular: the harmonics of the pairs.
+        """
+        y = self.inward(self._active(0, x, pairs.sources))
+        y = self._active(2, self.conv(pairs, self._active(1, y, pairs.sources), radial, angular), pairs.targets)
         more = self.product(self.left(y), self.right(y))
-        y = self.outward([torch.cat(both, -1) for both in zip(y, more, strict=True)])
-        kept = unflat(pairs.kept(flat(x)), self.dim, self.c_in)
-        return [y[k] + pad(kept[k], (0, self.c_out[k] - self.c_in[k])) if k < len(kept) else y[k] for k in range(len(y))]
+        found = self.outward([torch.cat(parts, -1) for parts in zip(y, more, strict=True)])
+        kept = [pairs.kept(part) for part in x[: len(found)]]
+        kept = [pad(part, (0, y.shape[-1] - part.shape[-1])) for part, y in zip(kept, found, strict=False)]
+        return [*(a + b for a, b in zip(kept, found, strict=False)), *found[len(kept) :]]
+
+    def _active(self, place: int, x: Tensors, mask: Tensor) -> list[Tensor]:
+        return activated(self.norms[place](x, mask) if self.norms else x)
 
 
-class TensorResNet(nn.Module):
+class TensorResNet(CloudNetwork):
+    """A network that maps clouds of points with features to numbers, and knows directions: embed → blocks → pool.
+
+    A function on SE(d) that is band-limited on the stabiliser SO(d) is a set of tensors at each point. In the plane the
+    point carries functions on SO(2), in space functions on the sphere. So its convolutions see more than distances,
+    no element is sampled, and the outputs are invariant under SE(d) for any weights. Before the first block and after
+    the last there are scalars alone.
+
+    Args:
+        lift: a lift that gives displacements, "tensor".
+        features: the number of channels of a point.
+        out: the number of outputs.
+        settings: the sizes of the network, of which `block` is not used; `kernel_dim` is the number of radial
+            functions of a kernel, by default `RADIAL`.
+        neighbors: the choice of pairs that each block sees; by default all of them.
+
+    Raises:
+        InputError: if the lift gives no displacements, or if `neighbors` is made for another number of blocks.
+
+    Example:
+        >>> import torch
+        >>> from lieham.groups import make_group
+        >>> from lieham.lift import make_lift
+        >>> from lieham.nn import NetworkSettings, TensorResNet
+        >>> network = TensorResNet(make_lift("tensor", make_group("SE(3)")), 1, settings=NetworkSettings(width=16))
+        >>> network(torch.randn(10, 5, 3), torch.ones(10, 5, 1), torch.ones(10, 5, dtype=torch.bool)).shape
+        torch.Size([10, 1])
+    """
+
     def __init__(
         self,
         lift: Lift,
@@ -69,46 +117,31 @@ class TensorResNet(nn.Module):
         settings: NetworkSettings | None = None,
         neighbors: Neighbors | None = None,
     ):
-        super().__init__()
         settings = NetworkSettings() if settings is None else settings
-        if neighbors is not None and neighbors.blocks != settings.blocks:
-            raise expected("neighbors", f"for {settings.blocks} blocks like the network", f"for {neighbors.blocks}")
-        self.lift, self.mean = lift, settings.mean
-        self.neighbors = AllPairs(settings.blocks) if neighbors is None else neighbors
-        widths = settings.widths()
+        if lift.sees_pairs:
+            raise InputError(f"lift must be tensor in a TensorResNet, got {lift.kind}: take a LieResNet")
+        super().__init__(lift, settings.blocks, settings.mean, neighbors)
+        widths, kernel_dim = settings.widths(), settings.kernel_dim or RADIAL
+        sides = [(widths[0],), *(channels(width) for width in widths[1:-1]), (widths[-1],)]
         self.embed = nn.Linear(lift.feature_dim(features), settings.width)
-        wide = [(widths[0],), *(channels(w, ORDER) for w in widths[1:])]
-        kernel_dim = settings.kernel_dim or 4
-        self.blocks = nn.ModuleList(TensorBlock(a, b, lift, kernel_dim) for a, b in pairwise(wide))
-        self.norm = TensorNorm(wide[-1])
+        self.blocks = nn.ModuleList(TensorBlock(a, b, lift, kernel_dim, settings.norm) for a, b in pairwise(sides))
+        self.norm = TensorNorm((widths[-1],)) if settings.norm else None
         self.readout = nn.Linear(widths[-1], out, bias=False)
 
-    @property
-    def layers(self):
-        return tuple(self.blocks)
-
-    @property
-    def norms(self):
-        return [m for m in self.modules() if isinstance(m, TensorNorm)]
-
-    def redraw(self, generator: torch.Generator) -> None:
-        """Replace the random draws of the lift and of the neighbourhoods by new ones."""
-        self.lift.redraw(generator)
-        self.neighbors.redraw(generator)
-
-    def forward(self, points, features, mask):
+    def local(
+        self,
+        points: Float[Tensor, "*#batch n d"],
+        features: Float[Tensor, "*#batch n c"],
+        mask: Bool[Tensor, "*#batch n"],
+    ) -> tuple[Pairs, Float[Tensor, "*batch t o"]]:
         check_precision("positions", points, self.embed.weight)
-        layers, pairs = self.layers, self.neighbors(self.lift, points, mask)
-        most = max(block.conv.seen for block in layers)
-        if all(found is pairs[0] for found in pairs):
-            radial = list(evaluated([block.conv.kernel for block in layers], pairs[0]))
-            angular = [directions(pairs[0], most)] * len(layers)
-        else:
-            radial = [block.conv.kernel(found) for block, found in zip(layers, pairs, strict=True)]
-            angular = [directions(found, block.conv.seen) for block, found in zip(layers, pairs, strict=True)]
-        x = [self.embed(pairs[0].lift(features)).unsqueeze(-2)]
-        for block, found, r, a in zip(layers, pairs, radial, angular, strict=True):
-            x = block(found, x, r, a)
-        values = self.readout(activated(self.norm(x, pairs[-1].targets)[:1])[0].squeeze(-2))
-        total = pairs[-1].pool(values)
-        return total / mask.sum(-1)[..., None] if self.mean else total
+        check_precision("features", features, self.embed.weight)
+        pairs = self.neighbors(self.lift, points, mask)
+        blocks = cast("list[TensorBlock]", list(self.blocks))
+        order = max(block.conv.seen for block in blocks)
+        angular = {id(found): directions(found, order) for found in pairs}
+        x: Tensors = [self.embed(pairs[0].lift(features))[None]]
+        for block, found, radial in zip(blocks, pairs, self._seen(pairs), strict=True):
+            x = block(found, x, radial, angular[id(found)])
+        scalars = x if self.norm is None else self.norm(x, pairs[-1].targets)
+        return pairs[-1], self.readout(activated(scalars)[0][0])
