@@ -93,6 +93,14 @@ CLOUD_MODELS = {
     "T(2), in balls, gated": ("T(2)", _NEAR | {"block": "gated", "keep": 0.5, "growth": 2.0}),
     "SE(3), gated, without a norm": ("SE(3)", {"block": "gated", "norm": False}),
     **{f"{group}, edges": (group, {"lift": "edge"}) for group in ("SE(2)", "SE(3)")},
+    **{f"{group}, tensors": (group, {"lift": "tensor"}) for group in ("SE(2)", "SE(3)")},
+    **{f"{group}, tensors, in balls": (group, _NEAR | {"lift": "tensor", "keep": 0.5}) for group in ("SE(2)", "SE(3)")},
+    "SE(2), tensors, nearest, wider and wider": (
+        "SE(2)",
+        {"lift": "tensor", "most": 4, "nearest": True, "growth": 2.0},
+    ),
+    "SE(3), tensors, a sum": ("SE(3)", {"lift": "tensor", "mean": False}),
+    "SE(3), tensors, without a norm": ("SE(3)", {"lift": "tensor", "norm": False}),
 }
 """Classifiers (in the plane) and regressors (in space) of every group with an exact lift, over all pairs and not."""
 
