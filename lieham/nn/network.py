@@ -37,14 +37,14 @@ class CloudNetwork(nn.Module, ABC):
         self.neighbors = AllPairs(blocks) if neighbors is None else neighbors
 
     @property
+    @abstractmethod
     def kernels(self) -> list[Kernel]:
         """Return the kernel of every block, in the order in which the blocks are applied."""
-        return [part for part in self.modules() if isinstance(part, Kernel)]
 
     @property
+    @abstractmethod
     def norms(self) -> list[MaskedBatchNorm]:
         """Return every batch normalisation, in the order in which values pass through them."""
-        return [part for part in self.modules() if isinstance(part, MaskedBatchNorm)]
 
     def redraw(self, generator: torch.Generator) -> None:
         """Replace the random draws of the lift and of the neighbourhoods by new ones."""

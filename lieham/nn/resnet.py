@@ -111,6 +111,15 @@ class LieResNet(CloudNetwork):
         return cast("tuple[Block, ...]", tuple(self.blocks))
 
     @property
+    def kernels(self) -> list[Kernel]:
+        return [block.conv.kernel for block in self.layers]
+
+    @property
+    def norms(self) -> list[MaskedBatchNorm]:
+        inside = [cast(MaskedBatchNorm, norm) for block in self.layers for norm in block.norms]
+        return inside if self.norm is None else [*inside, self.norm]
+
+    @property
     def kernel(self) -> Kernel:
         """Return the kernel of the last block."""
         return self.layers[-1].conv.kernel

@@ -7,13 +7,15 @@ from typing import cast
 
 import torch
 from torch import nn
-from torch.nn.functional import pad
+from torch.nn.functional import pad, silu
 
 from lieham._support.numerics import check_precision
 from lieham.errors import InputError
 from lieham.lift import Lift, Pairs
 from lieham.neighbors import Neighbors
+from lieham.nn.kernel import Kernel
 from lieham.nn.network import CloudNetwork
+from lieham.nn.norm import MaskedBatchNorm
 from lieham.nn.resnet import NetworkSettings
 from lieham.nn.tensor_conv import TensorConv, directions
 from lieham.nn.tensor_layers import Channels, TensorLinear, TensorNorm, TensorProduct, Tensors, activated
@@ -31,8 +33,13 @@ def channels(width: int) -> Channels:
     return (width, *[max(width // 2, 1)] * ORDER)
 
 
+def _sum(x: Tensors, y: Tensors) -> list[Tensor]:
+    """Return x + y, where x may lack the last orders of y."""
+    return [*(a + b for a, b in zip(x, y, strict=False)), *y[len(x) :]]
+
+
 class TensorBlock(nn.Module):
-    """A residual block x ← kept(x) + W_out [y, P(W_a y, W_b y)], y = σ(TensorConv(σ(W_in σ(x)))).
+    """A residual block x ← kept(x) + W_out [y, P(W_a y, W_b y)], y = σ(W_own z + TensorConv(z)), z = σ(W_in σ(x)).
 
     σ is a swish on scalars and a gate on tensors (`activated`), and P multiplies tensors as functions, so that those of
     different orders meet. With `norm` the batch is normalized before each σ. The bottleneck has a quarter of the
@@ -48,9 +55,9 @@ class TensorBlock(nn.Module):
 
     def __init__(self, c_in: Channels, c_out: Channels, lift: Lift, kernel_dim: int = RADIAL, norm: bool = False):
         super().__init__()
-        low, high = tuple(c // 4 for c in c_in), channels(c_out[0] // 4)
+        low, high = tuple(max(c // 4, 1) for c in c_in), channels(c_out[0] // 4)
         both = tuple(c + high[-1] for c in high)
-        self.inward = TensorLinear(c_in, low)
+        self.inward, self.own = TensorLinear(c_in, low), TensorLinear(low, high)
         self.conv = TensorConv(low, high, lift, kernel_dim=kernel_dim)
         self.left, self.right = TensorLinear(high, high), TensorLinear(high, high)
         self.product = TensorProduct(lift.group.space_dim, high[-1], len(high) - 1)
@@ -68,13 +75,13 @@ class TensorBlock(nn.Module):
             radial: the outputs of the convolution's kernel.
             angular: the harmonics of the pairs.
         """
-        y = self.inward(self._active(0, x, pairs.sources))
-        y = self._active(2, self.conv(pairs, self._active(1, y, pairs.sources), radial, angular), pairs.targets)
+        y = self._active(1, self.inward(self._active(0, x, pairs.sources)), pairs.sources)
+        own = self.own([pairs.kept(part) for part in y])
+        y = self._active(2, _sum(own, self.conv(pairs, y, radial, angular)), pairs.targets)
         more = self.product(self.left(y), self.right(y))
         found = self.outward([torch.cat(parts, -1) for parts in zip(y, more, strict=True)])
         kept = [pairs.kept(part) for part in x[: len(found)]]
-        kept = [pad(part, (0, y.shape[-1] - part.shape[-1])) for part, y in zip(kept, found, strict=False)]
-        return [*(a + b for a, b in zip(kept, found, strict=False)), *found[len(kept) :]]
+        return _sum([pad(part, (0, y.shape[-1] - part.shape[-1])) for part, y in zip(kept, found, strict=False)], found)
 
     def _active(self, place: int, x: Tensors, mask: Tensor) -> list[Tensor]:
         return activated(self.norms[place](x, mask) if self.norms else x)
@@ -125,8 +132,22 @@ class TensorResNet(CloudNetwork):
         sides = [(widths[0],), *(channels(width) for width in widths[1:-1]), (widths[-1],)]
         self.embed = nn.Linear(lift.feature_dim(features), settings.width)
         self.blocks = nn.ModuleList(TensorBlock(a, b, lift, kernel_dim, settings.norm) for a, b in pairwise(sides))
-        self.norm = TensorNorm((widths[-1],)) if settings.norm else None
+        self.norm = MaskedBatchNorm(widths[-1]) if settings.norm else None
         self.readout = nn.Linear(widths[-1], out, bias=False)
+
+    @property
+    def layers(self) -> tuple[TensorBlock, ...]:
+        """Return the blocks in the order in which they are applied."""
+        return cast("tuple[TensorBlock, ...]", tuple(self.blocks))
+
+    @property
+    def kernels(self) -> list[Kernel]:
+        return [block.conv.kernel for block in self.layers]
+
+    @property
+    def norms(self) -> list[MaskedBatchNorm]:
+        inside = [cast(TensorNorm, norm).scalars for block in self.layers for norm in block.norms]
+        return inside if self.norm is None else [*inside, self.norm]
 
     def local(
         self,
@@ -137,11 +158,10 @@ class TensorResNet(CloudNetwork):
         check_precision("positions", points, self.embed.weight)
         check_precision("features", features, self.embed.weight)
         pairs = self.neighbors(self.lift, points, mask)
-        blocks = cast("list[TensorBlock]", list(self.blocks))
-        order = max(block.conv.seen for block in blocks)
+        order = max(block.conv.seen for block in self.layers)
         angular = {id(found): directions(found, order) for found in pairs}
         x: Tensors = [self.embed(pairs[0].lift(features))[None]]
-        for block, found, radial in zip(blocks, pairs, self._seen(pairs), strict=True):
+        for block, found, radial in zip(self.layers, pairs, self._seen(pairs), strict=True):
             x = block(found, x, radial, angular[id(found)])
-        scalars = x if self.norm is None else self.norm(x, pairs[-1].targets)
-        return pairs[-1], self.readout(activated(scalars)[0][0])
+        scalars = x[0][0] if self.norm is None else self.norm(x[0][0], pairs[-1].targets)
+        return pairs[-1], self.readout(silu(scalars))
