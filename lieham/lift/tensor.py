@@ -20,6 +20,8 @@ MOST_LEVEL = 20
 """The largest level that is taken where none is given."""
 ORDERS = (2, 3, 4)
 """Energies of so many bodies can be represented."""
+DEGREE = 16
+"""In a network of blocks a kernel sees Chebyshev's polynomials of a pair up to this degree where none is given."""
 NEAR = 0.1
 """The scale s of the radial functions of more bodies is the distance that this share of the data's pairs is below."""
 ALIKE = 0.05
@@ -55,6 +57,8 @@ class TensorLift(Lift):
     [−1, 1], and the soft direction u = y r/s. They are smooth where bodies meet and bounded far away; the scale s is
     that of the nearest tenth of the data's pairs. All are multiplied by the cutoff.
 
+    A network of blocks (`nn.TensorResNet`) sees |r|², T_1 to T_level and the vector r of each pair.
+
     Args:
         group: SE(2) or SE(3). In space contractions of these tensors do not tell left from right.
         radius: see `Lift`.
@@ -62,7 +66,7 @@ class TensorLift(Lift):
         order: the body order, which is the number of bodies that one term of the energy sees: 2, 3 or 4.
         level: the largest level of a term of more than two bodies. The level is the sum of the degrees k of its
             moments and of the exponents of its cosines. By default it is the largest one, `MOST_LEVEL` at most, with at
-            most `MOST_TERMS` functions.
+            most `MOST_TERMS` functions. In a network of blocks it is the largest degree k, by default `DEGREE`.
         bases: the number of scales of the radial functions of two bodies, at least 1.
         species: the kinds of bodies, each a list of (mass, features) in the units of the network. By default
             `calibrate` finds them: where the data hold few kinds, each has its own functions; else functions are
@@ -105,7 +109,7 @@ class TensorLift(Lift):
         super().__init__(group, radius, fill)
         self.order, self.level, self.bases = int(order), None if level is None else int(level), int(bases)
         self.settings |= {"order": self.order, "level": self.level, "bases": self.bases, "species": species}
-        self.embedding_dim = len(POWERS) * self.bases
+        self.embedding_dim = self.level or DEGREE
         self.register_buffer("scales", torch.tensor([scales(self.bases)], dtype=torch.float64))
         self.register_buffer("scale", torch.ones((), dtype=torch.float64))
         self.register_buffer("span", torch.tensor([0.0, 1.0], dtype=torch.float64))
@@ -230,7 +234,7 @@ class TensorLift(Lift):
 
     def invariants(self, u: Tensor, v: Tensor, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
         squared = (v - u).square().sum(-1, keepdim=True)
-        return squared, rationals(squared, self.scales)
+        return squared, self._free(squared[..., 0], self.embedding_dim)[1][..., 1:]
 
     def displacements(self, u: Tensor, v: Tensor) -> Float[Tensor, "*pairs d"]:
         return v - u

@@ -69,6 +69,8 @@ class CloudModel(FloatModule, ABC):
         check_choice("block", own.block, tuple(BLOCKS))
         declared = make_group(group)
         lift = make_lift(given or _lift(own, declared), declared)
+        if not lift.sees_pairs and own.block != "paper":
+            raise expected("block", "paper with the lift tensor, which has blocks of its own", own.block)
         near = {name: getattr(own, name) for name in ("most", "fill", "keep", "nearest", "alpha")}
         plain = {name: getattr(own, name) for name in ("growth", "norm", "kernel_dim")}
         plain["mean"] = own.mean is not False

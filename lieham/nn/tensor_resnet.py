@@ -21,16 +21,16 @@ from lieham.nn.tensor_conv import TensorConv, directions
 from lieham.nn.tensor_layers import Channels, TensorLinear, TensorNorm, TensorProduct, Tensors, activated
 from lieham.typing import Bool, Float, Tensor
 
-ORDER = 2
-"""The points carry tensors up to this order."""
+ORDER = {2: 2, 3: 1}
+"""In 2 and 3 dimensions the points carry tensors up to this order."""
 
 RADIAL = 4
 """A kernel has this many radial functions by default."""
 
 
-def channels(width: int) -> Channels:
-    """Return the channels of each order beside `width` scalars: half as many, one at least."""
-    return (width, *[max(width // 2, 1)] * ORDER)
+def channels(dim: int, width: int) -> Channels:
+    """Return the channels of each order beside `width` scalars in `dim` dimensions: half as many, one at least."""
+    return (width, *[max(width // 2, 1)] * ORDER[dim])
 
 
 def _sum(x: Tensors, y: Tensors) -> list[Tensor]:
@@ -55,7 +55,7 @@ class TensorBlock(nn.Module):
 
     def __init__(self, c_in: Channels, c_out: Channels, lift: Lift, kernel_dim: int = RADIAL, norm: bool = False):
         super().__init__()
-        low, high = tuple(max(c // 4, 1) for c in c_in), channels(c_out[0] // 4)
+        low, high = tuple(max(c // 4, 1) for c in c_in), channels(lift.group.space_dim, c_out[0] // 4)
         both = tuple(c + high[-1] for c in high)
         self.inward, self.own = TensorLinear(c_in, low), TensorLinear(low, high)
         self.conv = TensorConv(low, high, lift, kernel_dim=kernel_dim)
@@ -129,7 +129,7 @@ class TensorResNet(CloudNetwork):
             raise InputError(f"lift must be tensor in a TensorResNet, got {lift.kind}: take a LieResNet")
         super().__init__(lift, settings.blocks, settings.mean, neighbors)
         widths, kernel_dim = settings.widths(), settings.kernel_dim or RADIAL
-        sides = [(widths[0],), *(channels(width) for width in widths[1:-1]), (widths[-1],)]
+        sides = [(widths[0],), *(channels(lift.group.space_dim, width) for width in widths[1:-1]), (widths[-1],)]
         self.embed = nn.Linear(lift.feature_dim(features), settings.width)
         self.blocks = nn.ModuleList(TensorBlock(a, b, lift, kernel_dim, settings.norm) for a, b in pairwise(sides))
         self.norm = MaskedBatchNorm(widths[-1]) if settings.norm else None
