@@ -26,11 +26,11 @@ MODELS = {
     "R*": ("R*(2)", {}),
     "R*xSO(2)": ("R*SO(2)", {}),
     "SE(2)": ("SE(2)", {}),
-    "SE(2) tensors": ("SE(2)", {"lift": "tensor", "width": 48, "growth": 2.5, "kernel_dim": 4}),
+    "SE(2) tensors": ("SE(2)", {"lift": "tensor", "growth": 2.5}),
     "SE(2) sampled": ("SE(2)", {"lift": "sampled", "alpha": 0.02}),
 }
 """Group and changes to `DIGITS_MODEL`. The paper's lift of SE(2) is sampled, ours are exact: on distances, or tensors,
-whose width is such that all models have about as many parameters."""
+whose growth is such that all models have about as many parameters."""
 
 BASELINES = {
     "nearest neighbour": nearest_neighbour_error,

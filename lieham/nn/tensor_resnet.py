@@ -16,7 +16,7 @@ from lieham.neighbors import Neighbors
 from lieham.nn.kernel import Kernel
 from lieham.nn.network import CloudNetwork
 from lieham.nn.norm import MaskedBatchNorm
-from lieham.nn.resnet import NetworkSettings
+from lieham.nn.resnet import KERNEL_DIM, NetworkSettings
 from lieham.nn.tensor_conv import TensorConv, directions
 from lieham.nn.tensor_layers import Channels, TensorLinear, TensorNorm, TensorProduct, Tensors, activated
 from lieham.typing import Bool, Float, Tensor
@@ -24,8 +24,9 @@ from lieham.typing import Bool, Float, Tensor
 ORDER = {2: 2, 3: 1}
 """In 2 and 3 dimensions the points carry tensors up to this order."""
 
-RADIAL = 4
-"""A kernel has this many radial functions by default."""
+SHARE = 0.75
+"""Of scalars there are this many for each channel of a LieResNet, and half as many tensors of each order; of radial
+functions there is one for two outputs of its kernels. So the two networks have about as many parameters."""
 
 
 def channels(dim: int, width: int) -> Channels:
@@ -53,7 +54,7 @@ class TensorBlock(nn.Module):
         norm: True for normalizations.
     """
 
-    def __init__(self, c_in: Channels, c_out: Channels, lift: Lift, kernel_dim: int = RADIAL, norm: bool = False):
+    def __init__(self, c_in: Channels, c_out: Channels, lift: Lift, kernel_dim: int = 4, norm: bool = False):
         super().__init__()
         low, high = tuple(max(c // 4, 1) for c in c_in), channels(lift.group.space_dim, c_out[0] // 4)
         both = tuple(c + high[-1] for c in high)
@@ -99,8 +100,7 @@ class TensorResNet(CloudNetwork):
         lift: a lift that gives displacements, "tensor".
         features: the number of channels of a point.
         out: the number of outputs.
-        settings: the sizes of the network, of which `block` is not used; `kernel_dim` is the number of radial
-            functions of a kernel, by default `RADIAL`.
+        settings: the sizes of a LieResNet with about as many parameters (`SHARE`); `block` is not used.
         neighbors: the choice of pairs that each block sees; by default all of them.
 
     Raises:
@@ -128,9 +128,10 @@ class TensorResNet(CloudNetwork):
         if lift.sees_pairs:
             raise InputError(f"lift must be tensor in a TensorResNet, got {lift.kind}: take a LieResNet")
         super().__init__(lift, settings.blocks, settings.mean, neighbors)
-        widths, kernel_dim = settings.widths(), settings.kernel_dim or RADIAL
+        widths = [max(round(SHARE * width), 1) for width in settings.widths()]
+        kernel_dim = max((settings.kernel_dim or KERNEL_DIM) // 2, 1)
         sides = [(widths[0],), *(channels(lift.group.space_dim, width) for width in widths[1:-1]), (widths[-1],)]
-        self.embed = nn.Linear(lift.feature_dim(features), settings.width)
+        self.embed = nn.Linear(lift.feature_dim(features), widths[0])
         self.blocks = nn.ModuleList(TensorBlock(a, b, lift, kernel_dim, settings.norm) for a, b in pairwise(sides))
         self.norm = MaskedBatchNorm(widths[-1]) if settings.norm else None
         self.readout = nn.Linear(widths[-1], out, bias=False)
