@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -46,6 +47,19 @@ class Pairs(ABC):
             values: the channels of the sources.
             matrices: the fixed matrices W_k of the convolution.
         """
+
+    def convolve_each(
+        self, kernel: Float[Tensor, "*pairs k"], values: Float[Tensor, "*#batch m c"], matrices: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """Return the convolution for each set of matrices, which take the kernel's outputs one after the other.
+
+        Args:
+            kernel: the kernel's outputs on the stored pairs, as many as there are matrices in all.
+            values: the channels of the sources.
+            matrices: sets of matrices W_k, (k, o, c) each.
+        """
+        parts = kernel.split([len(own) for own in matrices], -1)
+        return [self.convolve(part, values, own) for part, own in zip(parts, matrices, strict=True)]
 
     def lift(self, features: Float[Tensor, "*#batch n c"]) -> Float[Tensor, "*#batch m e"]:
         """Return the features of the points on the elements that were lifted from them."""

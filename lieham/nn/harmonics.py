@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import product
 from math import pi, sqrt
 
 import numpy as np
@@ -10,9 +11,9 @@ import torch
 
 from lieham.typing import Float, Tensor
 
-Couplings = dict[tuple[int, int], Tensor]
-"""Couplings map the orders (l, l') of a source and a target to the products that lead from one to the other, as
-(products, harmonics, dim of l, dim of l')."""
+Couplings = dict[tuple[int, int, int], Tensor]
+"""Couplings map the orders (l, k, l') of a source, a harmonic and a target to the products of the first two that have the
+third order, as (products, dim of k, dim of l, dim of l')."""
 
 
 def sizes(dim: int, order: int) -> tuple[int, ...]:
@@ -89,28 +90,17 @@ def couplings(dim: int, seen: int, order: int) -> Couplings:
     points, weight = quadrature(dim, seen + 2 * order)
     values = [harmonics(points, k).split(sizes(dim, k), -1)[-1] for k in range(max(seen, order) + 1)]
     found: Couplings = {}
-    for a in range(order + 1):
-        for b in range(order + 1):
-            products = []
-            for k in range(seen + 1):
-                one = torch.einsum("s,sk,sa,sb->kab", weight, values[k], values[a], values[b])
-                if one.abs().max() > 1e-9:
-                    products += [_placed(x, k, sizes(dim, seen)) for x in (one, *_turned(one, dim, k))]
-            found[a, b] = torch.stack(products) if products else torch.zeros(0, sum(sizes(dim, seen)), 1, 1)
+    for a, k, b in product(range(order + 1), range(seen + 1), range(order + 1)):
+        one = torch.einsum("s,sk,sa,sb->kab", weight, values[k], values[a], values[b])
+        if one.abs().max() > 1e-9:
+            one = one * (one.shape[-1] / one.square().sum()).sqrt()  # a mean square of 1 for a component of the outcome
+            found[a, k, b] = torch.stack([one, *_turned(one, dim)])
     return found
 
 
-def _turned(product: Float[Tensor, "k a b"], dim: int, k: int) -> list[Tensor]:
-    """Return the product with its harmonic turned by a right angle, where that is another product."""
-    if dim == 3 or (k == 0 and product.shape[1] == 1):
+def _turned(one: Float[Tensor, "k a b"], dim: int) -> list[Tensor]:
+    """Return the product with a factor turned by a right angle, where that is another product."""
+    if dim == 3 or one.shape[:2] == (1, 1):
         return []
-    turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=product.dtype)
-    return [torch.einsum("ik,kab->iab", turn, product) if k else torch.einsum("ia,kib->kab", turn, product)]
-
-
-def _placed(product: Float[Tensor, "k a b"], k: int, places: tuple[int, ...]) -> Float[Tensor, "h a b"]:
-    """Return the product among all harmonics, normalised to a mean square of 1 for a component of its outcome."""
-    whole = product.new_zeros(sum(places), *product.shape[1:])
-    first = sum(places[:k])
-    whole[first : first + len(product)] = product
-    return whole * (product.shape[-1] / product.square().sum()).sqrt()
+    turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=one.dtype)
+    return [torch.einsum("ik,kab->iab", turn, one) if len(one) > 1 else torch.einsum("ia,kib->kab", turn, one)]

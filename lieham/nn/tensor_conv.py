@@ -7,9 +7,9 @@ from torch import nn
 
 from lieham.errors import InputError
 from lieham.lift import Lift, Pairs
-from lieham.nn.harmonics import couplings, harmonics, sizes
+from lieham.nn.harmonics import Couplings, couplings, harmonics, sizes
 from lieham.nn.kernel import Kernel
-from lieham.nn.tensor_layers import Channels, Tensors, flat, unflat
+from lieham.nn.tensor_layers import Channels, Tensors
 from lieham.typing import Float, Tensor
 
 SOFT = 0.3
@@ -40,25 +40,25 @@ class TensorConv(nn.Module):
         self.dim, self.c_in, self.c_out = lift.group.space_dim, c_in, c_out
         self.seen = min(len(c_in) + len(c_out) - 2, MOST_SEEN[self.dim])
         self.bias = nn.Parameter(torch.zeros(c_out[0]))
-        self.weights = nn.ParameterList()
-        for row in self._products():
-            fan_in = kernel_dim * sum(len(found) * c for found, c in zip(row, c_in, strict=True))
-            out = c_out[len(self.weights) // len(c_in)]
-            drawn = (torch.randn(len(found), kernel_dim, out, c) for found, c in zip(row, c_in, strict=True))
-            self.weights.extend(nn.Parameter(x / fan_in**0.5) for x in drawn)
+        self.weights, table = nn.ParameterDict(), self._couplings()
+        for (a, k, b), found in table.items():
+            fan_in = kernel_dim * sum(len(x) * c_in[m] for (m, _, n), x in table.items() if n == b)
+            drawn = torch.randn(len(found), kernel_dim, c_out[b], c_in[a])
+            self.weights[f"{a} {k} {b}"] = nn.Parameter(drawn / fan_in**0.5)
 
-    def _products(self) -> list[list[Float[Tensor, "p h a b"]]]:
-        """Return for each order of a target the products with tensors of each order of a source."""
+    def _couplings(self) -> Couplings:
+        """Return the products of the tensors of a source and harmonics that are tensors of a target."""
         table = couplings(self.dim, self.seen, max(len(self.c_in), len(self.c_out)) - 1)
-        return [[table[a, b] for a in range(len(self.c_in))] for b in range(len(self.c_out))]
+        return {key: x for key, x in table.items() if key[0] < len(self.c_in) and key[2] < len(self.c_out)}
 
-    def matrices(self) -> Float[Tensor, "k o i"]:
-        """Return the matrices W_kt between all components of a source and of a target, which the weights combine."""
-        rows, weights = [], iter(self.weights)
-        for row in self._products():
-            blocks = [torch.einsum("phab,pkoi->hkboai", x.to(w), w) for x, w in zip(row, weights, strict=False)]
-            rows.append(torch.cat([block.flatten(4).flatten(2, 3).flatten(0, 1) for block in blocks], -1))
-        return torch.cat(rows, -2)
+    def matrices(self) -> dict[tuple[int, int], dict[int, Float[Tensor, "k o i"]]]:
+        """Return the matrices W_kt for each order of a source and of a harmonic, and for each order of a target."""
+        found: dict[tuple[int, int], dict[int, Tensor]] = {}
+        for (a, k, b), products in self._couplings().items():
+            weight = self.weights[f"{a} {k} {b}"]
+            blocks = torch.einsum("phab,pkoi->hkboai", products.to(weight), weight)
+            found.setdefault((a, k), {})[b] = blocks.flatten(4).flatten(2, 3).flatten(0, 1)
+        return found
 
     def forward(
         self, pairs: Pairs, x: Tensors, radial: Float[Tensor, "*pairs k"], angular: Float[Tensor, "*pairs h"]
@@ -71,10 +71,27 @@ class TensorConv(nn.Module):
             radial: the outputs R of the kernel.
             angular: the harmonics Y of the pairs, of the orders that are `seen` or of more.
         """
-        angular = angular[..., : sum(sizes(self.dim, self.seen))]
-        kernel = (angular[..., :, None] * radial[..., None, :]).flatten(-2)
-        h = unflat(pairs.convolve(kernel, flat(x), self.matrices()), self.dim, self.c_out)
-        return [h[0] + self.bias, *h[1:]]
+        places = sizes(self.dim, self.seen)
+        parts = angular[..., : sum(places)].split(places, -1)
+        kernels = [(part[..., :, None] * radial[..., None, :]).flatten(-2) for part in parts]
+        table = self.matrices()
+        rows: list[list[Tensor]] = [[] for _ in self.c_out]
+        for a, source in enumerate(x):
+            own = {k: blocks for (m, k), blocks in table.items() if m == a}
+            together = [torch.cat(list(blocks.values()), 1) for blocks in own.values()]
+            kernel = torch.cat([kernels[k] for k in own], -1)
+            found = pairs.convolve_each(kernel, torch.cat(list(source), -1), together)
+            for blocks, h in zip(own.values(), found, strict=True):
+                targets = h.split([block.shape[1] for block in blocks.values()], -1)
+                for b, target in zip(blocks, targets, strict=True):
+                    rows[b].append(target)
+        scalars, *others = (_unflat(torch.stack(row).sum(0), c) for row, c in zip(rows, self.c_out, strict=True))
+        return [scalars + self.bias, *others]
+
+
+def _unflat(x: Float[Tensor, "*batch n f"], channels: int) -> Tensor:
+    """Return the tensors of one order with their components first, (components, *batch, n, channels)."""
+    return torch.stack(x.split(channels, -1))
 
 
 def directions(pairs: Pairs, order: int) -> Float[Tensor, "*pairs h"]:

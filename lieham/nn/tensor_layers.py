@@ -19,24 +19,6 @@ Tensors = Sequence[Tensor]
 """The tensors of all points, one entry for each order: (components, *batch, n, channels)."""
 
 
-def flat(x: Tensors) -> Float[Tensor, "*batch n f"]:
-    """Return all tensors of a point in one row, component by component."""
-    return torch.cat([component for part in x for component in part], -1)
-
-
-def unflat(x: Float[Tensor, "*batch n f"], dim: int, channels: Channels) -> list[Tensor]:
-    """Return the tensors that `flat` put into rows.
-
-    Args:
-        x: the rows.
-        dim: the dimension of space.
-        channels: the channels of each order.
-    """
-    places = sizes(dim, len(channels) - 1)
-    parts = x.split([c for a, c in zip(places, channels, strict=True) for _ in range(a)], -1)
-    return [torch.stack(parts[end - a : end]) for a, end in zip(places, accumulate(places), strict=True)]
-
-
 class TensorLinear(nn.Module):
     """A layer that mixes the channels of each order, and adds a bias to scalars.
 
