@@ -25,7 +25,7 @@ MODELS = {
     "SO(2)": ("SO(2)", {}),
     "R*": ("R*(2)", {}),
     "R*xSO(2)": ("R*SO(2)", {}),
-    "SE(2)": ("SE(2)", {}),
+    "SE(2)": ("SE(2)", {"lift": "coset"}),
     "SE(2) tensors": ("SE(2)", {"lift": "tensor", "growth": 2.5}),
     "SE(2) sampled": ("SE(2)", {"lift": "sampled", "alpha": 0.02}),
 }

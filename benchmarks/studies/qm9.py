@@ -27,7 +27,7 @@ MODELS: dict[str, tuple[str, str, dict]] = {
     "Trivial": ("Trivial(3)", "", {}),
     "T(3)": ("T(3)", "", {}),
     "T(3) turned": ("T(3)", "rotations", {}),
-    "SE(3)": ("SE(3)", "", {}),
+    "SE(3)": ("SE(3)", "", {"lift": {"kind": "coset", "own": True}}),
     "SE(3) tensors": ("SE(3)", "", {"lift": {"kind": "tensor", "fill": 0.4}, "width": 152}),
 }
 """Group, augmentation, and changes to `QM9_MODEL`. The lifts of SE(3) are exact: on distances, or tensors, whose

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 
@@ -78,6 +78,7 @@ class TensorLift(Lift):
 
     exact = True
     kind = "tensor"
+    groups: ClassVar[tuple[str, ...]] = ("SE(2)", "SE(3)")
     sees_own = False
     coordinate_dim = 1
     scales: Tensor
@@ -96,7 +97,7 @@ class TensorLift(Lift):
         bases: int = 12,
         species: list[list[float]] | None = None,
     ):
-        if group.name not in ("SE(2)", "SE(3)"):
+        if group.name not in self.groups:
             raise InputError(f"lift must be PointLift or CosetLift for {group}, got TensorLift: it is for SE(2), SE(3)")
         for name, value, least in (("order", order, 2), ("level", level, 1), ("bases", bases, 1)):
             if value is None:

@@ -14,7 +14,7 @@ from lieham.data.clouds import PointClouds
 from lieham.errors import check_choice, check_integer, expected
 from lieham.groups import Group, make_group
 from lieham.groups.algebra import keeps_form_in_other_units
-from lieham.lift import Lift, make_lift
+from lieham.lift import Lift, TensorLift, make_lift
 from lieham.models.config import CloudModelConfig
 from lieham.models.precision import FloatModule
 from lieham.neighbors import MonteCarlo, MonteCarloSettings
@@ -30,17 +30,17 @@ SAMPLED = {"kind": "sampled", "samples": 1, "bodies": 1024}
 
 
 class CloudModel(FloatModule, ABC):
-    """A model that applies a LieResNet to clouds, in units ℓ of length: k clouds → (k, out).
+    """A model that applies a LieResNet, or a TensorResNet, to clouds: k clouds → (k, out).
 
     For any weights its outputs are invariant under `group`.
 
     Args:
         group: a name such as "SE(2)", "T(3)", "R*SO(2)", "Trivial(2)", or a Group.
         features: the number of channels of a point.
-        config: the architecture, see `CloudModelConfig`. Where its lift is empty, the lift is point or coset, whichever
-            the group allows. The coset lift then marks a point's pair with itself, without which a point's own
-            features would never be combined with those of its surroundings. Where `mean` is None, the mean over the
-            points is taken.
+        config: the architecture, see `CloudModelConfig`. Where its lift is empty, it is `tensor` for SE(2) and SE(3),
+            else point or coset, whichever the group allows. The coset lift then marks a point's pair with itself,
+            without which a point's own features would never be combined with those of its surroundings. Where `mean` is
+            None, the mean over the points is taken.
         settings: single settings of `CloudModelConfig`, in place of those of `config`. `lift` may also be a Lift, and
             `dtype` a torch.dtype.
 
@@ -182,4 +182,6 @@ def _lift(config: CloudModelConfig, group: Group) -> str | Lift | dict | None:
         return SAMPLED
     if config.lift not in (None, ""):
         return config.lift
+    if group.name in TensorLift.groups and config.block == "paper":
+        return TensorLift.kind
     return {"kind": "coset", "own": True} if config.most == 0 and not group.acts_freely else None

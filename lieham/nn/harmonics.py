@@ -12,8 +12,8 @@ import torch
 from lieham.typing import Float, Tensor
 
 Couplings = dict[tuple[int, int, int], Tensor]
-"""Couplings map the orders (l, k, l') of a source, a harmonic and a target to the products of the first two that have the
-third order, as (products, dim of k, dim of l, dim of l')."""
+"""Couplings map the orders (l, k, l') of a source, a harmonic and a target to the products of the first two that have
+the third order, as (products, dim of k, dim of l, dim of l')."""
 
 
 def sizes(dim: int, order: int) -> tuple[int, ...]:
