@@ -25,10 +25,11 @@ MODELS = {
     "SO(2)": ("SO(2)", {}),
     "R*": ("R*(2)", {}),
     "R*xSO(2)": ("R*SO(2)", {}),
-    "SE(2)": ("SE(2)", {}),
+    "SE(2)": ("SE(2)", {"lift": "coset"}),
+    "SE(2) tensors": ("SE(2)", {"lift": "tensor", "growth": 2.5}),
     "SE(2) sampled": ("SE(2)", {"lift": "sampled", "alpha": 0.02}),
 }
-"""Group and changes to `DIGITS_MODEL`: the paper's lift of SE(2) is sampled, ours exact."""
+"""Group and changes to `DIGITS_MODEL`: the paper's lift of SE(2) is sampled, ours exact; of like numbers of parameters."""
 
 BASELINES = {
     "nearest neighbour": nearest_neighbour_error,
@@ -47,7 +48,7 @@ class Size:
     n_train: tuple[int, ...] = (3500,)
     seeds: tuple[int, ...] = (0, 1, 2)
     upright: tuple[int, ...] = (0,)
-    models: tuple[str, ...] = ("Trivial", "T(2)", "SO(2)", "R*xSO(2)", "SE(2)", "SE(2) sampled")
+    models: tuple[str, ...] = ("Trivial", "T(2)", "SO(2)", "R*xSO(2)", "SE(2)", "SE(2) tensors", "SE(2) sampled")
     share: float = 1.0
     n_test: int = 1000
 

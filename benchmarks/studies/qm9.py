@@ -23,13 +23,15 @@ from systems.molecules.baselines import linear_on_counts, mean_predictor
 from systems.molecules.presets import QM9_MODEL, QM9_TRAIN
 from systems.molecules.qm9 import MoleculeOptions, molecules, random_rotations
 
-MODELS = {
-    "Trivial": ("Trivial(3)", ""),
-    "T(3)": ("T(3)", ""),
-    "T(3) turned": ("T(3)", "rotations"),
-    "SE(3)": ("SE(3)", ""),
+MODELS: dict[str, tuple[str, str, dict]] = {
+    "Trivial": ("Trivial(3)", "", {}),
+    "T(3)": ("T(3)", "", {}),
+    "T(3) turned": ("T(3)", "rotations", {}),
+    "SE(3)": ("SE(3)", "", {"lift": {"kind": "coset", "own": True}}),
+    "SE(3) tensors": ("SE(3)", "", {"lift": {"kind": "tensor", "fill": 0.4}, "width": 152}),
 }
-"""Group and augmentation; the lift of SE(3) is the exact one on distances."""
+"""Group, augmentation, and changes to `QM9_MODEL`. The lifts of SE(3) are exact: on distances, or tensors, whose
+neighborhoods end at the distance that 0.4 of the pairs are below, and whose width gives as many parameters."""
 
 BASELINES = {"median of training": mean_predictor, "linear on atom counts": linear_on_counts}
 
@@ -41,7 +43,7 @@ class Size:
     n_train: tuple[int, ...] = (1_000, 5_000, 10_000)
     seeds: tuple[int, ...] = (0,)
     targets: tuple[str, ...] = ("homo", "u0")
-    models: tuple[str, ...] = ("Trivial", "T(3)", "SE(3)")
+    models: tuple[str, ...] = ("Trivial", "T(3)", "SE(3)", "SE(3) tensors")
     share: float = 1.0
     n_test: int = 10_000
 
@@ -69,8 +71,8 @@ def measure(given: Given, name: str, target: str, n_train: int, seed: int) -> di
     """The test error of one model, from the file if it is there."""
     own = {"model": name, "target": target, "n_train": n_train, "seed": seed}
     training = replace(QM9_TRAIN, steps=max(1, round(QM9_TRAIN.steps * given.size.share)), seed=seed)
-    group, augment = MODELS.get(name, ("", ""))
-    config = replace(QM9_MODEL, seed=seed)
+    group, augment, changes = MODELS.get(name, ("", "", {}))
+    config = replace(QM9_MODEL, seed=seed, **changes)
     data = {"target": target, "n_train": n_train, "n_val": 1_000, "n_test": given.size.n_test, "augment": augment}
     settings = own | {"benchmark": "qm9", "data": data}
     settings |= {"network": [group, asdict(config)], "training": asdict(training)} if group else {}

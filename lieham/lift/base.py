@@ -53,7 +53,7 @@ class Lift(nn.Module, Drawn):
     samples: int = 1
     """Each point is lifted to this many elements, which are stored point by point."""
     sees_pairs: bool = True
-    """This is False for a lift that gives a network no pairs to convolve over, but whole neighborhoods."""
+    """This is False for a lift to tensors: beside invariants its pairs have vectors (`displacements`)."""
     sees_own: bool = True
     """This is True where a point is a neighbor of itself."""
     radius: Tensor
@@ -112,6 +112,17 @@ class Lift(nn.Module, Drawn):
         """
         raise InputError(f"lift must be point, coset or sampled where neighbors are chosen, got {self.kind}")
 
+    def displacements(self, u: Float[Tensor, "*#pairs e"], v: Float[Tensor, "*#pairs e"]) -> Tensor | None:
+        """Return the vectors from targets u to sources v of a lift to tensors, whose first coordinate is |v − u|².
+
+        For other lifts they are None.
+
+        Args:
+            u: the targets.
+            v: the sources.
+        """
+        return None
+
     def ends(self, points: int, device: torch.device) -> tuple[Tensor, Tensor] | None:
         """Return the points i and j of each pair that `pairs` stores, in its order and flattened.
 
@@ -166,7 +177,8 @@ class Lift(nn.Module, Drawn):
         near, far = (u.index_select(-2, index) for index in (each.targets, each.sources))
         own = each.targets // self.samples == each.sources // self.samples
         weight = self._listed_weight(x, mask, listed).repeat_interleave(self.samples**2, -1) / self.samples
-        return ListedPairs(*self.invariants(near, far, own), weight, mask, self.samples, each)
+        seen, between = self.invariants(near, far, own), self.displacements(near, far)
+        return ListedPairs(*seen, weight, mask, self.samples, each, displacement=between)
 
     def _listed_weight(self, x: Tensor, mask: Tensor, listed: PairList) -> Float[Tensor, "*batch e"]:
         i, j = listed.targets, listed.sources

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -48,16 +49,20 @@ class NearPairs(Pairs):
             values: the channels of the sources.
             matrices: the fixed matrices W_k of the convolution.
         """
-        kernel = (kernel * self.weight[..., None]).mT
+        return self.convolve_each(kernel, values, [matrices])[0]
+
+    def convolve_each(self, kernel: Tensor, values: Tensor, matrices: Sequence[Tensor]) -> list[Tensor]:
+        kernel, sizes = (kernel * self.weight[..., None]).mT, [len(own) for own in matrices]
+        wide = [own.permute(1, 0, 2).flatten(1) for own in matrices]
         if kernel.ndim > 3:
-            summed = (kernel @ gathered(values, self.index, 2)).flatten(-2)
-            return linear(summed, matrices.permute(1, 0, 2).flatten(1))
-        batch, c = values.shape[:-2], values.shape[-1]
+            parts = (kernel @ gathered(values, self.index, 2)).split(sizes, -2)
+            return [linear(part.flatten(-2), own) for part, own in zip(parts, wide, strict=True)]
+        batch = values.shape[:-2]
         rows = values.reshape(-1, *values.shape[-2:]).permute(1, 2, 0).flatten(1)
         near = rows.index_select(0, self.index.flatten()).unflatten(0, self.index.shape)
-        summed = (kernel @ near).view(len(kernel), kernel.shape[1] * c, -1)
-        wide = matrices.permute(1, 0, 2).flatten(1).expand(len(kernel), -1, -1)
-        return (wide @ summed).permute(2, 0, 1).unflatten(0, batch)
+        summed = (kernel @ near).unflatten(-1, (values.shape[-1], -1)).split(sizes, 1)
+        found = [own.expand(len(kernel), -1, -1) @ part.flatten(1, 2) for part, own in zip(summed, wide, strict=True)]
+        return [x.permute(2, 0, 1).unflatten(0, batch) for x in found]
 
     def pool(self, values: Float[Tensor, "*batch t c"]) -> Float[Tensor, "*batch c"]:
         """Return the mean over real targets times the number of points, an estimate of the sum over all points."""

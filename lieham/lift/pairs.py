@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import torch
@@ -25,12 +26,15 @@ class Pairs(ABC):
         embedding: what the kernel's network sees of each pair, (*batch, *pairs, e).
         weight: how much a source counts for a target; 0 where either is padding.
         mask: the padding mask of the points, (*batch, n), True where a point is real.
+        displacement: for a lift to tensors the vector from each target to its source, (*batch, *pairs, d); None for
+            others, whose convolutions see invariants alone.
     """
 
     coordinates: Float[Tensor, "*pairs k"]
     embedding: Float[Tensor, "*pairs e"]
     weight: Float[Tensor, "*weights"]
     mask: Bool[Tensor, "*#batch n"]
+    displacement: Float[Tensor, "*pairs d"] | None = field(default=None, kw_only=True)
 
     @abstractmethod
     def convolve(
@@ -43,6 +47,19 @@ class Pairs(ABC):
             values: the channels of the sources.
             matrices: the fixed matrices W_k of the convolution.
         """
+
+    def convolve_each(
+        self, kernel: Float[Tensor, "*pairs k"], values: Float[Tensor, "*#batch m c"], matrices: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """Return the convolution for each set of matrices, which take the kernel's outputs one after the other.
+
+        Args:
+            kernel: the kernel's outputs on the stored pairs, as many as there are matrices in all.
+            values: the channels of the sources.
+            matrices: sets of matrices W_k, (k, o, c) each.
+        """
+        parts = kernel.split([len(own) for own in matrices], -1)
+        return [self.convolve(part, values, own) for part, own in zip(parts, matrices, strict=True)]
 
     def lift(self, features: Float[Tensor, "*#batch n c"]) -> Float[Tensor, "*#batch m e"]:
         """Return the features of the points on the elements that were lifted from them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 
@@ -10,7 +10,7 @@ from lieham.errors import InputError, check_integer, expected
 from lieham.groups import Group
 from lieham.lift.base import Lift
 from lieham.lift.cutoff import cutoff, cutoff_slope
-from lieham.lift.pairs import Pairs, unordered
+from lieham.lift.pairs import OrderedPairs, Pairs, unordered
 from lieham.lift.radial import POWERS, measured_scales, rational_slopes, rationals, scales
 from lieham.typing import Bool, Float, Tensor
 
@@ -23,6 +23,8 @@ ORDERS = (2, 3, 4)
 SCALES = (0.9, 0.1)
 """The scale s of the radial functions of more bodies is the distance that this share of the data's pairs is below: for
 laws that vary over all of the distances, and for those that vary most between neighbors."""
+DEGREE = 16
+"""In a network of blocks a kernel sees Chebyshev's polynomials of a pair up to this degree where none is given."""
 ALIKE = 0.05
 """The least and the largest distance of the data are moved apart by this share of their logarithm's difference."""
 
@@ -56,6 +58,8 @@ class TensorLift(Lift):
     [−1, 1], and the soft direction u = y r/s. They are smooth where bodies meet and bounded far away; s is the
     distance that a share `near` of the data's pairs is below. All are multiplied by the cutoff.
 
+    A network of blocks (`nn.TensorResNet`) sees |r|², T_1 to T_level and the vector r of each pair.
+
     Args:
         group: SE(2) or SE(3). In space contractions of these tensors do not tell left from right.
         radius: see `Lift`.
@@ -63,7 +67,7 @@ class TensorLift(Lift):
         order: the body order, which is the number of bodies that one term of the energy sees: 2, 3 or 4.
         level: the largest level of a term of more than two bodies. The level is the sum of the degrees k of its
             moments and of the exponents of its cosines. By default it is the largest one, `MOST_LEVEL` at most, with at
-            most `MOST_TERMS` functions.
+            most `MOST_TERMS` functions. In a network of blocks it is the largest degree k, by default `DEGREE`.
         bases: the number of scales of the radial functions of two bodies, at least 1.
         near: the share of pairs, between 0 and 1, that sets the scale s.
         species: the kinds of bodies, each a list of (mass, features) in the units of the network. By default
@@ -78,13 +82,12 @@ class TensorLift(Lift):
 
     exact = True
     kind = "tensor"
+    groups: ClassVar[tuple[str, ...]] = ("SE(2)", "SE(3)")
     sees_own = False
-    coordinate_dim = 0
-    embedding_dim = 0
+    coordinate_dim = 1
     scales: Tensor
     scale: Tensor
     span: Tensor
-
     sees_pairs = False
 
     def __init__(
@@ -99,7 +102,7 @@ class TensorLift(Lift):
         species: list[list[float]] | None = None,
         together: list[list[bool]] | None = None,
     ):
-        if group.name not in ("SE(2)", "SE(3)"):
+        if group.name not in self.groups:
             raise InputError(f"lift must be PointLift or CosetLift for {group}, got TensorLift: it is for SE(2), SE(3)")
         for name, value, least in (("order", order, 2), ("level", level, 1), ("bases", bases, 1)):
             if value is None:
@@ -116,6 +119,7 @@ class TensorLift(Lift):
         self.order, self.level, self.bases = int(order), None if level is None else int(level), int(bases)
         self.settings |= {"order": self.order, "level": self.level, "bases": self.bases, "near": self.near}
         self.settings |= {"species": species, "together": together}
+        self.embedding_dim = self.level or DEGREE
         self.register_buffer("scales", torch.tensor([scales(self.bases)], dtype=torch.float64))
         self.register_buffer("scale", torch.ones((), dtype=torch.float64))
         self.register_buffer("span", torch.tensor([0.0, 1.0], dtype=torch.float64))
@@ -233,9 +237,8 @@ class TensorLift(Lift):
             second.append(z * second[-1] - second[-2])
         steps = torch.arange(degree + 1, dtype=y.dtype, device=y.device) * (2 / (high - low))
         radial_slope = torch.stack(second, -1) * steps * down[..., None]
-        plain_slope = torch.cat(
-            [torch.ones_like(y)[..., None], rational_slopes(squared, plain[..., 1:], self.scales)], -1
-        )
+        one, more = torch.ones_like(y)[..., None], rational_slopes(squared, plain[..., 1:], self.scales)
+        plain_slope = torch.cat([one, more], -1)
         slopes = plain_slope, radial_slope, down / self.scale.to(squared)
         if not self.has_cutoff:
             return (plain, radial, shrink), slopes
@@ -243,5 +246,14 @@ class TensorLift(Lift):
         slopes = plain_slope * near + plain * falls, radial_slope * near + radial * falls, slopes[2]
         return (plain * near, radial * near, shrink), slopes
 
+    def invariants(self, u: Tensor, v: Tensor, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        squared = (v - u).square().sum(-1, keepdim=True)
+        return squared, self._free(squared[..., 0], self.embedding_dim)[1][..., 1:]
+
+    def displacements(self, u: Tensor, v: Tensor) -> Float[Tensor, "*pairs d"]:
+        return v - u
+
     def pairs(self, x: Tensor, mask: Tensor) -> Pairs:
-        raise InputError("lift must be point, coset, edge or sampled where pairs are convolved over, got tensor")
+        near, far = x.unsqueeze(-2), x.unsqueeze(-3)
+        weight = self.weight(x, mask) * self.apart(mask).to(x.dtype)
+        return OrderedPairs(*self.invariants(near, far), weight, mask, displacement=far - near)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -14,11 +14,11 @@ from lieham.data.clouds import PointClouds
 from lieham.errors import check_choice, check_integer, expected
 from lieham.groups import Group, make_group
 from lieham.groups.algebra import keeps_form_in_other_units
-from lieham.lift import Lift, make_lift
+from lieham.lift import Lift, TensorLift, make_lift
 from lieham.models.config import CloudModelConfig
 from lieham.models.precision import FloatModule
 from lieham.neighbors import MonteCarlo, MonteCarloSettings
-from lieham.nn import BLOCKS, LieResNet, NetworkSettings
+from lieham.nn import BLOCKS, CloudNetwork, LieResNet, NetworkSettings, TensorResNet
 from lieham.typing import Float, Tensor
 
 MEASURED = 200
@@ -30,17 +30,17 @@ SAMPLED = {"kind": "sampled", "samples": 1, "bodies": 1024}
 
 
 class CloudModel(FloatModule, ABC):
-    """A model that applies a LieResNet to clouds, in units ℓ of length: k clouds → (k, out).
+    """A model that applies a LieResNet, or a TensorResNet, to clouds: k clouds → (k, out).
 
     For any weights its outputs are invariant under `group`.
 
     Args:
         group: a name such as "SE(2)", "T(3)", "R*SO(2)", "Trivial(2)", or a Group.
         features: the number of channels of a point.
-        config: the architecture, see `CloudModelConfig`. Where its lift is empty, the lift is point or coset, whichever
-            the group allows. The coset lift then marks a point's pair with itself, without which a point's own
-            features would never be combined with those of its surroundings. Where `mean` is None, the mean over the
-            points is taken.
+        config: the architecture, see `CloudModelConfig`. Where its lift is empty, it is `tensor` for SE(2) and SE(3),
+            else point or coset, whichever the group allows. The coset lift then marks a point's pair with itself,
+            without which a point's own features would never be combined with those of its surroundings. Where `mean` is
+            None, the mean over the points is taken.
         settings: single settings of `CloudModelConfig`, in place of those of `config`. `lift` may also be a Lift, and
             `dtype` a torch.dtype.
 
@@ -69,6 +69,8 @@ class CloudModel(FloatModule, ABC):
         check_choice("block", own.block, tuple(BLOCKS))
         declared = make_group(group)
         lift = make_lift(given or _lift(own, declared), declared)
+        if not lift.sees_pairs and own.block != "paper":
+            raise expected("block", "paper with the lift tensor, which has blocks of its own", own.block)
         near = {name: getattr(own, name) for name in ("most", "fill", "keep", "nearest", "alpha")}
         plain = {name: getattr(own, name) for name in ("growth", "norm", "kernel_dim")}
         plain["mean"] = own.mean is not False
@@ -76,9 +78,10 @@ class CloudModel(FloatModule, ABC):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(own.seed)
             network = NetworkSettings(own.width, own.blocks, BLOCKS[own.block], **plain)
-            self.network = LieResNet(lift, features, self.outputs, network, neighbors)
-            for block in self.network.layers:
-                cast(nn.Linear, block.conv.kernel.mlp[-1]).reset_parameters()
+            kind = LieResNet if lift.sees_pairs else TensorResNet
+            self.network: CloudNetwork = kind(lift, features, self.outputs, network, neighbors)
+            for kernel in self.network.kernels:
+                kernel.last.reset_parameters()
         self.bias = nn.Parameter(torch.zeros(self.outputs))
         self.register_buffer("length", torch.ones(()))
         self.register_buffer("calibrated", torch.zeros((), dtype=torch.bool))
@@ -179,4 +182,6 @@ def _lift(config: CloudModelConfig, group: Group) -> str | Lift | dict | None:
         return SAMPLED
     if config.lift not in (None, ""):
         return config.lift
+    if group.name in TensorLift.groups and config.block == "paper":
+        return TensorLift.kind
     return {"kind": "coset", "own": True} if config.most == 0 and not group.acts_freely else None

@@ -95,6 +95,7 @@ class MonteCarlo(Drawn, Neighbors):
     """
 
     fixed = False
+    coordinates_mean: Tensor
     radius: Tensor
     seed: Tensor
 
@@ -121,7 +122,11 @@ class MonteCarlo(Drawn, Neighbors):
             (getattr(pairs, name) - getattr(self, f"{name}_mean")[k]) * (1 / getattr(self, f"{name}_deviation")[k])
             for name in ("coordinates", "embedding")
         )
-        return replace(pairs, coordinates=coordinates, embedding=embedding.clamp(-BOUND, BOUND))
+        between = pairs.displacement
+        if between is not None:
+            square = self.coordinates_mean[k, 0]  # the mean of |r|² over the block's pairs
+            between = between * torch.where(square > 0, square, torch.ones_like(square)).rsqrt()
+        return replace(pairs, coordinates=coordinates, embedding=embedding.clamp(-BOUND, BOUND), displacement=between)
 
     def _pairs(self, lift: Lift, points: Tensor, mask: Tensor) -> list[NearPairs]:
         if points.shape[-1] != lift.group.space_dim:
@@ -138,10 +143,10 @@ class MonteCarlo(Drawn, Neighbors):
             index, chosen = (x.view(*batch, *x.shape[1:]) for x in self._chosen(own, k))
             before, after = (_first(own.sizes[k + j].view(batch)) for j in (0, 1))
             t = index.shape[-2]
-            coordinates, embedding = lift.invariants(u[..., :t, None, :], gathered(u, index, 2))
+            near, far = u[..., :t, None, :], gathered(u, index, 2)
+            seen, between = lift.invariants(near, far), lift.displacements(near, far)
             weight = chosen.to(points.dtype) / chosen.sum(-1, keepdim=True).clamp(min=1)
-            pairs = NearPairs(coordinates, embedding, weight, before, index, after, origin, count)
-            found.append(pairs)
+            found.append(NearPairs(*seen, weight, before, index, after, origin, count, displacement=between))
             u, origin = u[..., :t, :], origin[..., :t]
         return found
 

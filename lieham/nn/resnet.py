@@ -12,11 +12,12 @@ from torch import nn
 from torch.nn.functional import linear, silu
 
 from lieham._support.numerics import check_precision
-from lieham.errors import InputError, expected
+from lieham.errors import InputError
 from lieham.lift import Lift, Pairs
-from lieham.neighbors import AllPairs, Neighbors
+from lieham.neighbors import Neighbors
 from lieham.nn.blocks import Block, GatedBlock
-from lieham.nn.kernel import Kernel, evaluated
+from lieham.nn.kernel import Kernel
+from lieham.nn.network import CloudNetwork
 from lieham.nn.norm import MaskedBatchNorm
 from lieham.typing import Bool, Float, Int, Tensor
 
@@ -54,7 +55,7 @@ class NetworkSettings:
         return [4 * round(self.width * self.growth ** (k / self.blocks) / 4) for k in range(self.blocks + 1)]
 
 
-class LieResNet(nn.Module):
+class LieResNet(CloudNetwork):
     """A network that maps clouds of points with features to numbers: lift → embed → blocks → linear → sum over points.
 
     The points may be bodies, pixels or atoms. With an exact `lift` the output is invariant under the lift's group for
@@ -93,16 +94,10 @@ class LieResNet(nn.Module):
         settings: NetworkSettings | None = None,
         neighbors: Neighbors | None = None,
     ):
-        super().__init__()
         settings = NetworkSettings() if settings is None else settings
         if not lift.sees_pairs:
-            raise InputError(
-                f"lift must be one with pairs in a network of blocks, got {lift.kind}: take it in HLieConv"
-            )
-        if neighbors is not None and neighbors.blocks != settings.blocks:
-            raise expected("neighbors", f"for {settings.blocks} blocks like the network", f"for {neighbors.blocks}")
-        self.lift, self.mean = lift, settings.mean
-        self.neighbors = AllPairs(settings.blocks) if neighbors is None else neighbors
+            raise InputError(f"lift must have pairs of invariants in a LieResNet, got {lift.kind}: take a TensorResNet")
+        super().__init__(lift, settings.blocks, settings.mean, neighbors)
         widths = settings.widths()
         self.embed = nn.Linear(lift.feature_dim(features), settings.width)
         kernel_dim = KERNEL_DIM * out if settings.kernel_dim is None else settings.kernel_dim
@@ -116,26 +111,18 @@ class LieResNet(nn.Module):
         return cast("tuple[Block, ...]", tuple(self.blocks))
 
     @property
+    def kernels(self) -> list[Kernel]:
+        return [block.conv.kernel for block in self.layers]
+
+    @property
+    def norms(self) -> list[MaskedBatchNorm]:
+        inside = [cast(MaskedBatchNorm, norm) for block in self.layers for norm in block.norms]
+        return inside if self.norm is None else [*inside, self.norm]
+
+    @property
     def kernel(self) -> Kernel:
         """Return the kernel of the last block."""
         return self.layers[-1].conv.kernel
-
-    def forward(
-        self,
-        points: Float[Tensor, "*#batch n d"],
-        features: Float[Tensor, "*#batch n c"],
-        mask: Bool[Tensor, "*#batch n"],
-    ) -> Float[Tensor, "*batch o"]:
-        """Return the outputs of every cloud.
-
-        Args:
-            points: positions, in the model's unit of length.
-            features: the channels of the points.
-            mask: the padding mask.
-        """
-        pairs, values = self.local(points, features, mask)
-        total = pairs.pool(values)
-        return total / mask.sum(-1)[..., None] if self.mean else total
 
     @property
     def terms_name(self) -> str:
@@ -157,22 +144,11 @@ class LieResNet(nn.Module):
         """Return the width of the functions of the last kernel (`Kernel.width`)."""
         return self.kernel.width(self.lift)
 
-    @property
-    def norms(self) -> list[MaskedBatchNorm]:
-        """Return every batch normalisation, in the order in which values pass through them."""
-        inside = [cast(MaskedBatchNorm, norm) for block in self.layers for norm in block.norms]
-        return inside if self.norm is None else [*inside, self.norm]
-
     def calibrate(self, features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]) -> None:
         """Do nothing: the network is the same for all kinds of points."""
 
     def check(self, features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]) -> None:
         """Do nothing: every point is taken."""
-
-    def redraw(self, generator: torch.Generator) -> None:
-        """Replace the random draws of the lift and of the neighbourhoods by new ones."""
-        self.lift.redraw(generator)
-        self.neighbors.redraw(generator)
 
     def local(
         self,
@@ -231,10 +207,7 @@ class LieResNet(nn.Module):
         check_precision("positions", points, self.embed.weight)
         check_precision("features and masses", features, self.embed.weight)
         layers, pairs = self.layers, self.neighbors(self.lift, points, mask)
-        if all(found is pairs[0] for found in pairs):
-            kernels = list(evaluated([block.conv.kernel for block in layers], pairs[0]))
-        else:
-            kernels = [block.conv.kernel(found) for block, found in zip(layers, pairs, strict=True)]
+        kernels = self._seen(pairs)
         x = self.embed(pairs[0].lift(features))
         for block, found, kernel in zip(layers[:-1], pairs, kernels, strict=False):
             x = block(found, x, kernel)

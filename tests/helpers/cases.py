@@ -84,6 +84,8 @@ _NEAR = {"most": 4, "fill": 0.6}
 CLOUD_MODELS = {
     **{f"{group}, all pairs": (group, {}) for group in (*_FREE, "SE(2)", "SO(3)", "SE(3)")},
     **{f"{group}, in balls": (group, _NEAR | {"keep": 0.5}) for group in (*_FREE, "SE(2)", "SO(3)", "SE(3)")},
+    **{f"{group}, distances": (group, {"lift": {"kind": "coset", "own": True}}) for group in ("SE(2)", "SE(3)")},
+    **{f"{group}, distances near": (group, _NEAR | {"lift": "coset", "keep": 0.5}) for group in ("SE(2)", "SE(3)")},
     **{f"{group}, nearest": (group, {"most": 4, "nearest": True}) for group in ("T(2)", "SO(2)", "R*SO(2)", "SE(3)")},
     "SO(2), in balls, along the group": ("SO(2)", _NEAR | {"alpha": 1.0}),
     "SE(2), in balls, wider and wider": ("SE(2)", _NEAR | {"growth": 2.0, "keep": 0.4}),
@@ -93,6 +95,9 @@ CLOUD_MODELS = {
     "T(2), in balls, gated": ("T(2)", _NEAR | {"block": "gated", "keep": 0.5, "growth": 2.0}),
     "SE(3), gated, without a norm": ("SE(3)", {"block": "gated", "norm": False}),
     **{f"{group}, edges": (group, {"lift": "edge"}) for group in ("SE(2)", "SE(3)")},
+    "SE(2), nearest, wider and wider": ("SE(2)", {"most": 4, "nearest": True, "growth": 2.0}),
+    "SE(3), a cutoff, a sum": ("SE(3)", {"lift": {"kind": "tensor", "fill": 0.6}, "mean": False}),
+    "SE(3), without a norm": ("SE(3)", {"norm": False}),
 }
 """Classifiers (in the plane) and regressors (in space) of every group with an exact lift, over all pairs and not."""
 

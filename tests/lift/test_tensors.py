@@ -148,7 +148,7 @@ def test_wrong_settings_are_refused(settings, message):
     [
         (lambda: HLieConv("T(3)", lift="tensor"), "got TensorLift"),
         (lambda: HLieConv("SE(3)", lift="tensor", blocks=2), "must not be given for the lift tensor"),
-        (lambda: LieConvClassifier("SE(2)", 2, lift="tensor"), "one with pairs"),
+        (lambda: LieConvClassifier("T(2)", 2, lift="tensor"), "got TensorLift"),
         (lambda: VectorPotentialLieConv("SO(2)", lift="tensor"), "got TensorLift"),
     ],
 )
