@@ -29,7 +29,7 @@ MODELS = {
     "SE(2) tensors": ("SE(2)", {"lift": "tensor", "growth": 2.5}),
     "SE(2) sampled": ("SE(2)", {"lift": "sampled", "alpha": 0.02}),
 }
-"""Group and changes to `DIGITS_MODEL`: the paper's lift of SE(2) is sampled, ours exact; of like numbers of parameters."""
+"""Group and changes to `DIGITS_MODEL`: the paper samples SE(2), ours is exact; of like numbers of parameters."""
 
 BASELINES = {
     "nearest neighbour": nearest_neighbour_error,
@@ -105,10 +105,9 @@ def line(result: dict) -> str:
 def table(results: Sequence[dict]) -> str:
     """A row for each model and range of training angles: median over seeds, and the extremes."""
     head = ["model", "training angles", "n_train", "seeds", "parameters", "seconds", "test error %", "upright %"]
-    groups: dict[tuple, list[dict]] = {}
+    rows, groups = [], {}
     for x in results:
         groups.setdefault((x["model"], x["angles"], x["n_train"]), []).append(x)
-    rows = []
     for (model, angles, n), runs in groups.items():
         cells = [model, angles, str(n), str(len(runs)), f"{runs[0]['parameters']:,}"]
         cells.append(f"{over_seeds([x['seconds'] for x in runs])['median']:.0f}")
