@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 
 from lieham.state import Bodies, PhaseState
 from lieham.typing import Float, Int, Tensor
+
+
+class Products(NamedTuple):
+    """Combinations of the outputs, each of which weighs a pair by one product of what its bodies are.
+
+    Args:
+        mixing: the combinations, one a column, (k, s).
+        family: the number of the family of each, (s,): products that are chosen together, as those of indicators are.
+    """
+
+    mixing: Float[Tensor, "k s"]
+    family: Int[Tensor, " s"]
 
 
 class Dictionary(ABC):
@@ -22,6 +35,8 @@ class Dictionary(ABC):
 
     name: str = "functions"
     """What the functions are, in words."""
+    least_bodies: int = 2
+    """Systems of fewer bodies have nothing that the functions could see beyond those of pairs."""
     functions: int
     """The dictionary has this number of functions f."""
     singles: int = 0
@@ -91,8 +106,8 @@ class Dictionary(ABC):
         """
         return _by_coordinates(lambda x: self.evaluate_singles(x, bodies), state, along)
 
-    def products(self, bodies: Bodies) -> Float[Tensor, "k s"] | None:
-        """Return combinations of the outputs, each of which weighs a pair by one product of what its bodies are.
+    def products(self, bodies: Bodies) -> Products | None:
+        """Return the combinations of the outputs that weigh a pair by one product of what its bodies are.
 
         With z = (1, m, features), combination s weighs the pair (i, j) by z_a(i) z_b(j), or by z_a(i) z_b(j) +
         z_b(i) z_a(j) where pairs are unordered. Products that are alike for all pairs of `bodies` are returned once. It

@@ -35,6 +35,8 @@ class ModelConfig:
         dtype: precision of the weights, float64 or float32.
         uniform_field: true to learn one acceleration that the environment gives all bodies, axes such as z to learn it
             along these alone, or numbers such as 0,0,-9.81 to give it; none by default.
+        feature_functions: true to give the network functions of mass and features beside them, such as roots and
+            logarithms, and indicators of few values; or a list of them for the mass and each feature.
     """
 
     kind: str = "HLieConv"
@@ -49,6 +51,7 @@ class ModelConfig:
     seed: int = 0
     dtype: str = "float64"
     uniform_field: bool | str = ""
+    feature_functions: bool | list = False
 
     def __post_init__(self) -> None:
         check_types(self)

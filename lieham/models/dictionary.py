@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from lieham.dynamics.dictionary import Dictionary
+from lieham.dynamics.dictionary import Dictionary, Products
 from lieham.dynamics.uniform_field import UniformField
 from lieham.nn import LieResNet, MomentNet
 from lieham.state import Bodies, PhaseState
@@ -35,7 +35,7 @@ class KernelDictionary(Dictionary):
         length: Float[Tensor, ""],
         slopes: Callable[..., Tensor] | None = None,
         uniform: UniformField | None = None,
-        products: Callable[[Bodies], Tensor | None] | None = None,
+        products: Callable[[Bodies], Products | None] | None = None,
     ):
         self._products = products
         self._slopes = slopes
@@ -43,6 +43,7 @@ class KernelDictionary(Dictionary):
         self.functions = sum(weight.shape[1] for weight in self._kernel.linear())
         self._uniform = uniform if uniform is not None and uniform.is_learned else None
         self.name = network.terms_name
+        self.least_bodies = 3 if network.splits else 2
         self.singles = 0 if self._uniform is None else self._uniform.axes.shape[0]
 
     @property
@@ -67,7 +68,7 @@ class KernelDictionary(Dictionary):
             return super().derivatives(state, bodies, of, along)
         return self._slopes(state.q, bodies, *of)
 
-    def products(self, bodies: Bodies) -> Float[Tensor, "k s"] | None:
+    def products(self, bodies: Bodies) -> Products | None:
         return None if self._products is None else self._products(bodies)
 
     def work(self, n: int, d: int) -> int:
@@ -109,7 +110,7 @@ def dictionary_of(
     length: Float[Tensor, ""],
     slopes: Callable[..., Tensor] | None = None,
     uniform: UniformField | None = None,
-    products: Callable[[Bodies], Tensor | None] | None = None,
+    products: Callable[[Bodies], Products | None] | None = None,
 ) -> KernelDictionary | None:
     """Return the network's dictionary, or None where it is not linear in its last kernel or its lift is not exact.
 
@@ -123,7 +124,7 @@ def dictionary_of(
         length: the model's unit of length.
         slopes: a function that returns ∂²H/∂q∂θ, see `KernelDictionary`; None for none.
         uniform: the model's uniform field; None for none.
-        products: a function that returns combinations of outputs, see `Dictionary.products`; None for none.
+        products: a function that returns the products, see `Dictionary.products`; None for none.
     """
     frozen = any(not weight.requires_grad for weight in network.kernel.parameters())
     if network.linear_in_kernel and network.lift.exact and not frozen:

@@ -21,6 +21,7 @@ from lieham.lift import Lift, TensorLift
 from lieham.lift.tensor import ORDERS, SCALES
 from lieham.models.config import ModelConfig
 from lieham.models.dictionary import dictionary_of
+from lieham.models.feature_functions import feature_functions_of
 from lieham.models.potential import LieConvPotential, make_potential, saved_settings
 from lieham.state import Bodies, PhaseState, Trajectory
 from lieham.typing import Float, Int, Tensor
@@ -53,6 +54,9 @@ class HLieConv(SeparableHamiltonian):
         uniform_field: True if the environment gives all bodies one acceleration g, which is learned, V = V(group) −
             Σ m_i g·q_i; names of axes such as "z" to learn it along these alone, so that P along the others stays kept
             exactly; or g itself, such as (0, 0, -9.81). `group` then is the symmetry of the forces among the bodies.
+        feature_functions: True to give the network functions of mass and features beside these (powers and logarithms,
+            or an indicator of each value where there are few), which the first training data fix; or a list of them
+            for the mass and for each feature. By default `fit` takes them where they predict held-out windows better.
 
     Raises:
         InputError: if the group or the block is unknown, if the precision is neither float64 nor float32, or if a size
@@ -83,13 +87,14 @@ class HLieConv(SeparableHamiltonian):
         dtype: torch.dtype = torch.float64,
         seed: int = 0,
         uniform_field: Declared | None = None,
+        feature_functions: bool | list = False,
     ):
         declared = make_group(group)
         named, own = (lift or "", None) if lift is None or isinstance(lift, (str, dict)) else ("", lift)
         precision = str(dtype).removeprefix("torch.")
         config = ModelConfig(
             "HLieConv", declared.name, features, width, blocks, block, named, radius, fill, seed, precision,
-            declaration(uniform_field),
+            declaration(uniform_field), feature_functions,
         )  # fmt: skip
         uniform = declared_field(uniform_field, declared.space_dim)
         _check_field(uniform, declared)
@@ -99,7 +104,7 @@ class HLieConv(SeparableHamiltonian):
         self.group, self.features = declared, config.features
         self.config = saved_settings(config, declared, self.potential.network.lift)
         self.config["uniform_field"] = config.uniform_field
-        self._may_see_more, self._seed = lift in (None, ""), seed
+        self._may_see_more, self._given = lift in (None, "") and feature_functions is False, config
 
     def within(self, bodies: Bodies) -> tuple[Callable[..., Tensor], tuple[Tensor, ...]]:
         return self.potential.at(bodies)
@@ -134,7 +139,16 @@ class HLieConv(SeparableHamiltonian):
         """Measure the units of length, energy and features on training data, the first time it is called."""
         if self.uniform_field is not None and not bool(self.potential.calibrated):
             self.uniform_field.calibrate(data)
+        if self.config.get("feature_functions") is True:
+            self._take_functions(feature_functions_of(data.bodies))
         self.potential.calibrate(data)
+
+    def _take_functions(self, given: list) -> None:
+        """Build the potential again, for these functions of mass and features."""
+        weight, lift = next(self.parameters()), self.potential.network.lift
+        config = replace(self._given, feature_functions=given, radius=None, fill=None)
+        self.potential = make_potential(self.group, 1, config, lift).to(weight)
+        self.config["feature_functions"] = given
 
     def trained_range(self) -> TrainedRange | None:
         return self.potential.trained
@@ -142,39 +156,45 @@ class HLieConv(SeparableHamiltonian):
     def dictionary(self) -> Dictionary | None:
         own = self.potential
         tools = own.slopes(), self.uniform_field, own.products
-        return dictionary_of(own.network, self.basis, own.length, *tools)
+        found = dictionary_of(own.network, self.basis, own.length, *tools)
+        if found is not None:
+            found.name = own.terms_name
+        return found
 
     def functions(self) -> Functions:
         redraw = None if self.exact else self.potential.network.lift.redraw
         return replace(super().functions(), units=self.potential.units(), redraw=redraw)
 
     def richer(self) -> list[HLieConv]:
-        """Return new models with `lift="tensor"`: of three bodies, at two scales; of four, from one that this made.
+        """Return new models that see more than this one, whose units have not been measured yet.
 
-        There are some for SE(2) and SE(3) and one gated block, if no lift was asked for, no units had been measured on
-        data before, and no weight is frozen.
+        They are this one with `feature_functions`, and for SE(2) and SE(3) with `lift="tensor"`: terms of three bodies
+        at two scales, or of four, from terms of three that this made. There are some for one gated block, if neither a
+        lift nor functions were asked for, no units had been measured on data before, and no weight is frozen.
         """
         lift, own = self.potential.network.lift, self.group
-        if not self._may_see_more or own.name not in ("SE(2)", "SE(3)"):
+        if not self._may_see_more or not all(weight.requires_grad for weight in self.parameters()):
             return []
-        if not all(weight.requires_grad for weight in self.parameters()):
-            return []
+        kept = {k: lift.settings[k] for k in ("radius", "fill")}
+        given: list[dict[str, Any]] = []
         if not lift.sees_pairs:
             last = cast(TensorLift, lift)
             given = [{"order": last.order + 1, "near": last.near}] if last.order < max(ORDERS) else []
         elif bool(self.potential.calibrated) or (self.config["blocks"], self.config["block"]) != (1, "gated"):
             return []
-        else:
+        elif own.name in ("SE(2)", "SE(3)"):
             given = [{"order": 3, "near": x} for x in SCALES]
-        weight, kept = next(self.parameters()), {k: lift.settings[k] for k in ("radius", "fill")}
-        settings: dict[str, Any] = {k: self.config[k] for k in ("width", "uniform_field") if k in self.config}
-        found = []
-        for x in given:
-            named = {"kind": "tensor"} | x | kept
-            other = HLieConv(own, self.features, lift=named, dtype=weight.dtype, seed=self._seed, **settings)
-            other._may_see_more = True
-            found.append(other.to(weight.device))
-        return found
+        tensors = [self._like(lift={"kind": "tensor"} | x | kept) for x in given]
+        for x in tensors:
+            x._may_see_more = True
+        return [self._like(lift=lift.settings, feature_functions=True), *tensors] if lift.sees_pairs else tensors
+
+    def _like(self, **settings: Any) -> HLieConv:
+        """Return a new model of the same group and sizes, with some settings changed."""
+        weight = next(self.parameters())
+        settings |= {k: self.config[k] for k in ("width", "uniform_field") if k in self.config}
+        other = HLieConv(self.group, self.features, dtype=weight.dtype, seed=self._given.seed, **settings)
+        return other.to(weight.device)
 
     def adopt(self, other: Any) -> None:
         """Take over the potential and the settings of `other`, a model that `richer` made."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import cast
 
 import torch
 
 from lieham.dynamics.base import Units
+from lieham.dynamics.dictionary import Products
 from lieham.dynamics.trained_range import TrainedRange
 from lieham.errors import InputError, check_choice
 from lieham.groups import Group
 from lieham.groups.algebra import keeps_form_in_other_units
 from lieham.lift import Lift, TensorLift, make_lift
 from lieham.models.config import ModelConfig
+from lieham.models.feature_functions import FeatureFunctions, channels_of
 from lieham.models.precision import FloatModule
 from lieham.nn import (
     BLOCKS,
@@ -39,6 +42,7 @@ class LieConvPotential(FloatModule):
     Args:
         network: the network.
         features: the number of features of a body beside its mass.
+        functions: functions of mass and features that the network is given beside them; by default none.
     """
 
     length: Tensor
@@ -46,9 +50,9 @@ class LieConvPotential(FloatModule):
     scale: Tensor
     calibrated: Tensor
 
-    def __init__(self, network: LieResNet | MomentNet, features: int):
+    def __init__(self, network: LieResNet | MomentNet, features: int, functions: FeatureFunctions | None = None):
         super().__init__()
-        self.network = network
+        self.network, self.functions = network, functions or FeatureFunctions([])
         self.register_buffer("length", torch.ones(()))
         self.register_buffer("energy", torch.ones(()))
         self.register_buffer("scale", torch.ones(features + 1))
@@ -68,7 +72,7 @@ class LieConvPotential(FloatModule):
             return
         real, n = data.bodies.mask.to(data.q.dtype)[..., None, :], data.q.shape[-2]
         force = data.observed_forces()
-        features = torch.cat([data.bodies.mass[..., None], data.bodies.features], -1)
+        features = channels_of(data.bodies)
         if n == 1:
             self.length.copy_(_rms(data.q.norm(dim=-1), real))
         else:
@@ -86,7 +90,8 @@ class LieConvPotential(FloatModule):
         self.calibrated.fill_(True)
 
     def check(self, bodies: Bodies) -> None:
-        """Raise InputError if the network has no functions for some bodies (`MomentNet.check`)."""
+        """Raise InputError if the network or the functions of features do not know some bodies (`MomentNet.check`)."""
+        self.functions.check(bodies)
         if bool(self.calibrated):
             self.network.check(self.seen(bodies.map(lambda x: x.to(self.scale.device))), bodies.mask)
 
@@ -132,12 +137,16 @@ class LieConvPotential(FloatModule):
         shares = PairSum(network).shares(self.seen(bodies), bodies.mask)[0] @ mixing
         return self.energy / self.length * pair_slopes(network, q / self.length, shares, chosen)
 
-    def products(self, bodies: Bodies) -> Float[Tensor, "k s"] | None:
-        """Return combinations of the kernel's outputs, one for each product of what two bodies are (`products_of`)."""
+    def products(self, bodies: Bodies) -> Products | None:
+        """Return combinations of the kernel's outputs, one for each product of what two bodies are (`products_of`).
+
+        Those of the indicators of two features are one family.
+        """
         network = self._pairs_alone()
         if network is None or self.slopes() is None:
             return None
-        return products_of(PairSum(network).between, self.seen(bodies), bodies.mask)
+        family = [*range(len(self.scale)), *self.functions.family(len(self.scale))]
+        return products_of(PairSum(network).between, self.seen(bodies), bodies.mask, family)
 
     def _pairs_alone(self) -> LieResNet | None:
         """Return the network where it is a sum of functions over pairs (`is_pair_sum`); None otherwise."""
@@ -168,8 +177,15 @@ class LieConvPotential(FloatModule):
         return Units(self.length.item(), self.energy.item(), self.scale.detach().cpu().double())
 
     def seen(self, bodies: Bodies) -> Float[Tensor, "*batch n c"]:
-        """Return (m, features) in their units s, which the network is given as features of its points."""
-        return torch.cat([bodies.mass[..., None], bodies.features], -1) / self.scale
+        """Return (m, features) in their units s and functions of them, the features of the network's points."""
+        channels = channels_of(bodies)
+        own = channels / self.scale
+        return torch.cat([own, self.functions(channels, self.scale)], -1) if self.functions.count else own
+
+    @property
+    def terms_name(self) -> str:
+        """Return what V is a sum of, in words."""
+        return f"{self.network.terms_name}{f' with {self.functions}' if self.functions.count else ''}"
 
 
 def _rms(x: Tensor, weight: Tensor) -> Tensor:
@@ -190,6 +206,8 @@ def make_potential(group: Group, outputs: int, config: ModelConfig, lift: Lift |
     """
     check_choice("block", config.block, tuple(BLOCKS))
     own = make_lift(lift or config.lift, group, radius=config.radius, fill=config.fill)
+    functions = FeatureFunctions([] if isinstance(config.feature_functions, bool) else config.feature_functions)
+    channels = config.features + 1 + functions.count
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network: LieResNet | MomentNet
@@ -198,12 +216,19 @@ def make_potential(group: Group, outputs: int, config: ModelConfig, lift: Lift |
             network = MomentNet(cast(TensorLift, own), config.features + 1)
         else:
             sizes = NetworkSettings(config.width, config.blocks, BLOCKS[config.block])
-            network = LieResNet(own, config.features + 1, outputs, sizes)
-    return LieConvPotential(network, config.features).to(getattr(torch, config.dtype))
+            if functions.count:  # enough outputs and channels for all products of two bodies' channels
+                most = (channels + 1) * (channels + 2) // 2 if group.symmetric_pairs else (channels + 1) ** 2
+                sizes = replace(sizes, width=max(config.width, 4 * (channels + 1)), kernel_dim=most * outputs)
+            network = LieResNet(own, channels, outputs, sizes)
+    return LieConvPotential(network, config.features, functions).to(getattr(torch, config.dtype))
 
 
 def _check_tensor(config: ModelConfig, outputs: int) -> None:
     """Raise InputError where settings do not go with the lift `tensor`, whose network has no blocks."""
+    if config.feature_functions:
+        raise InputError(
+            "feature_functions must be False for the lift tensor, which has functions of each kind of body"
+        )
     if outputs != 1:
         raise InputError("lift must be point or coset for a vector potential, got tensor: it gives energies alone")
     if config.blocks != 1 or config.block != "gated":
@@ -222,4 +247,5 @@ def saved_settings(config: ModelConfig, group: Group, lift: Lift) -> dict[str, o
         lift: the lift, all of whose settings are saved.
     """
     sizes = {name: getattr(config, name) for name in ("features", "width", "blocks", "block", "dtype")}
+    sizes |= {"feature_functions": config.feature_functions} if config.feature_functions else {}
     return {"group": group.name, **sizes, "lift": lift.settings}

@@ -17,8 +17,8 @@ from lieham.nn.moment_sum import MomentSum
 from lieham.nn.moments import Moments, functions, largest_rank, moments, slopes_of_functions, slopes_of_moments
 from lieham.typing import Bool, Float, Int, Tensor
 
-CLOUDS = 8
-"""Derivatives are computed for so many clouds at a time, which fit into the cache."""
+PAIRS = 648
+"""Derivatives are computed for about so many pairs of points at a time, which fit into the cache."""
 
 
 class MomentWeights(nn.Module):
@@ -217,8 +217,9 @@ class MomentNet(nn.Module):
         x, features, mask = self._flat(points, features, mask)
         total = x.new_empty(len(columns), len(x), n * d)
         sizes = self.level, largest_rank(kinds)
-        for k in range(0, len(x), CLOUDS):
-            part = slice(k, k + CLOUDS)
+        some = max(1, PAIRS // n**2)
+        for k in range(0, len(x), some):
+            part = slice(k, k + some)
             factors = self.given(features[part]) * mask[part, :, None]
             at, moved = slopes_of_moments(self.lift, x[part], mask[part], factors, sizes)
             each = slopes_of_functions(at, moved, kinds, d).unflatten(-1, factors.shape[:2])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
-from lieham.typing import Bool, Float, Tensor
+from lieham.dynamics.dictionary import Products
+from lieham.typing import Bool, Float, Int, Tensor
 
 PROBES = 4
 """Pairs of points by which a product is told, for each product."""
@@ -16,8 +17,11 @@ EQUAL = 1e-9
 
 @torch.no_grad()
 def products_of(
-    shares: Callable[[Tensor], Tensor], features: Float[Tensor, "*batch n c"], mask: Bool[Tensor, "*batch n"]
-) -> Float[Tensor, "k s"] | None:
+    shares: Callable[[Tensor], Tensor],
+    features: Float[Tensor, "*batch n c"],
+    mask: Bool[Tensor, "*batch n"],
+    family: Sequence[int] | None = None,
+) -> Products | None:
     """Return combinations of the kernel's outputs, one a column, each of which weighs pairs by one product of features.
 
     With z = (1, features) the k outputs weigh the pair (i, j) by bilinear forms z_i · B_k z_j. They are read off at
@@ -29,9 +33,11 @@ def products_of(
             the channels of both, (pairs, 2, c).
         features: the channels of the points.
         mask: the padding mask.
+        family: a number for each channel; products of channels of the same two numbers are of one family. By default
+            every product is its own.
 
     Returns:
-        The combinations, or None where no product is among them or no two points are there.
+        The products, or None where none is among the outputs or no two points are there.
     """
     there = _values(_with_one(features), mask)
     if not len(there):
@@ -42,12 +48,23 @@ def products_of(
     forms = torch.linalg.pinv(_outer(*_with_one(probe).unbind(1)).flatten(1)) @ shares(probe).double()
     symmetric = bool((forms - _turned(forms)).abs().max() < precision * forms.abs().max())
     wanted = torch.eye((c + 1) ** 2, dtype=torch.float64, device=features.device)
+    label = _families(range(c) if family is None else family, symmetric).to(features.device)
     if symmetric:
-        wanted = (wanted + _turned(wanted))[:, torch.ones(c + 1, c + 1).triu().flatten().bool()]
-    wanted = wanted[:, _distinct(there @ wanted)]
+        upper = torch.ones(c + 1, c + 1).triu().flatten().bool()
+        wanted, label = (wanted + _turned(wanted))[:, upper], label[upper]
+    kept = _distinct(there @ wanted)
+    wanted, label = wanted[:, kept], label[kept]
     found = torch.linalg.pinv(forms, rtol=precision) @ wanted
-    found = found[:, (forms @ found - wanted).abs().amax(0) < precision]
-    return found.to(features) if found.shape[1] else None
+    good = (forms @ found - wanted).abs().amax(0) < precision
+    return Products(found[:, good].to(features), label[good].unique(return_inverse=True)[1]) if good.any() else None
+
+
+def _families(channel: Sequence[int], symmetric: bool) -> Int[Tensor, " ab"]:
+    """Return a number for each product of z = (1, features), from the number of each channel."""
+    number = torch.tensor([-1, *channel])
+    a, b = torch.cartesian_prod(number, number).unbind(-1)
+    first, second = (torch.minimum(a, b), torch.maximum(a, b)) if symmetric else (a, b)
+    return (first + 1) * (int(number.max()) + 2) + second + 1
 
 
 def _with_one(features: Tensor) -> Float[Tensor, "*batch n c1"]:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import torch
 
-from lieham.dynamics.dictionary import Dictionary
-from lieham.regression.dictionary import Columns
+from lieham.dynamics.dictionary import Dictionary, Products
+from lieham.regression.dictionary import Columns, columns_up_to, rank_of
 from lieham.regression.problem import RidgeProblem, triangle
 from lieham.typing import Bool, Float, Int, Tensor
 
@@ -22,6 +22,8 @@ SLACK = log(2.0)
 """By how much a simpler choice may be worse, in the logarithm of the mean square."""
 SOLVED = log(1e-6)
 """Logarithm of the share of the mean square that may be left where the law counts as found."""
+EXACT = log(1e-12)
+"""Logarithm of the share of the mean square left at which no more functions are tried."""
 MOST_COLUMNS = 800
 """Functions are added while there are at most so many columns; of more, see `wide`."""
 MOST_PRODUCTS = 2
@@ -101,7 +103,7 @@ def chosen(
     assemble: Callable[[Columns], RidgeProblem],
     dictionary: Dictionary,
     columns: Columns,
-    products: Float[Tensor, "k s"] | None,
+    products: Products | None,
     by: tuple[list[float], float],
 ) -> tuple[RidgeProblem, Choice]:
     """Pose a regression and choose its columns and its ridge, with one product of what two bodies are if that will do.
@@ -115,7 +117,7 @@ def chosen(
         assemble: a function that returns the rows of some columns.
         dictionary: the functions.
         columns: all candidate functions, times the combinations of the outputs that the data tell apart.
-        products: the combinations of the outputs that are products (`Dictionary.products`); None for none.
+        products: the products of what two bodies are (`Dictionary.products`); None for none.
         by: the thresholds of the rank that are tried, and by how much a simpler choice may be worse, in the logarithm
             of the mean square (`choose`).
     """
@@ -126,41 +128,58 @@ def chosen(
     if products is None or columns.mixing.shape[1] < 2 or choice.left == inf:
         return problem, choice
     level = max(tried[0], columns.rank(dictionary)[choice.columns].max().item())
-    other = assemble(replace(columns, mixing=products))
-    few = _few(other, other.columns.rank(dictionary), (tried, level), choice.left + slack, slack)
+    other, family = assemble(replace(columns, mixing=products.mixing)), products.family
+
+    def alone(taken: list[int]) -> tuple[RidgeProblem, Choice]:
+        """Return the regression on a few products, with more functions than on all of them where that is needed."""
+        found = choose(other, _of(other, dictionary, (family, taken)), tried, slack)
+        mixing = other.columns.mixing[:, torch.isin(family, family.new_tensor(taken))]
+        more = rank_thresholds(rank_of(dictionary, mixing), mixing.shape[1])
+        if more[-1] <= tried[-1] or found.left < EXACT:
+            return other, found
+        own = assemble(columns_up_to(dictionary, mixing, more[-1]))
+        return own, choose(own, own.columns.rank(dictionary), more, slack)
+
+    few = _few((other, family), dictionary, alone, (level, choice.left + slack, slack))
     if few is None:
         return problem, choice
-    other.ridge, other.used = few.ridge, few.columns
-    return other, few
+    problem, choice = few
+    problem.ridge, problem.used = choice.ridge, choice.columns
+    return few
 
 
 def _few(
-    problem: RidgeProblem, rank: Tensor, by: tuple[list[float], float], most: float, slack: float
-) -> Choice | None:
-    """Return the choice with the fewest products that leaves no more than `most`; None where
-    `MOST_PRODUCTS` leave more.
+    posed: tuple[RidgeProblem, Tensor],
+    dictionary: Dictionary,
+    alone: Callable[[list[int]], tuple[RidgeProblem, Choice]],
+    by: tuple[float, float, float],
+) -> tuple[RidgeProblem, Choice] | None:
+    """Return the choice with the fewest families of products that leaves no more than a number; None if there is none.
 
-    The products are compared by functions up to the second number of `by`, and what they leave is found with all
-    thresholds.
+    The products are compared by functions up to the first number of `by`, and what they leave is then found `alone`. It
+    may be the second number of `by`; the third one is the slack.
     """
-    tried, level = by
-    count = problem.columns.mixing.shape[1]
-    of = torch.arange(len(rank), device=rank.device) % count
-    of[len(rank) - problem.columns.singles :] = -1
+    level, most, slack = by
+    problem, family = posed
+    count = int(family.max()) + 1
     taken: list[int] = []
     for _ in range(min(MOST_PRODUCTS, count)):
         others = [k for k in range(count) if k not in taken]
-        left = [choose(problem, _of(rank, of, [*taken, k]), [level], slack).left for k in others]
+        ranks = (_of(problem, dictionary, (family, [*taken, k])) for k in others)
+        left = [choose(problem, rank, [level], slack).left for rank in ranks]
         taken.append(others[left.index(min(left))])
-        found = choose(problem, _of(rank, of, taken), tried, slack)
-        if found.left <= most:
+        found = alone(taken)
+        if found[1].left <= most:
             return found
     return None
 
 
-def _of(rank: Tensor, of: Tensor, products: list[int]) -> Float[Tensor, " columns"]:
-    """Return the rank, infinite for columns of other products."""
-    kept = torch.isin(of, torch.tensor([-1, *products], device=of.device))
+def _of(problem: RidgeProblem, dictionary: Dictionary, of: tuple[Tensor, list[int]]) -> Float[Tensor, " columns"]:
+    """Return the rank of every column, infinite for columns of products of other families than those of `of`."""
+    rank, (family, taken) = problem.columns.rank(dictionary), of
+    own = family.repeat(len(problem.columns.chosen))
+    own = torch.cat([own, own.new_full((problem.columns.singles,), -1)])
+    kept = torch.isin(own, own.new_tensor([-1, *taken]))
     return rank.masked_fill(~kept, inf)
 
 

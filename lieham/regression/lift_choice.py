@@ -11,6 +11,7 @@ from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.losses.shooting import ShootingLoss
 from lieham.regression.cross_validation import MOST_COLUMNS, SLACK, SOLVED
+from lieham.regression.dictionary import distinguishable
 from lieham.regression.interpolant import known, split_resolved, thinned
 from lieham.regression.problem import RidgeProblem
 from lieham.regression.selection import select, widened
@@ -78,8 +79,9 @@ def choose_lift(
 ) -> LiftChoice:
     """Return `model`, or one whose terms see more, where that leaves `GAIN` times less of held-out windows.
 
-    Nothing is tried where `model` has no dictionary, where its functions are enough, and for fewer than 3 bodies. The
-    models of `richer` are tried, then those that are richer than the best of these, and so on until the law is found.
+    Nothing is tried where `model` has no dictionary, and where its functions are enough. The models of `richer` that
+    can see more in these bodies are tried, then those that are richer than the best of these, and so on until the law
+    is found.
     What a trial costs is counted first (`work`): it sees as many windows as `TRIAL` allows, and there is none where
     that is too few. No model is changed but by measuring its units.
 
@@ -96,14 +98,17 @@ def choose_lift(
     seen = thinned(split_resolved(windows, known(model, windows), loss.scale_q)[0], MOST_ROWS)
     posed, pairs = select(model, dictionary, seen, loss)
     best = _Trial(model, pairs.left, int(posed.used.sum()), posed, None)
-    if best.left < SOLVED or best.left == inf or windows.q.shape[-2] < 3:
+    if best.left < SOLVED or best.left == inf:
         return LiftChoice(model, posed)
+    told = distinguishable(dictionary, seen).shape[1]
     said = [f"of held-out windows, {dictionary.name} leave {exp(best.left):.1e} of the mean square"]
     while richer and best.left >= SOLVED:
         trials: list[_Trial] = []
         for other in richer:
             may_stop()
             other.calibrate(windows)
+            if not _sees_more(_dictionary(other), seen, told):
+                continue
             found = _tried(other, seen, loss)
             if isinstance(found, str):
                 said.append(found)
@@ -116,8 +121,18 @@ def choose_lift(
             break
         good = min(trials, key=lambda x: x.left)
         best = good if good.left < best.left - log(GAIN) else best
-        richer = cast("Sequence[Hamiltonian]", good.model.richer())
+        ways = [(x.left, more) for x in trials if (more := x.model.richer())]
+        richer = cast("Sequence[Hamiltonian]", min(ways, key=lambda x: x[0])[1]) if ways else []
+    if len(said) == 1:
+        return LiftChoice(model, posed)
     return LiftChoice(best.model, best.posed, best.windows, f"{', '.join(said)}: {_taken(best)} are taken")
+
+
+def _sees_more(other: Dictionary, seen: Trajectory, told: int) -> bool:
+    """Return True where functions see more than pairs of these bodies: more bodies at once, or more products."""
+    if other.least_bodies > 2:
+        return seen.q.shape[-2] >= other.least_bodies
+    return distinguishable(other, seen).shape[1] > told
 
 
 def _tried(model: Hamiltonian, seen: Trajectory, loss: ShootingLoss) -> _Trial | str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from math import log
 
 import torch
 
@@ -13,7 +12,17 @@ from lieham.data.windows import WindowBatch, batch_of
 from lieham.dynamics.dictionary import Dictionary
 from lieham.dynamics.hamiltonian import Hamiltonian
 from lieham.losses.shooting import ShootingLoss
-from lieham.regression.cross_validation import SLACK, SOLVED, TINY, Choice, chosen, folds_of, rank_thresholds, size_of
+from lieham.regression.cross_validation import (
+    EXACT,
+    SLACK,
+    SOLVED,
+    TINY,
+    Choice,
+    chosen,
+    folds_of,
+    rank_thresholds,
+    size_of,
+)
 from lieham.regression.dictionary import MOST_SEEN, Columns, columns_up_to, distinguishable, rank_of
 from lieham.regression.interpolant import Slopes, cut, known, rows_of
 from lieham.regression.problem import RidgeProblem
@@ -24,8 +33,6 @@ from lieham.typing import Tensor
 
 PASSES = 6
 """How often the equations are posed at most with the same functions, where p is not m q̇."""
-EXACT = log(1e-12)
-"""Logarithm of the share of the mean square left at which no more functions are tried."""
 
 
 @contextmanager

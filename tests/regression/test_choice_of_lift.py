@@ -58,7 +58,9 @@ def test_a_run_that_chose_its_lift_is_resumed_and_loaded_with_it(tmp_path):
 def test_a_lift_is_chosen_before_anything_was_learned_and_never_after():
     data = few(Bending(3, 2), 10)
     model = HLieConv("SE(2)")
-    more = [*model.richer(), *model.richer()[1].richer()]
+    functions, *more = [*model.richer(), *model.richer()[1 + 1].richer()]
+    assert functions.config["feature_functions"] is True and functions.config["lift"] == model.config["lift"]
+    assert not functions.richer(), "no functions are more than all of them"
     lifts = [x.config["lift"] for x in more]
     assert [(x["kind"], x["order"], x["near"]) for x in lifts] == [
         ("tensor", 3, SCALES[0]),
@@ -71,8 +73,9 @@ def test_a_lift_is_chosen_before_anything_was_learned_and_never_after():
     assert not model.richer()
     model.adopt(more[0])
     assert not model.richer()
-    for other in (HLieConv("SE(2)", lift="coset"), HLieConv("T(2)"), HLieConv("SE(2)", blocks=2)):
-        assert not other.richer()
+    for settings in ({"lift": "coset"}, {"blocks": 2}, {"block": "paper"}, {"feature_functions": True}):
+        assert not HLieConv("SE(2)", **settings).richer()
+    assert [x.config["lift"]["kind"] for x in HLieConv("T(2)").richer()] == ["point"], "tensors need rotations"
 
 
 def test_a_model_adopts_its_own_kind_alone():

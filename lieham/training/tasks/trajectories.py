@@ -108,8 +108,7 @@ class TrajectoryTask(Task):
         if self.free:
             return [StateEliminationStage(model, self.fixed, cast(FreeStatesLoss, self.loss), self._may_stop)]
         found = self._choice
-        notes = {"lift": "tensor"} if found.model is not model else {}
-        notes |= {"choice": found.said} if found.said else {}
+        notes = {"choice": found.said} if found.said else {}
         ridge = RidgeStage(model, self.fixed, self.loss, self._may_stop, notes, (found.posed, found.windows))
         first: list[Stage] = [ridge] if self.config.ridge and ridge.total else []
         return [*first, AdamStage(model, self.config), LBFGSStage(model, self.config.refine)]
