@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from inspect import signature
 from math import inf
 from unittest.mock import patch
 
@@ -12,6 +13,7 @@ import torch
 from torch import nn
 
 from lieham import HLieConv
+from lieham.lift import CosetLift, TensorLift
 from lieham.lift.radial import POWERS, rationals
 from lieham.regression.cross_validation import Choice, choose
 from lieham.typing import Tensor
@@ -69,10 +71,15 @@ def _nothing(squared: Tensor, lengths: Tensor, powers: tuple[float, ...] = POWER
     return 0.0 * rationals(squared, lengths, powers)  # not zeros: a gradient by every weight is asked for
 
 
+def _defaults(of: type, **changes: object) -> tuple:
+    """Return the defaults of a class's settings, with some of them changed."""
+    known = signature(of).parameters.values()
+    return tuple(changes.get(x.name, x.default) for x in known if x.default is not x.empty)
+
+
 SOFTENED = _radial(_softened, **{f"lieham.lift.{module}.POWERS": (0.5,) for module in RADIAL_LIFTS})
 FEW = {
-    "lieham.lift.CosetLift.__init__.__defaults__": (None, None, 4, False),
-    "lieham.lift.TensorLift.__init__.__defaults__": (None, None, 3, None, 4, None),
+    f"lieham.lift.{lift.__name__}.__init__.__defaults__": _defaults(lift, bases=4) for lift in (CosetLift, TensorLift)
 }
 PARTS = {
     "default": Part(),

@@ -244,6 +244,7 @@ class MomentNet(nn.Module):
         return theta.index_copy(0, self.columns, self.kernel.weight[0]).unflatten(0, (-1, self.factors))
 
     def forward(self, points: Tensor, features: Tensor, mask: Tensor) -> Float[Tensor, "*batch 1"]:
+        check_precision("positions", points, self.kernel.weight)
         check_precision("features and masses", features, self.kernel.weight)
         total = MomentSum(self)
         return total(points, points.new_ones(()), *total.tensors(features, mask))[..., None]

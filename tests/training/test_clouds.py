@@ -71,7 +71,7 @@ def test_tensors_tell_left_from_right_and_distances_do_not(near):
     data, errors = dataset(hands), {}
     for lift in ("tensor", "coset"):
         model = classifier(lift=lift, **{"most": 0, "fill": 1.0, "keep": 1.0} | near)
-        fit(model, data, steps=60, batch=30, evaluate_every=30)
+        fit(model, data, steps=120, batch=30, evaluate_every=30)
         errors[lift] = scores(model, data.test)["error"]
     assert errors["tensor"] < 0.1 and errors["coset"] > 0.25, "guessing is wrong in half of the clouds"
 
