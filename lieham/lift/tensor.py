@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 
@@ -45,7 +45,7 @@ class Neighborhood(NamedTuple):
 
 
 class TensorLift(Lift):
-    """A lift that maps a pair to the moments of functions on the stabiliser SO(d), exact for SE(2) and SE(3).
+    """A lift that maps a pair to the moments of functions on the stabiliser, exact for SE(d) and E(d).
 
     A function on the group SE(d) that is band-limited on SO(d) is a set of tensors at each point. So LieConv's
     integral over lifted neighbors becomes A_i,ct = Σ_j R_c(|r_ij|²) u_ij^⊗t f_j, for t = 0, 1, 2, 3: no frame is chosen
@@ -61,7 +61,7 @@ class TensorLift(Lift):
     A network of blocks (`nn.TensorResNet`) sees |r|², T_1 to T_level and the vector r of each pair.
 
     Args:
-        group: SE(2) or SE(3). In space contractions of these tensors do not tell left from right.
+        group: SE(d) or E(d). Contractions of these tensors do not tell left from right.
         radius: see `Lift`.
         fill: see `Lift`.
         order: the body order, which is the number of bodies that one term of the energy sees: 2, 3 or 4.
@@ -82,7 +82,6 @@ class TensorLift(Lift):
 
     exact = True
     kind = "tensor"
-    groups: ClassVar[tuple[str, ...]] = ("SE(2)", "SE(3)")
     sees_own = False
     coordinate_dim = 1
     scales: Tensor
@@ -102,8 +101,8 @@ class TensorLift(Lift):
         species: list[list[float]] | None = None,
         together: list[list[bool]] | None = None,
     ):
-        if group.name not in self.groups:
-            raise InputError(f"lift must be PointLift or CosetLift for {group}, got TensorLift: it is for SE(2), SE(3)")
+        if not group.rigid:
+            raise InputError(f"lift must be PointLift or CosetLift for {group}, got TensorLift: it is for SE(d), E(d)")
         for name, value, least in (("order", order, 2), ("level", level, 1), ("bases", bases, 1)):
             if value is None:
                 continue

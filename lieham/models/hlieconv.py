@@ -34,16 +34,16 @@ class HLieConv(SeparableHamiltonian):
     al. 2020, arXiv 2002.12880).
 
     Args:
-        group: a name such as "SE(2)", "T(3)", "SO(2)", "Trivial(2)", or a Group.
+        group: a name such as "SE(2)", "E(3)", "T(3)", "SO(2)", "Trivial(2)", or a Group.
         features: the number of features that a body has beside its mass (`data.n_features`).
         width: the number of channels of the residual stream; the convolutions run on a quarter of them.
         blocks: the number of blocks. One block sums over pairs; each further block lets pairs see their surroundings.
         block: the kind of the blocks: "gated", which is linear in its kernel and so is learned by ridge regression, or
             "paper", which is learned by gradients.
-        lift: "point", "coset", "edge" (angles, for SE(2) and SE(3)), "tensor" (terms of up to four bodies, see
+        lift: "point", "coset", "edge" (angles, for SE(d) and E(d)), "tensor" (terms of up to four bodies, see
             `lieham.lift.TensorLift`; it has no blocks, and `width` does not count), "sampled" (the paper's, not
-            exact), or a Lift of the same group; by default point or coset, whichever the group allows. For SE(2) and
-            SE(3) `fit` replaces the default by tensor where functions of pairs cannot represent the law.
+            exact), or a Lift of the same group; by default point or coset, whichever the group allows. For SE(d) and
+            E(d) `fit` replaces the default by tensor where functions of pairs cannot represent the law.
         radius: the distance at which the neighbourhood of a body ends, smoothly, in the data's unit of length; by
             default it does not end.
         fill: the fraction of the other bodies within the neighbourhood, from which its radius is measured once on the
@@ -151,11 +151,11 @@ class HLieConv(SeparableHamiltonian):
     def richer(self) -> list[HLieConv]:
         """Return new models with `lift="tensor"`: of three bodies, at two scales; of four, from one that this made.
 
-        There are some for SE(2) and SE(3) and one gated block, if no lift was asked for, no units had been measured on
+        There are some for SE(d) and E(d) and one gated block, if no lift was asked for, no units had been measured on
         data before, and no weight is frozen.
         """
         lift, own = self.potential.network.lift, self.group
-        if not self._may_see_more or own.name not in ("SE(2)", "SE(3)"):
+        if not self._may_see_more or not own.rigid:
             return []
         if not all(weight.requires_grad for weight in self.parameters()):
             return []

@@ -29,11 +29,13 @@ GROUPS = [
     for name in (
         *("Trivial(1)", "Trivial(2)", "Trivial(3)", "T(1)", "T(2)", "T(3)"),
         *("SO(2)", "SO(3)", "SE(2)", "SE(3)"),
+        *("O(1)", "O(2)", "O(3)", "E(1)", "E(2)", "E(3)", "SO(4)", "E(4)"),
         *("R*(2)", "R*(3)", "R*SO(2)", "Sq(2)", "R*Sq(2)"),
         *("SO(2)xT(1)", "SE(2)xTrivial(1)", "Trivial(2)xT(1)", "SO(2)xTrivial(1)", "Helical(0.7)"),
+        *("O(2)xT(1)", "E(2)xT(1)", "Trivial(1)xO(1)"),
     )
 ]
-"""Every group in every dimension that the library is used in."""
+"""Every group in the dimensions that the library is used in, and rigid motions in a fourth."""
 
 
 def outside(group: Group) -> list[torch.Tensor]:
