@@ -117,7 +117,7 @@ def test_acting_freely_means_that_no_generator_fixes_a_generic_point(group):
 
 @pytest.mark.parametrize("family", ["O", "E"])
 def test_mirror_images_are_seen_without_them(family):
-    """The negative control: x × y of SO(2) changes its sign. Other motions of the plane and of space see |x − y| too."""
+    """The negative control: x × y, which SO(2) sees, changes its sign."""
     x, y = points(make_group("T(2)"), torch.float64)
     mirror = torch.tensor([-1.0, 1.0], dtype=torch.float64)
     seen = make_group("SO(2)").pair_coordinates(x, y), make_group("SO(2)").pair_coordinates(mirror * x, mirror * y)
