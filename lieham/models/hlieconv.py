@@ -16,7 +16,7 @@ from lieham.dynamics.uniform_field import Declared, UniformField, declaration, d
 from lieham.errors import InputError, expected
 from lieham.groups import Group, make_group
 from lieham.groups.base import AXES
-from lieham.groups.subgroup import leaves_height
+from lieham.groups.subgroup import keeps_height
 from lieham.lift import Lift, TensorLift
 from lieham.lift.tensor import ORDERS, SCALES
 from lieham.models.config import ModelConfig
@@ -189,7 +189,7 @@ class HLieConv(SeparableHamiltonian):
 
 def _check_field(field: UniformField | None, group: Group) -> None:
     """Raise InputError where a field is to be learned along an axis along which V under the group holds one itself."""
-    axes = [] if field is None else [k for k, g in enumerate(field.axes.unbind()) if leaves_height(group, g).all()]
+    axes = [] if field is None else [k for k, g in enumerate(field.axes.unbind()) if keeps_height(group, g)]
     if field is not None and axes:
         own = [int(x) for x in field.axes.argmax(1)]
         left = "".join(AXES[k] for i, k in enumerate(own) if i not in axes and len(AXES) > k)
