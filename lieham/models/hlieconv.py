@@ -18,7 +18,8 @@ from lieham.groups import Group, make_group
 from lieham.groups.base import AXES
 from lieham.groups.subgroup import keeps_height
 from lieham.lift import Lift, TensorLift
-from lieham.lift.tensor import ORDERS, SCALES
+from lieham.lift.tensor import SCALES
+from lieham.lift.term_settings import ORDERS
 from lieham.models.config import ModelConfig
 from lieham.models.dictionary import dictionary_of
 from lieham.models.potential import LieConvPotential, make_potential, saved_settings

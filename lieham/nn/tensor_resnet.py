@@ -130,6 +130,10 @@ class TensorResNet(CloudNetwork):
             raise InputError(f"lift must be tensor in a TensorResNet, got {lift.kind}: take a LieResNet")
         if lift.group.space_dim not in ORDER:
             raise InputError(f"lift must be coset for {lift.group}, got tensor: a TensorResNet is for d = 2 and 3")
+        if lift.settings.get("hand"):
+            raise InputError(
+                "hand must be False in a TensorResNet, got True: with SE(2) it tells left from right anyway"
+            )
         super().__init__(lift, settings.blocks, settings.mean, neighbors)
         widths = [max(round(SHARE * width), 1) for width in settings.widths()]
         kernel_dim = max((settings.kernel_dim or KERNEL_DIM) // 2, 1)
