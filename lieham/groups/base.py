@@ -7,7 +7,7 @@ from functools import cached_property
 
 import torch
 
-from lieham.errors import InputError, expected
+from lieham.errors import InputError
 from lieham.typing import Bool, Float, Tensor
 
 AXES = "xyz"
@@ -236,29 +236,3 @@ def inverse_isometry(g: Tensor) -> Tensor:
     d = g.shape[-1] - 1
     Rt = g[..., :d, :d].mT
     return affine(Rt, -torch.einsum("...ij,...j->...i", Rt, g[..., :d, d]))
-
-
-def check_dim(name: str, dim: int, allowed: tuple[int, ...]) -> int:
-    """Return `dim` if the group exists there; raise InputError otherwise.
-
-    Args:
-        name: the family of the group, for the message of the error.
-        dim: the dimension asked for.
-        allowed: the dimensions in which the group exists.
-    """
-    if dim not in allowed:
-        raise expected(f"dimension of {name}", f"one of {allowed}", dim)
-    return dim
-
-
-def check_least(name: str, dim: int, least: int) -> int:
-    """Return `dim` if it is at least `least`; raise InputError otherwise.
-
-    Args:
-        name: the family of the group, for the message of the error.
-        dim: the dimension asked for.
-        least: the smallest dimension in which the group is built.
-    """
-    if dim < least:
-        raise expected(f"dimension of {name}", f"at least {least}", dim)
-    return dim

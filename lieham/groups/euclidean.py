@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from lieham._support.numerics import cosc, half_cot, sinc, sincc
-from lieham.groups.base import Group, affine, check_least, inverse_isometry
+from lieham.groups.base import Group, affine, inverse_isometry
+from lieham.groups.dimensions import check_least
 from lieham.groups.rotation import SO2, SO3, Rotations, SpecialOrthogonal, cross_matrix
 from lieham.groups.translation import Translation
 from lieham.typing import Tensor

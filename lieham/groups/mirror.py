@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from lieham.errors import InputError
-from lieham.groups.base import Group, check_least, inverse_isometry
+from lieham.groups.base import Group, inverse_isometry
+from lieham.groups.dimensions import check_least
 from lieham.groups.euclidean import rigid_motions
 from lieham.groups.rotation import rotation_group
 from lieham.groups.translation import Translation, Trivial

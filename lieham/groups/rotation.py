@@ -8,7 +8,8 @@ from itertools import combinations
 import torch
 
 from lieham._support.numerics import asin_over, cosc, sinc
-from lieham.groups.base import Group, affine, check_least, inverse_isometry
+from lieham.groups.base import Group, affine, inverse_isometry
+from lieham.groups.dimensions import check_least
 from lieham.groups.rotation_log import rotation_log
 from lieham.typing import Float, Tensor
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from lieham.groups.base import AXES, Group, affine, check_least, inverse_isometry
+from lieham.groups.base import AXES, Group, affine, inverse_isometry
+from lieham.groups.dimensions import check_least
 from lieham.typing import Tensor
 
 

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import torch
 
-from lieham.nn.handed import dual, exchanged, handed_exponents
+from lieham.lift.handed import dual, exchanged, handed_exponents
 from lieham.typing import Bool, Float, Int, Tensor
 
 MOST_RANK = 3

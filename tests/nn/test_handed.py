@@ -8,9 +8,9 @@ import torch
 import lieham
 from lieham.data import Dataset
 from lieham.errors import InputError
+from lieham.lift.handed import handed_exponents
 from lieham.lift.tensor import Neighborhood
 from lieham.models import HLieConv, LieConvClassifier
-from lieham.nn.handed import handed_exponents
 from lieham.nn.invariants import values
 from lieham.nn.moments import largest_rank, moments
 from lieham.state import Bodies, Trajectory
@@ -110,7 +110,7 @@ def test_a_law_that_tells_left_from_right_is_learned(tmp_path):
     forces = -torch.func.grad(lambda x: potential(x).sum())(q)
     bodies = Bodies.of(torch.ones(len(q), 3, dtype=torch.float64))
     whole = Trajectory.of(torch.zeros(1), q, torch.zeros_like(q), bodies).with_labels(forces)
-    data, left = Dataset(train=whole[:300], val=whole[300:350], test=whole[350:]), {}
+    data, left, seen = Dataset(train=whole[:300], val=whole[300:350], test=whole[350:]), {}, {}
     for hand in (True, False):
         model = HLieConv("SE(2)", lift={"kind": "tensor", "level": 12, "near": 0.9, "hand": hand})
         lieham.fit(model, data, steps=0, refine=0)
@@ -118,6 +118,8 @@ def test_a_law_that_tells_left_from_right_is_learned(tmp_path):
         field = lieham.load_model(tmp_path / "model.safetensors").field(data.test.bodies)
         said = field.force(torch.zeros(()), data.test.q[:, 0])
         left[hand] = ((said - data.test.forces[:, 0]).square().mean() / forces.square().mean()).item()
+        seen[hand] = lieham.audit(model, "E(2)", count=20, n_bodies=3).broken
+    assert seen[True] == ["invariance"] and seen[False] == [], "bodies of the kind that was learned are audited"
     assert left[True] < 1e-2 < 0.5 < left[False], left
 
 

@@ -10,7 +10,7 @@ from lieham.typing import Float
 
 
 def handed_exponents(order: int, dim: int, most: int) -> list[tuple[int, ...]]:
-    """Return the exponents of all contractions with one ε (`invariants.Terms`), up to exchanges of moments.
+    """Return the exponents of all contractions with one ε (`lieham.nn.invariants.Terms`), up to exchanges of moments.
 
     In the plane ε takes the place of one of the t inner products of two moments. In space it joins three moments, which
     share further indices by inner products. So e_13 and e_23 count ε too, and the last moment has rank e_13 + e_23 − 1.
