@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 GROUP_NAMES = (
-    *("Trivial(d)", "T(d)", "SO(d)", "SE(d)", "R*(d)", "R*SO(d)", "Sq(d)", "R*Sq(d)", "Helical(c)"),
+    *("Trivial(d)", "T(d)", "SO(d)", "SE(d)", "O(d)", "E(d)", "R*(d)", "R*SO(d)", "Sq(d)", "R*Sq(d)", "Helical(c)"),
     "a product such as SE(2)xTrivial(1)",
 )
 """These are the names of groups that `groups.make_group` understands."""

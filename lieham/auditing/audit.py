@@ -11,13 +11,13 @@ import torch
 from lieham._support.settings import changed
 from lieham.auditing import function, gradient, smoothness, symmetric, symmetry
 from lieham.auditing.config import AuditConfig
-from lieham.auditing.configurations import Scale, Symmetry, searched, states
+from lieham.auditing.configurations import Scale, searched, states
 from lieham.auditing.invariance import invariance
 from lieham.auditing.report import Audit, Check
 from lieham.auditing.subject import Subject
 from lieham.auditing.targets import Model, of_callable, of_model
 from lieham.errors import InputError, expected
-from lieham.groups import Group
+from lieham.groups import Group, make_group
 from lieham.typing import Tensor
 
 DIFFERENCES = 1e-6
@@ -46,7 +46,7 @@ def audit(
     Args:
         target: a Hamiltonian, or a callable V(q, ...) → (b,), H(q, p, ...) → (b,) or F(q, ...) → (b, n, d) of q and p
             (b, n, d) and of side inputs by name. A `mask` (b, n) among its arguments is given for padding.
-        group: the symmetry declared, by default the target's own; "O(d)" and "E(d)" hold mirror images too.
+        group: the symmetry declared, by default the target's own; "O(d)" and "E(d)" hold mirror images.
         inputs: side inputs of one system: (n, ...) for each body, (n, n, ...) for each pair, or of the whole. A
             Hamiltonian has `mass` (n,) and `features` (n, c), by default random ones in the units of the model.
         force: beside a V or H, the force that its author gives, which is checked to be its gradient.
@@ -73,9 +73,9 @@ def audit(
     config, inputs, declared = changed(config or AuditConfig(), settings), inputs or {}, _declared(target, group)
     generator = torch.Generator().manual_seed(config.seed)
     if isinstance(target, Model):
-        subject = of_model(target, declared.group, inputs, config, generator)
+        subject = of_model(target, declared, inputs, config, generator)
     else:
-        subject = of_callable(target, declared.group, inputs, config)
+        subject = of_callable(target, declared, inputs, config)
     subject = _with_differences(subject)
     given = None
     if force is not None:
@@ -105,14 +105,14 @@ def assert_sound(target: Model | Callable[..., Tensor], group: str | Group | Non
     return made
 
 
-def _declared(target: object, group: str | Group | None) -> Symmetry:
+def _declared(target: object, group: str | Group | None) -> Group:
     """Return the symmetry that was given, else the target's own; raise InputError if it has none or is no target."""
     if not callable(target) or getattr(target, "learns_from", "trajectories") != "trajectories":
         raise expected("target", "a Hamiltonian or a function of positions (b, n, d)", f"a {type(target).__name__}")
     group = group or getattr(target, "symmetry", getattr(target, "group", None))
     if group is None:
         raise InputError(f"group must be given, since {type(target).__name__} declares none")
-    return Symmetry.of(group)
+    return make_group(group)
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class _Examination:
     """An examination holds the state of one audit: its subject, what is declared, and why a check was skipped."""
 
     subject: Subject
-    declared: Symmetry
+    declared: Group
     generator: torch.Generator
     count: int
     force: Subject | None
@@ -145,11 +145,11 @@ class _Examination:
         scale, tolerance = Scale.of(subject, generator), UNITS_OF_ROUND_OFF * torch.finfo(subject.dtype).eps
         yield from self._of_a_function(scale, tolerance)
         whole, of_whole = self._invariant(scale)
-        if self.declared.group.lie_dim or self.declared.mirror:
+        if self.declared.lie_dim or self.declared.reflections:
             yield invariance(whole, self.declared, of_whole, tolerance, self.count, generator)
         if subject.differences:
             self.skipped["Lie derivative"] = "torch cannot differentiate it"
-        elif self.declared.group.lie_dim and subject.redraw is None:
+        elif self.declared.lie_dim and subject.redraw is None:
             yield symmetry.lie_derivative(whole, self.declared, of_whole, tolerance, generator)
         yield from self._of_derivatives(tolerance)
 
@@ -170,7 +170,7 @@ class _Examination:
         if len(rows) == 1 and subject.dtype == torch.float64:
             self.skipped["float32"] = "it holds numbers of another precision, or is a function of side inputs"
         yield from smoothness.continuity(subject, scale, generator)
-        off = self.declared.group.singular_at_origin
+        off = self.declared.singular_at_origin
         yield symmetric.symmetric_places(subject, scale, tolerance, off, generator)
 
     def _of_derivatives(self, tolerance: float) -> Iterator[Check]:
@@ -192,7 +192,7 @@ class _Examination:
 
     def _invariant(self, scale: Scale) -> tuple[Subject, Scale]:
         """Return the function that the group leaves unchanged, and its scale: V alone if the group changes lengths."""
-        if self.subject.potential is None or bool(self.subject.shares(self.declared.group).all()):
+        if self.subject.potential is None or bool(self.subject.shares(self.declared).all()):
             return self.subject, scale
         return self.subject.potential, Scale.of(self.subject.potential, self.generator)
 

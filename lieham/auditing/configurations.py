@@ -9,37 +9,8 @@ import torch
 from lieham.auditing.config import AuditConfig
 from lieham.auditing.subject import Subject, move_inputs
 from lieham.errors import expected
-from lieham.groups import Group, make_group
+from lieham.groups import Group
 from lieham.typing import Float, Tensor
-
-
-@dataclass(frozen=True)
-class Symmetry:
-    """A declared symmetry is a Lie group, and says whether mirror images belong to it, as in O(d) and E(d)."""
-
-    group: Group
-    mirror: bool = False
-
-    @classmethod
-    def of(cls, name: str | Group, dim: int | None = None) -> Symmetry:
-        """Return the symmetry that a group or a name stands for; "O(d)" and "E(d)" hold mirror images too.
-
-        Args:
-            name: a group, the name of one, or "O(d)" or "E(d)".
-            dim: the dimension of space that the group must act on; None where any will do.
-
-        Raises:
-            InputError: if the name is unknown, or the group acts on another dimension.
-        """
-        if isinstance(name, str) and name[:2] in ("O(", "E("):
-            return cls(make_group(("SO" if name[0] == "O" else "SE") + name[1:]), mirror=True)
-        group = make_group(name)
-        if dim is not None and group.space_dim != dim:
-            raise expected("group", f"one that acts on {dim} dimensions", group)
-        return cls(group)
-
-    def __str__(self) -> str:
-        return f"{self.group} with mirror images" if self.mirror else str(self.group)
 
 
 def states(subject: Subject, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
@@ -116,22 +87,21 @@ class Motions:
         return Motions(self.A[rows], self.b[rows])
 
 
-def algebra(symmetry: Symmetry, subject: Subject, count: int, generator: torch.Generator) -> Float[Tensor, "b k"]:
+def algebra(group: Group, subject: Subject, count: int, generator: torch.Generator) -> Float[Tensor, "b k"]:
     """Draw algebra vectors of small, medium and large motions.
 
     Rotations reach π and beyond, and translations reach 1,000 lengths.
 
     Args:
-        symmetry: the symmetry declared.
+        group: the symmetry declared.
         subject: says which length and space.
         count: number of motions.
         generator: draws them.
 
     Returns:
-        (count, k), k the dimension of the group. If the symmetry has mirror images, one more entry is negative for
-        those.
+        (count, k), k the dimension of the group. For each reflection of the group one more entry follows, which is
+        negative where it is taken.
     """
-    group = symmetry.group
     a = torch.randn(count, group.lie_dim, generator=generator, dtype=torch.float64)
     A, _ = group.generators()
     shifts = A.abs().sum((1, 2)) == 0
@@ -142,21 +112,19 @@ def algebra(symmetry: Symmetry, subject: Subject, count: int, generator: torch.G
         size = a[:, turns].norm(dim=1, keepdim=True)
         # Every fifth by exactly a half turn.
         a[::5, turns] *= torch.pi / size[::5].clamp(min=1e-12)
-    return torch.cat([a, torch.randn(count, int(symmetry.mirror), generator=generator, dtype=torch.float64)], 1)
+    return torch.cat([a, torch.randn(count, len(group.reflections), generator=generator, dtype=torch.float64)], 1)
 
 
-def motions(symmetry: Symmetry, a: Float[Tensor, "b k"], dtype: torch.dtype) -> Motions:
-    """Return the motions exp(a) of the vectors that `algebra` draws.
+def motions(group: Group, a: Float[Tensor, "b k"], dtype: torch.dtype) -> Motions:
+    """Return the motions exp(a) of the vectors that `algebra` draws, each after the reflections that it takes.
 
-    If the symmetry has mirror images, a vector with a negative last entry gets one before its motion.
+    Args:
+        group: the symmetry declared.
+        a: the vectors.
+        dtype: the precision of the motions.
     """
-    g = symmetry.group.exp(a[:, : symmetry.group.lie_dim])
-    if symmetry.mirror:
-        flip = torch.ones(len(a), symmetry.group.space_dim, dtype=g.dtype)
-        flip[:, 0] = torch.where(a[:, -1] < 0, -1.0, 1.0)
-        g = g.clone()
-        g[:, :-1, :-1] = g[:, :-1, :-1] * flip[:, None]
-    return Motions.of(g.to(dtype))
+    g = group.exp(a[:, : group.lie_dim])
+    return Motions.of((g * group.signs(a[:, group.lie_dim :] < 0, g)).to(dtype))
 
 
 @dataclass(frozen=True)

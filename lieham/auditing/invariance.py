@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import torch
 
-from lieham.auditing.configurations import Motions, Scale, Symmetry, algebra, motions, moved, states
+from lieham.auditing.configurations import Motions, Scale, algebra, motions, moved, states
 from lieham.auditing.report import BROKEN, ON_AVERAGE, Check, judged
 from lieham.auditing.subject import Subject
+from lieham.groups import Group
 from lieham.typing import Float, Tensor
 
 DRAWS = 64
@@ -48,13 +49,13 @@ class Found(NamedTuple):
 
 
 def invariance(
-    subject: Subject, symmetry: Symmetry, scale: Scale, tolerance: float, moves: int, generator: torch.Generator
+    subject: Subject, group: Group, scale: Scale, tolerance: float, moves: int, generator: torch.Generator
 ) -> Check:
     """Look for the largest |f(g·x) − f(x)|, or |F(g·x) − g·F(x)| of a force, at random and by search.
 
     Args:
         subject: what is audited.
-        symmetry: the symmetry declared.
+        group: the symmetry declared.
         scale: the size of its values.
         tolerance: largest error, relative to the condition of f.
         moves: configurations and motions that are drawn at random; the search from the worst of them tries 1,280 more.
@@ -64,38 +65,38 @@ def invariance(
     for start in range(0, moves, 256):
         count = min(256, moves - start)
         q, p = states(subject, count, generator)
-        found.append(_errors(subject, symmetry, scale, (q, p, algebra(symmetry, subject, count, generator))))
+        found.append(_errors(subject, group, scale, (q, p, algebra(group, subject, count, generator))))
     best = Found.worst_of(found)
     for k in range(ROUNDS):
         if best.ratio[0] > 1e6 * tolerance:
             break
         children = _children(subject, best, 0.5 * 0.8**k, generator)
-        best = Found.worst_of([best, _errors(subject, symmetry, scale, children)])
-    worst, move = best.ratio[0].item(), motions(symmetry, best.a, subject.dtype)[torch.tensor([0])]
+        best = Found.worst_of([best, _errors(subject, group, scale, children)])
+    worst, move = best.ratio[0].item(), motions(group, best.a, subject.dtype)[torch.tensor([0])]
     name = "equivariance" if subject.kind == "force" else "invariance"
-    detail = f"|f(g·x) - f(x)| over its scale, {symmetry}, {moves + ROUNDS * CLIMBERS * CHILDREN} moves"
+    detail = f"|f(g·x) - f(x)| over its scale, {group}, {moves + ROUNDS * CLIMBERS * CHILDREN} moves"
     at = {"q": best.q[0], "p": None if best.p is None else best.p[0], "move": move.A[0], "shift": move.b[0]}
     made = judged(name, worst, tolerance, detail, **at)
     q, p = states(subject, 16, generator)
-    a = algebra(symmetry, subject, 16, generator)
-    return averaged(made, subject, lambda: _difference(subject, symmetry, q, p, a), generator)
+    a = algebra(group, subject, 16, generator)
+    return averaged(made, subject, lambda: _difference(subject, group, q, p, a), generator)
 
 
-def _difference(subject: Subject, symmetry: Symmetry, q: Tensor, p: Tensor | None, a: Tensor) -> Tensor:
+def _difference(subject: Subject, group: Group, q: Tensor, p: Tensor | None, a: Tensor) -> Tensor:
     """Compute f(g·x) − f(x), or F(g·x) − g·F(x) for a force."""
-    move = motions(symmetry, a, subject.dtype)
+    move = motions(group, a, subject.dtype)
     before = subject(q, p)
     before = move.covectors(before) if subject.kind == "force" else before
     return subject(*moved(subject, move, q, p)) - before
 
 
-def _errors(subject: Subject, symmetry: Symmetry, scale: Scale, inputs: tuple[Tensor, Tensor | None, Tensor]) -> Found:
+def _errors(subject: Subject, group: Group, scale: Scale, inputs: tuple[Tensor, Tensor | None, Tensor]) -> Found:
     """Return the worst of a batch of configurations q, p and algebra vectors a, by their relative errors."""
     q, p, a = inputs
     with torch.no_grad():
-        error = _difference(subject, symmetry, q, p, a).abs()
+        error = _difference(subject, group, q, p, a).abs()
     error = error.amax((1, 2)) if error.ndim == 3 else error
-    far = motions(symmetry, a, subject.dtype)
+    far = motions(group, a, subject.dtype)
     size = scale.condition(subject, q, p, far.b.norm(dim=1) + _stretch(far, q))
     return Found.worst(finite(error / size), q, p, a)
 

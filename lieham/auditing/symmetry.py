@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from lieham.auditing.configurations import Scale, Symmetry, states
+from lieham.auditing.configurations import Scale, states
 from lieham.auditing.invariance import averaged, finite
 from lieham.auditing.report import Check, judged
 from lieham.auditing.subject import Subject
@@ -15,22 +15,20 @@ from lieham.groups import Group
 from lieham.typing import Tensor
 
 
-def lie_derivative(
-    subject: Subject, symmetry: Symmetry, scale: Scale, tolerance: float, generator: torch.Generator
-) -> Check:
+def lie_derivative(subject: Subject, group: Group, scale: Scale, tolerance: float, generator: torch.Generator) -> Check:
     """Differentiate f along every generator ξ by forward mode, which must give 0.
 
     The derivative is d/dε f(exp(ε ξ)·x) at ε = 0, or d/dε (g⁻¹·F(g·x)) for a force.
 
     Args:
         subject: what is audited.
-        symmetry: the symmetry declared.
+        group: the symmetry declared.
         scale: the size of its values.
         tolerance: largest derivative, relative to the condition of f.
         generator: draws 64 states.
     """
     q, p = states(subject, 64, generator)
-    A, b = symmetry.group.generators(subject.dtype)
+    A, b = group.generators(subject.dtype)
     errors = torch.stack([_derivative(subject, q, p, A[k], b[k]).abs() for k in range(len(A))])
     errors = errors.amax((2, 3)) if errors.ndim == 4 else errors
     reach = torch.ones(len(q), dtype=q.dtype) * subject.length
@@ -60,7 +58,7 @@ def _derivative(subject: Subject, q: Tensor, p: Tensor | None, A: Tensor, b: Ten
     return (slope + value @ A if subject.kind == "force" else slope).detach()
 
 
-def charges(subject: Subject, symmetry: Symmetry, tolerance: float, generator: torch.Generator) -> Iterator[Check]:
+def charges(subject: Subject, group: Group, tolerance: float, generator: torch.Generator) -> Iterator[Check]:
     """Check that forces do no net work along a symmetry, and that the bracket of H with every charge vanishes.
 
     For the generators that keep lengths, Σ_i F_i = 0 and Σ_i F_i·(A q_i) = 0. For every generator, {H, J} = ∂H/∂q · (A
@@ -69,11 +67,10 @@ def charges(subject: Subject, symmetry: Symmetry, tolerance: float, generator: t
 
     Args:
         subject: what is audited; its side inputs must not move.
-        symmetry: the symmetry declared.
+        group: the symmetry declared.
         tolerance: largest sum, relative to the sizes of its terms.
         generator: draws 64 states.
     """
-    group = symmetry.group
     q, p = states(subject, 64, generator)
     if p is None:
         p = torch.randn(q.shape, generator=generator, dtype=torch.float64).to(q.dtype)

@@ -46,7 +46,8 @@ def of_model(
     Args:
         model: gives its functions and units.
         group: the symmetry that is audited, for a model that declares none.
-        inputs: `mass` (n,) and `features` (n, c); by default random ones in the units of the model.
+        inputs: `mass` (n,) and `features` (n, c); by default random ones in the units of the model, or of
+            the kinds that it knows.
         config: settings of the audit.
         generator: draws the inputs that are not given.
 
@@ -61,6 +62,8 @@ def of_model(
     units, sizes = model.functions().units, 1 + (model.features or 0)
     unit = torch.ones(sizes, dtype=torch.float64) if units.bodies is None else units.bodies
     random = (0.5 + torch.rand(config.n_bodies, sizes, generator=generator, dtype=torch.float64)) * unit
+    if units.kinds is not None:  # a body of another kind has no energy, and would hide what is broken
+        random = units.kinds[torch.randint(len(units.kinds), (config.n_bodies,), generator=generator)]
     seen = {"mass": random[:, 0], "features": random[:, 1:]} | inputs
     settings: dict[str, Any] = {
         "dim": own.space_dim, "n": config.n_bodies, "inputs": seen, "moves": dict.fromkeys(seen, "scalar"),

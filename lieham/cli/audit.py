@@ -26,7 +26,7 @@ class CheckSymmetry(Command):
 
     Args:
         target: run folder or file of a model, or module:callable for any function of positions q (b, n, d).
-        group: symmetry that is declared, in dimension d: E(d) with mirror images, {groups}; by default the model's own.
+        group: symmetry that is declared, in dimension d: {groups}; by default the model's own.
         kind: what a callable computes: V, H or force.
         n_bodies: number of bodies in a configuration.
         count: number of random moves; the search for the worst tries 1,280 more.

@@ -31,11 +31,13 @@ class Units:
         length: typical distance of two bodies; None where the model has no size of its own.
         energy: typical energy of a body.
         bodies: typical mass and features of a body, (1 + c,); None for 1.
+        kinds: mass and features of each kind of body, (kinds, 1 + c), where the model knows these kinds alone.
     """
 
     length: float | None = None
     energy: float = 1.0
     bodies: Float[Tensor, " c1"] | None = None
+    kinds: Float[Tensor, "k c1"] | None = None
 
 
 def every_generator(group: Group) -> Bool[Tensor, " k"]:

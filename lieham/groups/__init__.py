@@ -2,11 +2,12 @@
 
 from lieham.groups.base import Group
 from lieham.groups.custom import CustomGroup
-from lieham.groups.euclidean import SE2, SE3
+from lieham.groups.euclidean import SE2, SE3, SpecialEuclidean
 from lieham.groups.helical import Helical
+from lieham.groups.mirror import Mirrored
 from lieham.groups.names import GROUPS, make_group
 from lieham.groups.product import DirectProduct
-from lieham.groups.rotation import SO2, SO3
+from lieham.groups.rotation import SO2, SO3, SpecialOrthogonal
 from lieham.groups.scaling import Scaling
 from lieham.groups.translation import Translation, Trivial
 
@@ -20,7 +21,10 @@ __all__ = [
     "DirectProduct",
     "Group",
     "Helical",
+    "Mirrored",
     "Scaling",
+    "SpecialEuclidean",
+    "SpecialOrthogonal",
     "Translation",
     "Trivial",
     "make_group",

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import torch
 
-from lieham.errors import InputError, expected
-from lieham.typing import Float, Tensor
+from lieham.errors import InputError
+from lieham.typing import Bool, Float, Tensor
 
 AXES = "xyz"
 
@@ -42,6 +42,10 @@ class Group(ABC):
     """If True, the pair coordinates of (x, y) are those of (y, x)."""
     singular_at_origin: bool = False
     """If True, no invariant is continuous where both points are at the origin, as for scalings."""
+    rigid: bool = False
+    """If True, the group consists of all rigid motions of its space, with mirror images or without."""
+    reflections: tuple[int, ...] = ()
+    """The reversal of each of these axes, x_k ↦ −x_k, is in the group, but not in the part that exp reaches."""
     positive: bool = False
     """If True, the group is meant for points with positive coordinates, where it acts freely, as squeezes do."""
 
@@ -181,13 +185,38 @@ class Group(ABC):
     def sample(self, *shape: int, generator: torch.Generator, dtype: torch.dtype = torch.float64) -> Tensor:
         """Draw elements exp(a), a ~ N(0, 1), of shape (*shape, d+1, d+1), on the generator's device.
 
+        If the group has reflections, half of the elements have each of them before their motion.
+
         Args:
             shape: how many are drawn.
             generator: the source of the draws.
             dtype: precision of the elements.
         """
         a = torch.randn(*shape, self.lie_dim, generator=generator, dtype=dtype, device=generator.device)
-        return self.exp(a)
+        return self.reflected(self.exp(a), generator)
+
+    def reflected(self, g: Float[Tensor, "*batch r c"], generator: torch.Generator) -> Float[Tensor, "*batch r c"]:
+        """Return matrices of motions after each reflection of the group, or not, with even chances.
+
+        Args:
+            g: elements, or their linear parts.
+            generator: the source of the draws.
+        """
+        if not self.reflections:
+            return g
+        shape = *g.shape[:-2], len(self.reflections)
+        return g * self.signs(torch.rand(*shape, generator=generator, device=g.device) < 0.5, g)
+
+    def signs(self, taken: Bool[Tensor, "*batch k"], like: Tensor) -> Float[Tensor, "*batch 1 c"]:
+        """Return the factors by which reflections multiply the columns of a matrix.
+
+        Args:
+            taken: True for each of the group's reflections that is taken.
+            like: the matrices, which say how many columns there are, the precision and the device.
+        """
+        sign = torch.ones(*taken.shape[:-1], like.shape[-1], dtype=like.dtype, device=like.device)
+        sign[..., list(self.reflections)] -= 2 * taken.to(like)
+        return sign.unsqueeze(-2)
 
     def __repr__(self) -> str:
         return self.name
@@ -207,16 +236,3 @@ def inverse_isometry(g: Tensor) -> Tensor:
     d = g.shape[-1] - 1
     Rt = g[..., :d, :d].mT
     return affine(Rt, -torch.einsum("...ij,...j->...i", Rt, g[..., :d, d]))
-
-
-def check_dim(name: str, dim: int, allowed: tuple[int, ...]) -> int:
-    """Return `dim` if the group exists there; raise InputError otherwise.
-
-    Args:
-        name: the family of the group, for the message of the error.
-        dim: the dimension asked for.
-        allowed: the dimensions in which the group exists.
-    """
-    if dim not in allowed:
-        raise expected(f"dimension of {name}", f"one of {allowed}", dim)
-    return dim

@@ -81,7 +81,7 @@ def _beside(row: Tensor, rows: Tensor) -> Tensor:
 
 def _in_words(row: Tensor, d: int) -> str:
     """Return the name of a generator that is a multiple of a translation or a rotation, else its matrix and vector."""
-    for group in (Translation(d), *([rotation_group(d)] if d in (2, 3) else [])):
+    for group in (Translation(d), *([rotation_group(d)] if d > 1 else [])):
         for name, A, b in zip(group.charges, *group.generators(), strict=True):
             known = torch.cat([A.flatten(), b])
             factor = (row @ known / known.square().sum()).item()

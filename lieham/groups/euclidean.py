@@ -1,23 +1,27 @@
-"""The rigid motions SE(2) and SE(3) each hold the rotations that they are built on."""
+"""The rigid motions SE(d) hold the rotations that they are built on."""
 
 from __future__ import annotations
 
 import torch
 
 from lieham._support.numerics import cosc, half_cot, sinc, sincc
-from lieham.groups.base import Group, affine, check_dim, inverse_isometry
-from lieham.groups.rotation import SO2, SO3, cross_matrix
+from lieham.groups.base import Group, affine, inverse_isometry
+from lieham.groups.dimensions import check_least
+from lieham.groups.rotation import SO2, SO3, Rotations, SpecialOrthogonal, cross_matrix
 from lieham.groups.translation import Translation
 from lieham.typing import Tensor
 
 
 class _Euclidean(Group):
-    """SE(2) and SE(3) share this part: a = (u, w), translation part first; exp(a) = [[R(w), V(w) u], [0, 1]]."""
+    """The groups SE(d) share this part: a = (u, w), translation part first; exp(a) = [[R(w), V(w) u], [0, 1]]."""
 
     symmetric_pairs: bool = True
+    rigid: bool = True
     beside_lengths = ()
 
-    def __init__(self, rotations: SO2 | SO3):
+    rotations: Rotations
+
+    def __init__(self, rotations: Rotations):
         d = rotations.space_dim
         self.rotations, self.translations = rotations, Translation(d)
         self.space_dim, self.lie_dim, self.name = d, d + rotations.lie_dim, f"SE({d})"
@@ -51,6 +55,8 @@ class SE2(_Euclidean):
     The charge L is taken about the origin. V(θ) = (sin θ/θ) 1 + ((1 − cos θ)/θ) [[0, −1], [1, 0]].
     """
 
+    rotations: SO2
+
     def __init__(self) -> None:
         super().__init__(SO2())
 
@@ -75,6 +81,8 @@ class SE3(_Euclidean):
     V(w) = 1 + ((1 − cos θ)/θ²) W + ((θ − sin θ)/θ³) W², V⁻¹(w) = 1 − W/2 + ((1 − (θ/2) cot(θ/2))/θ²) W².
     """
 
+    rotations: SO3
+
     def __init__(self) -> None:
         super().__init__(SO3())
 
@@ -93,9 +101,26 @@ class SE3(_Euclidean):
         return torch.cat([u, w], -1)
 
 
-EUCLIDEAN = {2: SE2, 3: SE3}
+class SpecialEuclidean(_Euclidean):
+    """SE(d) is the group of rigid motions in any dimension d ≥ 2; in two and three it is SE2 and SE3, with less effort.
+
+    V(w) is a block of exp [[W, 1], [0, 0]]. Charges have numbers in place of axes, P_1 and L_12.
+
+    Args:
+        dim: the dimension d of space.
+    """
+
+    def __init__(self, dim: int):
+        super().__init__(SpecialOrthogonal(check_least("SE", dim, 2)))
+
+    def log(self, g: Tensor) -> Tensor:
+        d, w = self.space_dim, self.rotations.log(g)
+        W = self.rotations.hat(w)[..., :d, :d]
+        one = torch.eye(d, dtype=g.dtype, device=g.device).expand_as(W)
+        V = torch.linalg.matrix_exp(torch.nn.functional.pad(torch.cat([W, one], -1), (0, 0, 0, d)))[..., :d, d:]
+        return torch.cat([torch.linalg.solve(V, g[..., :d, d]), w], -1)
 
 
 def rigid_motions(dim: int) -> Group:
-    """Return SE(dim); raise InputError unless `dim` is 2 or 3."""
-    return EUCLIDEAN[check_dim("SE", dim, (2, 3))]()
+    """Return SE(dim); raise InputError if `dim` is below 2."""
+    return {2: SE2, 3: SE3}[dim]() if dim in (2, 3) else SpecialEuclidean(dim)

@@ -9,6 +9,7 @@ from lieham.errors import expected
 from lieham.groups.base import Group
 from lieham.groups.euclidean import rigid_motions
 from lieham.groups.helical import Helical
+from lieham.groups.mirror import euclidean_group, orthogonal_group
 from lieham.groups.product import DirectProduct
 from lieham.groups.rotation import rotation_group
 from lieham.groups.scaling import Scaling, rotation_scalings, squeeze_scalings, squeezes
@@ -19,6 +20,8 @@ GROUPS: dict[str, Callable[[int], Group]] = {
     "T": Translation,
     "SO": rotation_group,
     "SE": rigid_motions,
+    "O": orthogonal_group,
+    "E": euclidean_group,
     "R*": Scaling,
     "R*SO": rotation_scalings,
     "Sq": squeezes,
@@ -27,16 +30,12 @@ GROUPS: dict[str, Callable[[int], Group]] = {
 """Each family of groups has this constructor, which takes the dimension of space."""
 
 
-MIRRORED = {"e": "SE", "o": "SO", "iso": "SE", "euclidean": "SE"}
-"""Groups with mirror images, in lower case, lead to the family of their motions, which Noether's theorem is about."""
-
-
 def make_group(name: str | Group) -> Group:
     """Return the group that a name stands for.
 
     Args:
-        name: a family of `GROUPS` with the dimension of space, such as "Trivial(2)", "T(3)", "SO(2)", "SE(3)" or
-            "R*SO(2)"; "Helical(c)", the screws about z with a shift of c per radian; or names joined by "x", which
+        name: a family of `GROUPS` with the dimension of space, such as "Trivial(2)", "T(3)", "SO(2)", "SE(3)", "E(3)"
+            or "R*SO(2)"; "Helical(c)", the screws about z with a shift of c per radian; or names joined by "x", which
             is their direct product on orthogonal subspaces. A Group is returned as it is.
 
     Returns:
@@ -50,9 +49,9 @@ def make_group(name: str | Group) -> Group:
         >>> group = make_group("SO(2)xT(1)")
         >>> group, group.space_dim, group.charges
         (SO(2)xT(1), 3, ('L_z', 'P_z'))
-        >>> make_group("SO(4)")
+        >>> make_group("SO(1)")
         Traceback (most recent call last):
-        lieham.errors.InputError: dimension of SO must be one of (2, 3), got 4
+        lieham.errors.InputError: dimension of SO must be at least 2, got 1
     """
     if isinstance(name, Group):
         return name
@@ -83,14 +82,7 @@ def _remedy(factor: str) -> str:
     match = re.fullmatch(r"([A-Za-z*]+)\(?(\d+)\)?", factor)
     if match is None:
         return ""
-    family, d = match[1].lower(), match[2]
-    if family in MIRRORED:
-        near = f"{MIRRORED[family]}({d})"
-        return (
-            f": declare {near}, which is {match[1]}({d}) without the mirror images; these keep no charge, and "
-            f'lieham.audit(model, "{"O" if near[1] == "O" else "E"}({d})") checks them'
-        )
-    near = next((f"{key}({d})" for key in GROUPS if key.lower() == family), "")
+    near = next((f"{key}({match[2]})" for key in GROUPS if key.lower() == match[1].lower()), "")
     return f": say {near}" if near else ""
 
 

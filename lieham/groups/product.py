@@ -35,11 +35,12 @@ class DirectProduct(Group):
         self.space_dim = sum(x.space_dim for x in factors)
         self.lie_dim = sum(x.lie_dim for x in factors)
         self.name = "x".join(x.name for x in factors)
-        starts = accumulate((x.space_dim for x in factors[:-1]), initial=0)
+        starts = list(accumulate((x.space_dim for x in factors[:-1]), initial=0))
         self.charges = tuple(self._rename(c, x, s) for x, s in zip(factors, starts, strict=True) for c in x.charges)
         self.acts_freely = all(x.acts_freely for x in factors)
         self.symmetric_pairs = all(x.symmetric_pairs for x in factors)
         self.singular_at_origin = any(x.singular_at_origin for x in factors)
+        self.reflections = tuple(k + s for x, s in zip(factors, starts, strict=True) for k in x.reflections)
 
     def _rename(self, charge: str, factor: Group, start: int) -> str:
         head, *axis = charge.split("_")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import torch
 
-from lieham.groups.base import Group, affine, check_dim
+from lieham.groups.base import Group, affine
+from lieham.groups.dimensions import check_dim
 from lieham.groups.rotation import SO2
 from lieham.typing import Float, Tensor
 

@@ -33,6 +33,24 @@ def leaves_height(group: Group, g: Float[Tensor, " d"]) -> Bool[Tensor, " k"]:
     return (turned.abs() <= small * size).all(1)
 
 
+def keeps_height(group: Group, g: Float[Tensor, " d"]) -> bool:
+    """Return whether all motions of a group leave the height g·x of every point unchanged, reflections included.
+
+    Args:
+        group: the group that is asked about.
+        g: the direction, of any length.
+
+    Example:
+        >>> import torch
+        >>> from lieham.groups import make_group
+        >>> from lieham.groups.subgroup import keeps_height
+        >>> [keeps_height(make_group(name), torch.tensor([0.0, 1.0])) for name in ("T(1)xTrivial(1)", "T(1)xO(1)")]
+        [True, False]
+    """
+    small = ROUNDING * torch.finfo(g.dtype).eps * g.norm()
+    return bool(leaves_height(group, g).all()) and bool((g[list(group.reflections)].abs() <= small).all())
+
+
 def subgroup_keeping_height(group: Group, g: Float[Tensor, " d"]) -> Group:
     """Return the subgroup of the motions that leave the height g·x of every point unchanged.
 
@@ -41,8 +59,9 @@ def subgroup_keeping_height(group: Group, g: Float[Tensor, " d"]) -> Group:
         g: the direction, of any length.
 
     Returns:
-        The group itself where all of its motions do, `Trivial(d)` where none does, and otherwise a `CustomGroup`. Its
-        generators have the names that they have in the group, or J_0, J_1, ... where they are combinations.
+        The group itself where all of its motions do, `Trivial(d)` where none does, and otherwise a `CustomGroup`, which
+        holds no mirror images. Its generators have the names that they have in the group, or J_0, J_1, ... where they
+        are combinations.
 
     Example:
         >>> import torch
@@ -51,8 +70,10 @@ def subgroup_keeping_height(group: Group, g: Float[Tensor, " d"]) -> Group:
         >>> subgroup_keeping_height(make_group("SE(3)"), torch.tensor([0.0, 0.0, -9.8])).charges
         ('P_x', 'P_y', 'L_z')
     """
-    if bool(leaves_height(group, g).all()):
+    if keeps_height(group, g):
         return group
+    if not group.lie_dim:
+        return Trivial(group.space_dim)
     turned, size, small = _changes(group, g)
     rows = torch.where(turned.abs() <= small * size, torch.zeros_like(turned), turned)
     _, S, V = torch.linalg.svd(rows.mT, full_matrices=True)

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from lieham.errors import expected
 from lieham.groups.base import AXES, Group, affine, inverse_isometry
+from lieham.groups.dimensions import check_least
 from lieham.typing import Tensor
-
-
-def _check_positive(name: str, dim: int) -> int:
-    if dim < 1:
-        raise expected(f"dimension of {name}", "a positive integer", dim)
-    return dim
 
 
 class Trivial(Group):
@@ -27,7 +21,7 @@ class Trivial(Group):
     charges = ()
 
     def __init__(self, dim: int):
-        self.space_dim = _check_positive("Trivial", dim)
+        self.space_dim = check_least("Trivial", dim, 1)
         self.name = f"Trivial({dim})"
 
     def generators(
@@ -59,7 +53,7 @@ class Translation(Group):
     acts_freely: bool = True
 
     def __init__(self, dim: int):
-        self.space_dim = self.lie_dim = _check_positive("T", dim)
+        self.space_dim = self.lie_dim = check_least("T", dim, 1)
         self.name = f"T({dim})"
         self.charges = tuple(f"P_{axis}" for axis in (AXES[:dim] if dim <= 3 else range(1, dim + 1)))
 

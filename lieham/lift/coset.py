@@ -8,9 +8,10 @@ from lieham.lift.one_element import OneElementLift
 
 
 class CosetLift(OneElementLift):
-    """A lift that maps a pair to the double coset H\\G/H, for isometry groups with a stabiliser H: SE(d) and SO(3).
+    """A lift that maps a pair to the double coset H\\G/H, for isometry groups with a stabiliser H: SE(d), E(d), O(d)
+    and SO(d) from three dimensions on.
 
-    Averaging a kernel over H leaves squared lengths c = |x_i − x_j|² (for SO(3) the radii too), so nothing is
+    Averaging a kernel over H leaves squared lengths c = |x_i − x_j|² (about the origin the radii too), so nothing is
     sampled. The kernel's linear skip in c goes on beyond the data, where the radial functions flatten.
 
     Args:

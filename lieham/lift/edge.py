@@ -56,24 +56,24 @@ class EdgePairs(MatricesFirst):
 class EdgeLift(Lift):
     """A lift that maps point i to the elements (x_i, r_ij = x_j − x_i), one for each neighbor j.
 
-    It is exact for SE(2) and SE(3).
+    It is exact for SE(d) and E(d).
 
     The frame's direction enters as r_ij, which is not normalized but has the cutoff's weight, since no frame can be
     chosen continuously (Dym et al. 2024, arXiv 2402.16077). Features live on edges. A convolution takes those of
-    k → i to i → j by the invariants |r_ij|², |r_ik|² and r_ij·r_ik, in the plane by r_ij × r_ik too. All of these are
+    k → i to i → j by the invariants |r_ij|², |r_ik|² and r_ij·r_ik, for SE(2) by r_ij × r_ik too. All of these are
     polynomials, hence smooth where bodies meet. A pair k = j carries the energy of two bodies; `coordinates` mark it
     and keep it apart. So one block can represent every energy of two and three bodies, angles included, and a second
-    block adds dihedral angles. In space two directions do not tell left from right: there the lift is blind to mirror
-    images, as distances are.
+    block adds dihedral angles. For E(d), and in space, where two directions do not tell left from right, the lift is
+    blind to mirror images, as distances are.
 
     For the pairs k = j the kernel sees what it sees with CosetLift. For the others it sees the products
-    R_a(|r_ij|²) R_b(|r_ik|²) u, a ≤ b, of radial functions with u = 1, c, c² and, in the plane, the sine, where
+    R_a(|r_ij|²) R_b(|r_ik|²) u, a ≤ b, of radial functions with u = 1, c, c² and, for SE(2), the sine, where
     c = r_ij·r_ik / √((1 + |r_ij|²)(1 + |r_ik|²)) tends to a cosine; and functions of each of the three sides alone.
 
     Elements are edges here, so a `PairList`, which lists pairs of points, cannot name their pairs.
 
     Args:
-        group: SE(2) or SE(3).
+        group: SE(d) or E(d).
         radius: see `Lift`.
         fill: see `Lift`.
         bases: the number of scales of the pairs k = j, at least `TRIPLE_SCALES`.
@@ -87,8 +87,8 @@ class EdgeLift(Lift):
     scales: Tensor
 
     def __init__(self, group: Group, radius: float | None = None, fill: float | None = None, bases: int = 12):
-        if group.name not in ("SE(2)", "SE(3)"):
-            raise InputError(f"lift must be PointLift or CosetLift for {group}, got EdgeLift: it is for SE(2), SE(3)")
+        if not group.rigid:
+            raise InputError(f"lift must be PointLift or CosetLift for {group}, got EdgeLift: it is for SE(d) and E(d)")
         check_integer("bases", bases)
         bases = int(bases)
         if bases < TRIPLE_SCALES:
@@ -96,7 +96,8 @@ class EdgeLift(Lift):
         super().__init__(group, radius, fill)
         self.settings |= {"bases": bases}
         self.register_buffer("scales", torch.tensor([scales(bases)], dtype=torch.float64))
-        products = 2 if group.space_dim == 2 else 1
+        self.handed = group.space_dim == 2 and not group.reflections
+        products = 1 + self.handed
         self.coordinate_dim = 4 + products
         wide = torch.arange(bases - 1, -1, -2)[:TRIPLE_SCALES]
         self.register_buffer("wide", wide, persistent=False)
@@ -136,7 +137,7 @@ class EdgeLift(Lift):
         to, back = r.unsqueeze(-2), r.unsqueeze(-3)
         squared = r.square().sum(-1)
         products = [(to * back).sum(-1)]
-        if x.shape[-1] == 2:
+        if self.handed:
             products.append(to[..., 0] * back[..., 1] - to[..., 1] * back[..., 0])
         to2, back2 = torch.broadcast_tensors(squared.unsqueeze(-1), squared.unsqueeze(-2))
         same = torch.eye(target.shape[1], dtype=x.dtype, device=x.device).expand_as(to2)

@@ -21,11 +21,11 @@ class SampledPairs(DensePairs, SampledElements):
 class SampledLift(Lift):
     """A lift that maps point i to `samples` elements (x_i, h), with h Haar-distributed over the stabiliser.
 
-    Let G = N ⋊ H, where N acts freely (it is T(d) in SE(d), and trivial in SO(3)). A pair is then seen through N's
-    coordinates of h_j⁻¹ x_i and h_j⁻¹ x_j, and through h_j⁻¹ h_i. The elements are drawn once and stay until `redraw`,
-    so a Hamiltonian is one function along a trajectory and on every call; `fit` redraws them at each step of Adam. A
-    motion of the group changes the function: the symmetry holds on average over the draws alone, nothing is conserved
-    exactly, and `exact` is False. Finzi et al. 2020, arXiv 2002.12880, section 4.1.
+    Let G = N ⋊ H, where N acts freely (it is T(d) in SE(d) and E(d), SO(2) in O(2), and trivial in SO(3)). A pair is
+    then seen through N's coordinates of h_j⁻¹ x_i and h_j⁻¹ x_j, and through h_j⁻¹ h_i. The elements are drawn once and
+    stay until `redraw`, so a Hamiltonian is one function along a trajectory and on every call; `fit` redraws them at
+    each step of Adam. A motion of the group changes the function: the symmetry holds on average over the draws alone,
+    nothing is conserved exactly, and `exact` is False. Finzi et al. 2020, arXiv 2002.12880, section 4.1.
 
     Args:
         group: a group whose stabiliser can be sampled.
@@ -67,8 +67,9 @@ class SampledLift(Lift):
         generator = torch.Generator().manual_seed(0) if generator is None else generator
         self.register_buffer("frames", group.stabiliser_sample(bodies, samples, generator=generator))
         d = group.space_dim
+        self._columns = d if group.reflections else d - 1
         origin = torch.zeros(1, d)
-        self.coordinate_dim = group.free_coordinates(origin, origin).shape[-1] + d * (d - 1)
+        self.coordinate_dim = group.free_coordinates(origin, origin).shape[-1] + d * self._columns
         self.embedding_dim = self.coordinate_dim
 
     @torch.no_grad()
@@ -89,9 +90,10 @@ class SampledLift(Lift):
         return u[..., :d], u[..., d:].unflatten(-1, (d, d))
 
     def invariants(self, u: Tensor, v: Tensor, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return N's coordinates of h_v⁻¹ x_u and h_v⁻¹ x_v, followed by h_v⁻¹ h_u without its last column.
+        """Return N's coordinates of h_v⁻¹ x_u and h_v⁻¹ x_v, followed by h_v⁻¹ h_u.
 
-        The last column follows from the others. The embedding equals the coordinates.
+        Without mirror images its last column follows from the others, and is left out. The embedding equals the
+        coordinates.
 
         Args:
             u: the targets.
@@ -100,7 +102,7 @@ class SampledLift(Lift):
         """
         (x, g), (y, h) = self._parts(u), self._parts(v)
         seen, there = (torch.einsum("...ab,...a->...b", h, z) for z in (x, y))
-        turn = torch.einsum("...ab,...ac->...bc", h, g)[..., : x.shape[-1] - 1].flatten(-2)
+        turn = torch.einsum("...ab,...ac->...bc", h, g)[..., : self._columns].flatten(-2)
         free = self.group.free_coordinates(seen, there)
         coordinates = torch.cat([free, turn.expand(*free.shape[:-1], -1)], -1)
         return coordinates, coordinates

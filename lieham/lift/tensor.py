@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 
-from lieham.errors import InputError, check_integer, expected
 from lieham.groups import Group
 from lieham.lift.base import Lift
 from lieham.lift.cutoff import cutoff, cutoff_slope
 from lieham.lift.pairs import OrderedPairs, Pairs, unordered
 from lieham.lift.radial import POWERS, measured_scales, rational_slopes, rationals, scales
+from lieham.lift.term_settings import check_terms
 from lieham.typing import Bool, Float, Tensor
 
 MOST_TERMS = {2: 0, 3: 2_500, 4: 10_000}
 """Terms that are taken at most where no level is given, by the body order; those of bodies that occur are counted."""
 MOST_LEVEL = 20
 """The largest level that is taken where none is given."""
-ORDERS = (2, 3, 4)
-"""Energies of so many bodies can be represented."""
 SCALES = (0.9, 0.1)
 """The scale s of the radial functions of more bodies is the distance that this share of the data's pairs is below: for
 laws that vary over all of the distances, and for those that vary most between neighbors."""
@@ -45,7 +43,7 @@ class Neighborhood(NamedTuple):
 
 
 class TensorLift(Lift):
-    """A lift that maps a pair to the moments of functions on the stabiliser SO(d), exact for SE(2) and SE(3).
+    """A lift that maps a pair to the moments of functions on the stabiliser, exact for SE(d) and E(d).
 
     A function on the group SE(d) that is band-limited on SO(d) is a set of tensors at each point. So LieConv's
     integral over lifted neighbors becomes A_i,ct = Σ_j R_c(|r_ij|²) u_ij^⊗t f_j, for t = 0, 1, 2, 3: no frame is chosen
@@ -61,7 +59,7 @@ class TensorLift(Lift):
     A network of blocks (`nn.TensorResNet`) sees |r|², T_1 to T_level and the vector r of each pair.
 
     Args:
-        group: SE(2) or SE(3). In space contractions of these tensors do not tell left from right.
+        group: SE(d) or E(d).
         radius: see `Lift`.
         fill: see `Lift`.
         order: the body order, which is the number of bodies that one term of the energy sees: 2, 3 or 4.
@@ -75,6 +73,8 @@ class TensorLift(Lift):
             multiplied by mass and features.
         together: of which two kinds bodies are in one system, a symmetric matrix; terms of others are left out. By
             default `calibrate` finds this too.
+        hand: True for terms that tell left from right too, in which one ε is contracted: u_a × u_b for SE(2), and
+            u_a·(u_b × u_c), of order 4, for SE(3). By default energies are blind to mirror images.
 
     Raises:
         InputError: if the group is another one, or a setting is out of range.
@@ -82,7 +82,6 @@ class TensorLift(Lift):
 
     exact = True
     kind = "tensor"
-    groups: ClassVar[tuple[str, ...]] = ("SE(2)", "SE(3)")
     sees_own = False
     coordinate_dim = 1
     scales: Tensor
@@ -101,24 +100,14 @@ class TensorLift(Lift):
         near: float = SCALES[-1],
         species: list[list[float]] | None = None,
         together: list[list[bool]] | None = None,
+        hand: bool = False,
     ):
-        if group.name not in self.groups:
-            raise InputError(f"lift must be PointLift or CosetLift for {group}, got TensorLift: it is for SE(2), SE(3)")
-        for name, value, least in (("order", order, 2), ("level", level, 1), ("bases", bases, 1)):
-            if value is None:
-                continue
-            check_integer(name, value)
-            if value < least:
-                raise expected(name, f"at least {least}", value)
-        if order not in ORDERS:
-            raise expected("order", "2, 3 or 4 bodies", order)
-        if not 0 < near < 1:
-            raise expected("near", "a share of pairs between 0 and 1", near)
+        check_terms(group, {"order": order, "level": level, "bases": bases}, near, hand)
         super().__init__(group, radius, fill)
-        self.near = float(near)
+        self.near, self.hand = float(near), bool(hand)
         self.order, self.level, self.bases = int(order), None if level is None else int(level), int(bases)
         self.settings |= {"order": self.order, "level": self.level, "bases": self.bases, "near": self.near}
-        self.settings |= {"species": species, "together": together}
+        self.settings |= {"species": species, "together": together} | ({"hand": True} if hand else {})
         self.embedding_dim = self.level or DEGREE
         self.register_buffer("scales", torch.tensor([scales(self.bases)], dtype=torch.float64))
         self.register_buffer("scale", torch.ones((), dtype=torch.float64))

@@ -19,6 +19,7 @@ from lieham.models.config import CloudModelConfig
 from lieham.models.precision import FloatModule
 from lieham.neighbors import MonteCarlo, MonteCarloSettings
 from lieham.nn import BLOCKS, CloudNetwork, LieResNet, NetworkSettings, TensorResNet
+from lieham.nn.tensor_resnet import ORDER
 from lieham.typing import Float, Tensor
 
 MEASURED = 200
@@ -35,12 +36,12 @@ class CloudModel(FloatModule, ABC):
     For any weights its outputs are invariant under `group`.
 
     Args:
-        group: a name such as "SE(2)", "T(3)", "R*SO(2)", "Trivial(2)", or a Group.
+        group: a name such as "SE(2)", "E(3)", "T(3)", "R*SO(2)", "Trivial(2)", or a Group.
         features: the number of channels of a point.
-        config: the architecture, see `CloudModelConfig`. Where its lift is empty, it is `tensor` for SE(2) and SE(3),
-            else point or coset, whichever the group allows. The coset lift then marks a point's pair with itself,
-            without which a point's own features would never be combined with those of its surroundings. Where `mean` is
-            None, the mean over the points is taken.
+        config: the architecture, see `CloudModelConfig`. Where its lift is empty, it is `tensor` for SE(d) and E(d) in
+            the plane and in space, else point or coset, whichever the group allows. The coset lift then marks a point's
+            pair with itself, without which a point's own features would never be combined with those of its
+            surroundings. Where `mean` is None, the mean over the points is taken.
         settings: single settings of `CloudModelConfig`, in place of those of `config`. `lift` may also be a Lift, and
             `dtype` a torch.dtype.
 
@@ -182,6 +183,6 @@ def _lift(config: CloudModelConfig, group: Group) -> str | Lift | dict | None:
         return SAMPLED
     if config.lift not in (None, ""):
         return config.lift
-    if group.name in TensorLift.groups and config.block == "paper":
+    if group.rigid and group.space_dim in ORDER and config.block == "paper":
         return TensorLift.kind
     return {"kind": "coset", "own": True} if config.most == 0 and not group.acts_freely else None

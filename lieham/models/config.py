@@ -70,8 +70,8 @@ class CloudModelConfig:
         width: number of channels before the first block; convolutions run on a quarter of them.
         blocks: number of LieConv blocks.
         block: kind of block, paper or gated.
-        lift: name of the lift, or its settings: {lifts}; empty for tensor with SE(2) and SE(3), and for point or
-            coset, whichever the group allows, with others.
+        lift: name of the lift, or its settings: {lifts}; empty for tensor with rigid motions in 2 and 3 dimensions,
+            and for point or coset, whichever the group allows, with others.
         most: number of neighbours of a point at most, drawn at random within a ball; 0 for all points.
         fill: share of a cloud that lies within the balls of the first block.
         keep: share of the points that is left after all blocks.

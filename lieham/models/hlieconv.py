@@ -16,9 +16,10 @@ from lieham.dynamics.uniform_field import Declared, UniformField, declaration, d
 from lieham.errors import InputError, expected
 from lieham.groups import Group, make_group
 from lieham.groups.base import AXES
-from lieham.groups.subgroup import leaves_height
+from lieham.groups.subgroup import keeps_height
 from lieham.lift import Lift, TensorLift
-from lieham.lift.tensor import ORDERS, SCALES
+from lieham.lift.tensor import SCALES
+from lieham.lift.term_settings import ORDERS
 from lieham.models.config import ModelConfig
 from lieham.models.dictionary import dictionary_of
 from lieham.models.feature_functions import feature_functions_of
@@ -35,16 +36,16 @@ class HLieConv(SeparableHamiltonian):
     al. 2020, arXiv 2002.12880).
 
     Args:
-        group: a name such as "SE(2)", "T(3)", "SO(2)", "Trivial(2)", or a Group.
+        group: a name such as "SE(2)", "E(3)", "T(3)", "SO(2)", "Trivial(2)", or a Group.
         features: the number of features that a body has beside its mass (`data.n_features`).
         width: the number of channels of the residual stream; the convolutions run on a quarter of them.
         blocks: the number of blocks. One block sums over pairs; each further block lets pairs see their surroundings.
         block: the kind of the blocks: "gated", which is linear in its kernel and so is learned by ridge regression, or
             "paper", which is learned by gradients.
-        lift: "point", "coset", "edge" (angles, for SE(2) and SE(3)), "tensor" (terms of up to four bodies, see
+        lift: "point", "coset", "edge" (angles, for SE(d) and E(d)), "tensor" (terms of up to four bodies, see
             `lieham.lift.TensorLift`; it has no blocks, and `width` does not count), "sampled" (the paper's, not
-            exact), or a Lift of the same group; by default point or coset, whichever the group allows. For SE(2) and
-            SE(3) `fit` replaces the default by tensor where functions of pairs cannot represent the law.
+            exact), or a Lift of the same group; by default point or coset, whichever the group allows. For SE(d) and
+            E(d) `fit` replaces the default by tensor where functions of pairs cannot represent the law.
         radius: the distance at which the neighbourhood of a body ends, smoothly, in the data's unit of length; by
             default it does not end.
         fill: the fraction of the other bodies within the neighbourhood, from which its radius is measured once on the
@@ -168,7 +169,7 @@ class HLieConv(SeparableHamiltonian):
     def richer(self) -> list[HLieConv]:
         """Return new models that see more than this one, whose units have not been measured yet.
 
-        They are this one with `feature_functions`, and for SE(2) and SE(3) with `lift="tensor"`: terms of three bodies
+        They are this one with `feature_functions`, and for SE(d) and E(d) with `lift="tensor"`: terms of three bodies
         at two scales, or of four, from terms of three that this made. There are some for one gated block, if neither a
         lift nor functions were asked for, no units had been measured on data before, and no weight is frozen.
         """
@@ -182,7 +183,7 @@ class HLieConv(SeparableHamiltonian):
             given = [{"order": last.order + 1, "near": last.near}] if last.order < max(ORDERS) else []
         elif bool(self.potential.calibrated) or (self.config["blocks"], self.config["block"]) != (1, "gated"):
             return []
-        elif own.name in ("SE(2)", "SE(3)"):
+        elif own.rigid:
             given = [{"order": 3, "near": x} for x in SCALES]
         tensors = [self._like(lift={"kind": "tensor"} | x | kept) for x in given]
         for x in tensors:
@@ -209,7 +210,7 @@ class HLieConv(SeparableHamiltonian):
 
 def _check_field(field: UniformField | None, group: Group) -> None:
     """Raise InputError where a field is to be learned along an axis along which V under the group holds one itself."""
-    axes = [] if field is None else [k for k, g in enumerate(field.axes.unbind()) if leaves_height(group, g).all()]
+    axes = [] if field is None else [k for k, g in enumerate(field.axes.unbind()) if keeps_height(group, g)]
     if field is not None and axes:
         own = [int(x) for x in field.axes.argmax(1)]
         left = "".join(AXES[k] for i, k in enumerate(own) if i not in axes and len(AXES) > k)

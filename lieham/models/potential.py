@@ -173,8 +173,10 @@ class LieConvPotential(FloatModule):
         return self(q, Bodies(mass, features, mask))
 
     def units(self) -> Units:
-        """Return the units ℓ, E and s as numbers."""
-        return Units(self.length.item(), self.energy.item(), self.scale.detach().cpu().double())
+        """Return the units ℓ, E and s as numbers, and the kinds of bodies where the network knows these alone."""
+        scale, species = self.scale.detach().cpu().double(), self.network.lift.settings.get("species")
+        kinds = None if species is None else torch.tensor(species, dtype=torch.float64) * scale
+        return Units(self.length.item(), self.energy.item(), scale, kinds)
 
     def seen(self, bodies: Bodies) -> Float[Tensor, "*batch n c"]:
         """Return (m, features) in their units s and functions of them, the features of the network's points."""

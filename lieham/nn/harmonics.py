@@ -77,15 +77,17 @@ def quadrature(dim: int, degree: int) -> tuple[Float[Tensor, "s d"], Float[Tenso
 
 
 @lru_cache(maxsize=16)
-def couplings(dim: int, seen: int, order: int) -> Couplings:
+def couplings(dim: int, seen: int, order: int, handed: bool = True) -> Couplings:
     """Return all products of a harmonic and a tensor that are tensors again, in the harmonics' components.
 
-    In space these are the products that keep parity. In the plane the product turned by a right angle is another one.
+    In space these are the products that keep parity. In the plane the product turned by a right angle is another one,
+    and tells left from right.
 
     Args:
         dim: the dimension of space, 2 or 3.
         seen: the largest order of the harmonics.
         order: the largest order of the tensors.
+        handed: False for the products alone that a mirror image of both factors mirrors.
     """
     points, weight = quadrature(dim, seen + 2 * order)
     values = [harmonics(points, k).split(sizes(dim, k), -1)[-1] for k in range(max(seen, order) + 1)]
@@ -94,7 +96,7 @@ def couplings(dim: int, seen: int, order: int) -> Couplings:
         one = torch.einsum("s,sk,sa,sb->kab", weight, values[k], values[a], values[b])
         if one.abs().max() > 1e-9:
             one = one * (one.shape[-1] / one.square().sum()).sqrt()  # a mean square of 1 for a component of the outcome
-            found[a, k, b] = torch.stack([one, *_turned(one, dim)])
+            found[a, k, b] = torch.stack([one, *(_turned(one, dim) if handed else [])])
     return found
 
 

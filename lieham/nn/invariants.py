@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import torch
 
+from lieham.lift.handed import dual, exchanged, handed_exponents
 from lieham.typing import Bool, Float, Int, Tensor
 
 MOST_RANK = 3
@@ -30,11 +31,13 @@ class Terms:
         exponents: e_ab for a < b in the order (12), (13), (23); e_12 alone for two moments.
         channels: the channels of each term, (terms, ν), in the order of the last one.
         level: the level of each term, (terms,).
+        hand: True where one ε is contracted, for which the last moment is multiplied by a matrix (`handed.dual`).
     """
 
     exponents: tuple[int, ...]
     channels: np.ndarray
     level: np.ndarray
+    hand: bool = False
     heads: Int[Tensor, "heads v1"] = field(init=False)
     """The channels of all moments but the last, each combination once."""
     head: Int[Tensor, " terms"] = field(init=False)
@@ -42,7 +45,11 @@ class Terms:
     by_last: list[tuple[int, Int[Tensor, " some"]]] = field(init=False)
     """Each last channel with the numbers of the heads that it is multiplied with, in the terms' order."""
 
+    dual: Float[Tensor, "x y"] | None = field(init=False)
+    """The matrix of the last moment."""
+
     def __post_init__(self) -> None:
+        object.__setattr__(self, "dual", torch.from_numpy(dual(self.exponents)) if self.hand else None)
         heads, head = np.unique(self.channels[:, :-1], axis=0, return_inverse=True)
         lasts, starts = np.unique(self.channels[:, -1], return_index=True)
         head = head.reshape(-1)
@@ -54,7 +61,17 @@ class Terms:
     @property
     def ranks(self) -> tuple[int, ...]:
         """Return the rank of each moment."""
-        return ranks_of(self.exponents)
+        *others, last = ranks_of(self.exponents)
+        return *others, last - (self.hand and len(others) > 1)
+
+    def last(self, moments: list[Tensor]) -> Float[Tensor, "channels x *rest"]:
+        """Return the moments that stand last, with the indices by which they are contracted."""
+        found = moments[self.ranks[-1]]
+        return found if self.dual is None else torch.einsum("xy,cy...->cx...", self.dual.to(found), found)
+
+    def of_last(self, slope: Float[Tensor, "channels x *rest"]) -> Float[Tensor, "channels y *rest"]:
+        """Return the derivative by the moments, from that by what `last` returns."""
+        return slope if self.dual is None else torch.einsum("xy,cx...->cy...", self.dual.to(slope), slope)
 
     @property
     def lasts(self) -> int:
@@ -63,7 +80,7 @@ class Terms:
 
     def where(self, kept: np.ndarray) -> Terms:
         """Return those of the terms that are True in an array (terms,)."""
-        return Terms(self.exponents, self.channels[kept], self.level[kept])
+        return Terms(self.exponents, self.channels[kept], self.level[kept], self.hand)
 
 
 def ranks_of(exponents: tuple[int, ...]) -> tuple[int, ...]:
@@ -74,7 +91,7 @@ def ranks_of(exponents: tuple[int, ...]) -> tuple[int, ...]:
     return (exponents[0],) * 2
 
 
-def terms(order: int, level: int, factors: int, dim: int) -> list[Terms]:
+def terms(order: int, level: int, factors: int, dim: int, hand: bool = False) -> list[Terms]:
     """Return all terms of more than two bodies, up to a body order and a level.
 
     Args:
@@ -82,6 +99,7 @@ def terms(order: int, level: int, factors: int, dim: int) -> list[Terms]:
         level: the largest level, Σ_a k_a + Σ e_ab, of terms of three bodies; that of four bodies is `LATER` less.
         factors: the number of factors f of a neighbor.
         dim: the dimension of space. On a line u is a sign, so exponents above 1 tell nothing new.
+        hand: True for the terms that tell left from right too.
     """
     degrees = np.arange(level + 1).repeat(factors)
     most = MOST_RANK if dim > 1 else 1
@@ -92,6 +110,9 @@ def terms(order: int, level: int, factors: int, dim: int) -> list[Terms]:
         kinds = [e for e in product(range(most, -1, -1), repeat=3) if e[0] >= e[1] >= e[2]]
         few = degrees[: factors * (level - LATER + 1)]
         found += [_of(e, few, level - LATER) for e in kinds if max(ranks_of(e)) <= most]
+    for e in handed_exponents(order, dim, most) if hand else []:
+        top = level if len(e) == 1 else level - LATER
+        found.append(_of(e, degrees[: max(factors * (top + 1), 0)], top, hand=True))
     return [x for x in found if x is not None]
 
 
@@ -105,7 +126,9 @@ def occurring(found: Terms, together: Bool[np.ndarray, "f f"]) -> Bool[np.ndarra
     return np.asarray(together[:, found.channels % len(together)].all(-1)).T
 
 
-def largest_level(order: int, dim: int, together: Bool[np.ndarray, "f f"], most: int, highest: int) -> int:
+def largest_level(
+    order: int, dim: int, together: Bool[np.ndarray, "f f"], most: int, highest: int, hand: bool = False
+) -> int:
     """Return the largest level, from 1 to `highest`, of which at most `most` terms occur, counted for each factor.
 
     Args:
@@ -114,25 +137,29 @@ def largest_level(order: int, dim: int, together: Bool[np.ndarray, "f f"], most:
         together: see `occurring`.
         most: the number of functions.
         highest: the largest level to try.
+        hand: see `terms`.
     """
     level, factors = 1, len(together)
     while level < highest:
-        if sum(int(occurring(x, together).sum()) for x in terms(order, level + 1, factors, dim)) > most:
+        if sum(int(occurring(x, together).sum()) for x in terms(order, level + 1, factors, dim, hand)) > most:
             break
         level += 1
     return level
 
 
-def _of(exponents: tuple[int, ...], degrees: np.ndarray, level: int) -> Terms | None:
-    """Return the terms of one kind, None for none; those that permute equal moments are taken once."""
+def _of(exponents: tuple[int, ...], degrees: np.ndarray, level: int, hand: bool = False) -> Terms | None:
+    """Return the terms of one kind, None for none; those that permute equal moments are taken once.
+
+    With ε they change their sign then, so equal channels give 0.
+    """
     v = 2 if len(exponents) == 1 else 3
     rows = np.stack(np.meshgrid(*(np.arange(len(degrees)),) * v, indexing="ij"), -1).reshape(-1, v)
-    for a, b in [(0, 1)] if v == 2 else _equal(exponents):
-        rows = rows[rows[:, a] <= rows[:, b]]
+    for a, b in [(0, 1)] if v == 2 else _equal(exchanged(exponents) if hand else exponents):
+        rows = rows[rows[:, a] + hand <= rows[:, b]]
     total = degrees[rows].sum(1) + sum(exponents)
     rows, total = rows[total <= level], total[total <= level]
     order = rows[:, -1].argsort(kind="stable")
-    return Terms(exponents, rows[order], total[order]) if len(rows) else None
+    return Terms(exponents, rows[order], total[order], hand) if len(rows) else None
 
 
 def _equal(exponents: tuple[int, ...]) -> list[tuple[int, int]]:
@@ -186,7 +213,7 @@ def values(moments: list[Tensor], found: Terms, dim: int) -> Float[Tensor, terms
         found: the terms.
         dim: the dimension d of space.
     """
-    heads, last = head_products(moments, found, dim), moments[found.ranks[-1]]
+    heads, last = head_products(moments, found, dim), found.last(moments)
     return torch.cat([(heads.index_select(0, some.to(last.device)) * last[c]).sum(1) for c, some in found.by_last])
 
 
@@ -215,7 +242,7 @@ def weighed(
         matrix: their coefficients (`as_matrix`).
         dim: the dimension d of space.
     """
-    heads, last = head_products(moments, found, dim), moments[found.ranks[-1]]
+    heads, last = head_products(moments, found, dim), found.last(moments)
     factors, lasts, count = matrix.shape
     summed = (matrix.view(-1, count) @ heads.flatten(1)).view(factors, lasts, *heads.shape[1:])
     return (summed * last[:lasts]).sum((1, 2))

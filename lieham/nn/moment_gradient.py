@@ -61,8 +61,8 @@ def _by_moments(
         factors, lasts, count = matrix.shape
         whole = matrix.view(-1, count)
         summed = (whole @ product.flatten(1)).view(factors, lasts, *product.shape[1:])
-        total[ranks[-1]][:lasts] += (summed * center[:, None, None]).sum(0)
-        last = found[ranks[-1]][:lasts] * center[:, None, None]
+        total[ranks[-1]][:lasts] += kind.of_last((summed * center[:, None, None]).sum(0))
+        last = kind.last(found)[:lasts] * center[:, None, None]
         by_product = (whole.mT @ last.flatten(2).flatten(0, 1)).view_as(product)
         if second is None:
             total[ranks[0]].index_add_(0, heads[:, 0], by_product)

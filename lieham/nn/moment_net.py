@@ -71,8 +71,8 @@ class MomentNet(nn.Module):
         dim = lift.group.space_dim
         together = np.ones((F, F), dtype=bool) if lift.together is None else np.array(lift.together, dtype=bool)
         level, most = lift.level, MOST_TERMS[lift.order]
-        level = largest_level(lift.order, dim, together, most, MOST_LEVEL) if level is None else level
-        self.level, found = level, terms(lift.order, level, F, dim)
+        level = largest_level(lift.order, dim, together, most, MOST_LEVEL, lift.hand) if level is None else level
+        self.level, found = level, terms(lift.order, level, F, dim, lift.hand)
         occur = [occurring(x, together) for x in found]
         some = [np.asarray(x.any(1)) for x in occur]
         self.terms = [x.where(k) for x, k in zip(found, some, strict=True) if k.any()]

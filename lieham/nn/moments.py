@@ -125,7 +125,7 @@ def slopes_of_functions(
     place = len(at.plain)
     for x in kinds:
         heads, slopes = head_products(at.tensors, x, dim), _slopes_of_heads(at.tensors, moved.tensors, x, dim)
-        last, last_moved = at.tensors[x.ranks[-1]], moved.tensors[x.ranks[-1]]
+        last, last_moved = x.last(at.tensors), x.last(moved.tensors)
         for c, some in x.by_last:
             out = found[place : place + len(some)]
             some = some.to(heads.device)

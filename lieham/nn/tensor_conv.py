@@ -23,8 +23,9 @@ class TensorConv(nn.Module):
     """A layer that computes h_i = b + Σ_j w_ij Σ_kt R_k(r_ij) Y_t(u_ij) W_kt f_j on the tensors f of points.
 
     Y are the harmonics of the direction u, and the matrices W_kt combine all products of a harmonic and a tensor that
-    are tensors again (`couplings`). So this is a `LieConv` whose kernel has the outputs R_k Y_t, and its pairs say how
-    it is summed (`Pairs.convolve`). Weiler et al. 2018, arXiv 1807.02547.
+    are tensors again (`couplings`); where the group holds mirror images, those alone that are mirrored with the points.
+    So this is a `LieConv` whose kernel has the outputs R_k Y_t, and its pairs say how it is summed (`Pairs.convolve`).
+    Weiler et al. 2018, arXiv 1807.02547.
 
     Args:
         c_in: the channels of each order of the sources.
@@ -38,6 +39,7 @@ class TensorConv(nn.Module):
         super().__init__()
         self.kernel = Kernel(lift.coordinate_dim, lift.embedding_dim, hidden, kernel_dim)
         self.dim, self.c_in, self.c_out = lift.group.space_dim, c_in, c_out
+        self.handed = not lift.group.reflections
         self.seen = min(len(c_in) + len(c_out) - 2, MOST_SEEN[self.dim])
         self.bias = nn.Parameter(torch.zeros(c_out[0]))
         self.weights, table = nn.ParameterDict(), self._couplings()
@@ -48,7 +50,7 @@ class TensorConv(nn.Module):
 
     def _couplings(self) -> Couplings:
         """Return the products of the tensors of a source and harmonics that are tensors of a target."""
-        table = couplings(self.dim, self.seen, max(len(self.c_in), len(self.c_out)) - 1)
+        table = couplings(self.dim, self.seen, max(len(self.c_in), len(self.c_out)) - 1, self.handed)
         return {key: x for key, x in table.items() if key[0] < len(self.c_in) and key[2] < len(self.c_out)}
 
     def matrices(self) -> dict[tuple[int, int], dict[int, Float[Tensor, "k o i"]]]:

@@ -93,8 +93,8 @@ class TensorResNet(CloudNetwork):
 
     A function on SE(d) that is band-limited on the stabiliser SO(d) is a set of tensors at each point. In the plane the
     point carries functions on SO(2), in space functions on the sphere. So its convolutions see more than distances,
-    no element is sampled, and the outputs are invariant under SE(d) for any weights. Before the first block and after
-    the last there are scalars alone.
+    no element is sampled, and the outputs are invariant under the group, SE(d) or E(d), for any weights. Before the
+    first block and after the last there are scalars alone.
 
     Args:
         lift: a lift that gives displacements, "tensor".
@@ -104,7 +104,8 @@ class TensorResNet(CloudNetwork):
         neighbors: the choice of pairs that each block sees; by default all of them.
 
     Raises:
-        InputError: if the lift gives no displacements, or if `neighbors` is made for another number of blocks.
+        InputError: if the lift gives no displacements, if space has another dimension than 2 or 3, or if `neighbors` is
+            made for another number of blocks.
 
     Example:
         >>> import torch
@@ -127,6 +128,12 @@ class TensorResNet(CloudNetwork):
         settings = NetworkSettings() if settings is None else settings
         if lift.sees_pairs:
             raise InputError(f"lift must be tensor in a TensorResNet, got {lift.kind}: take a LieResNet")
+        if lift.group.space_dim not in ORDER:
+            raise InputError(f"lift must be coset for {lift.group}, got tensor: a TensorResNet is for d = 2 and 3")
+        if lift.settings.get("hand"):
+            raise InputError(
+                "hand must be False in a TensorResNet, got True: with SE(2) it tells left from right anyway"
+            )
         super().__init__(lift, settings.blocks, settings.mean, neighbors)
         widths = [max(round(SHARE * width), 1) for width in settings.widths()]
         kernel_dim = max((settings.kernel_dim or KERNEL_DIM) // 2, 1)

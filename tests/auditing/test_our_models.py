@@ -34,3 +34,10 @@ def test_ten_thousand_moves_leave_h_to_a_trillionth(name, seed):
 def test_a_sampled_lift_is_called_what_it_is(name):
     made = audit(make_model(name), count=20, n_bodies=3)
     assert made.sound and made["invariance"].verdict == ON_AVERAGE
+
+
+@pytest.mark.usefixtures("few_lines")
+def test_a_model_that_tells_left_from_right_is_found_out():
+    """The negative control of O(d): x × y of SO(2) changes its sign in a mirror image."""
+    made = audit(make_model("SO(2) gated"), "O(2)", count=20, n_bodies=3)
+    assert made.broken == ["invariance"], f"\n{made}"

@@ -8,17 +8,18 @@ from torch import nn
 
 import lieham
 from lieham.auditing import EXACT, ROUND_OFF, AuditConfig, audit
-from lieham.auditing.configurations import Scale, Symmetry, algebra, motions
+from lieham.auditing.configurations import Scale, algebra, motions
 from lieham.auditing.smoothness import largest_jump
 from lieham.auditing.targets import of_callable
+from lieham.groups import make_group
 from tests.auditing.helpers import FEW
 from tests.helpers.faults import lennard_jones, pair_potential
 
 
 def test_motions_reach_half_turns_and_a_thousand_lengths():
-    symmetry = Symmetry.of("E(3)")
-    subject = of_callable(pair_potential, symmetry.group, {}, AuditConfig(length=2.0))
-    move = motions(symmetry, algebra(symmetry, subject, 1000, torch.Generator().manual_seed(0)), torch.float64)
+    group = make_group("E(3)")
+    subject = of_callable(pair_potential, group, {}, AuditConfig(length=2.0))
+    move = motions(group, algebra(group, subject, 1000, torch.Generator().manual_seed(0)), torch.float64)
     trace = move.A.diagonal(dim1=1, dim2=2).sum(1) * torch.linalg.det(move.A)
     assert trace.min() < -1 + 1e-9, "half turns"
     assert (torch.linalg.det(move.A) < 0).double().mean().item() == pytest.approx(0.5, abs=0.1)

@@ -70,3 +70,14 @@ def test_a_hamiltonian_that_is_not_separable():
     made = audit(model, "SE(3)", **FEW)
     assert {"{H, P_x}", "{H, L_x}"} <= set(made.broken)
     assert made["{H, L_z}"].verdict == made["{H, P_z}"].verdict == ROUND_OFF
+
+
+def test_each_factor_of_a_product_has_its_own_mirror_images():
+    """Σ (z_i − z̄)³ tells up from down, which is found out under E(2)xE(1) and not under E(2)xT(1)."""
+
+    def climbing(q):
+        z = q[..., 2]
+        return (z - z.mean(1, keepdim=True)).pow(3).sum(1)
+
+    assert audit(climbing, "E(2)xT(1)", **FEW)["invariance"].verdict != BROKEN
+    assert audit(climbing, "E(2)xE(1)", **FEW)["invariance"].verdict == BROKEN

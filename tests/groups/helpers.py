@@ -27,6 +27,18 @@ def algebra(group: Group, dtype=torch.float64) -> torch.Tensor:
     return a.to(dtype)
 
 
+def shifts(group: Group) -> torch.Tensor:
+    """Return for each generator whether it is a translation, (lie_dim,) bool."""
+    A, b = group.generators()
+    return (A.abs().sum((1, 2)) == 0) & (b.abs().sum(1) > 0)
+
+
+def mirrored(group: Group, g: torch.Tensor) -> torch.Tensor:
+    """Return g after the last reflection of the group, or g itself where it has none."""
+    taken = torch.arange(len(group.reflections)) == len(group.reflections) - 1
+    return g * group.signs(taken.expand(*g.shape[:-2], -1), g)
+
+
 def close(got, want, dtype, scale=1.0):
     torch.testing.assert_close(got, want, rtol=0, atol=TOLERANCE[dtype] * scale)
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.groups.helpers import close, draw, dtypes, groups
+from lieham.errors import InputError
+from lieham.groups import make_group
+from tests.groups.helpers import close, draw, dtypes, groups, mirrored
+from tests.helpers.refusals import says
 
 
 @groups
 @dtypes
 def test_axioms(group, dtype):
-    g, h, k = group.exp(draw(3, 8, group.lie_dim, dtype=dtype))
+    g, h, k = mirrored(group, group.exp(draw(3, 8, group.lie_dim, dtype=dtype)))
     one = group.identity(8, dtype=dtype)
     close(g @ (h @ k), (g @ h) @ k, dtype, scale=10)
     close(g @ group.inverse(g), one, dtype)
@@ -24,7 +27,7 @@ def test_axioms(group, dtype):
 @groups
 @dtypes
 def test_it_acts_on_points(group, dtype):
-    g, h = group.exp(draw(2, 8, group.lie_dim, dtype=dtype))
+    g, h = mirrored(group, group.exp(draw(2, 8, group.lie_dim, dtype=dtype)))
     x = draw(8, group.space_dim, dtype=dtype, seed=1)
     close(group.act(g @ h, x), group.act(g, group.act(h, x)), dtype, scale=10)
     close(group.act(group.identity(8, dtype=dtype), x), x, dtype)
@@ -70,5 +73,30 @@ def test_leading_axes(group, shape):
 def test_samples_are_elements_and_the_generator_s_own(group, dtype):
     drawn = [group.sample(4, 5, generator=torch.Generator().manual_seed(s), dtype=dtype) for s in (0, 0, 1)]
     assert torch.equal(drawn[0], drawn[1]) and drawn[0].dtype == dtype and drawn[0].shape[:2] == (4, 5)
-    assert group.lie_dim == 0 or not torch.equal(drawn[0], drawn[2])
-    close(group.exp(group.log(drawn[0])), drawn[0], dtype, scale=10)
+    assert group.lie_dim + len(group.reflections) == 0 or not torch.equal(drawn[0], drawn[2])
+    image = torch.linalg.det(drawn[0]) < 0
+    assert bool(image.any()) == bool(group.reflections) and not bool(image.all())
+    motion = torch.where(image[..., None, None], mirrored(group, drawn[0]), drawn[0])
+    close(group.exp(group.log(motion)), motion, dtype, scale=10)
+
+
+@groups
+def test_a_mirror_image_has_no_logarithm(group):
+    """It is no exp(a); what it keeps is its own: it is an element, and its square is in the identity's part."""
+    if group.reflections:
+        g = mirrored(group, group.identity(2))
+        close(group.log(g @ g), torch.zeros(2, group.lie_dim, dtype=torch.float64), torch.float64)
+        says(InputError, lambda: group.log(g), "g must hold no mirror image for log of", "got one with determinant −1")
+
+
+@pytest.mark.parametrize("name", ["O(1)", "O(2)", "O(3)", "O(4)", "E(1)", "E(2)", "O(2)xT(1)", "SO(4)", "SE(2)"])
+def test_stabilisers_are_drawn_evenly(name):
+    """The mean of a Haar-distributed rotation is 0, and half of the draws of O(d) and E(d) are mirror images."""
+    group = make_group(name)
+    h = group.stabiliser_sample(4000, generator=torch.Generator().manual_seed(0))
+    one = torch.eye(group.space_dim, dtype=torch.float64).expand_as(h)
+    close(h @ h.mT, one, torch.float64)
+    even = abs((torch.linalg.det(h) < 0).double().mean().item() - 0.5)
+    assert even < 0.03 if group.reflections else even == 0.5
+    if group.name not in ("O(2)", "O(2)xT(1)"):  # SO(2) acts freely, so a reflection is all that O(2) adds
+        assert h.mean(0).abs().max() < 0.05

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lieham.groups import Translation, make_group
-from tests.groups.helpers import close, draw, dtypes, groups, points
+from tests.groups.helpers import close, draw, dtypes, groups, mirrored, points, shifts
 from tests.helpers.cases import outside
 
 
@@ -16,11 +16,9 @@ from tests.helpers.cases import outside
 def test_pair_coordinates_are_invariant(group, dtype, far):
     x, y = points(group, dtype)
     a = draw(200, group.lie_dim, dtype=dtype, seed=4)
-    if hasattr(group, "translations"):
-        a[:, : group.space_dim] *= far
-    elif isinstance(group, Translation):
-        a *= far
-    g = group.exp(a)
+    if isinstance(group, Translation) or group.rigid:
+        a[:, shifts(group)] *= far
+    g = mirrored(group, group.exp(a))
     before, after = (group.pair_coordinates(u, v) for u, v in ((x, y), (group.act(g, x), group.act(g, y))))
     # Squares of differences of positions of size `far` carry its round-off, not theirs.
     close(after, before, dtype, scale=20 * far)
@@ -51,9 +49,9 @@ def test_pair_coordinates_tell_all_orbits_of_pairs_apart(group):
 def test_pair_lengths_are_invariant_and_not_negative(group, far):
     x, y = points(group, torch.float64)
     a = draw(200, group.lie_dim, seed=4)
-    if hasattr(group, "translations") or isinstance(group, Translation):
-        a[:, : group.space_dim] *= far
-    g = group.exp(a)
+    if isinstance(group, Translation) or group.rigid:
+        a[:, shifts(group)] *= far
+    g = mirrored(group, group.exp(a))
     before, after = (group.pair_lengths(u, v) for u, v in ((x, y), (group.act(g, x), group.act(g, y))))
     close(after, before, torch.float64, scale=20 * far)
     assert (before >= 0).all()
@@ -79,6 +77,8 @@ def test_lengths_are_those_that_the_symmetry_leaves():
         ("SE(3)", [29.0]),
         ("T(3)", [29.0]),
         ("SO(3)", [29.0, 25.0, 4.0]),
+        ("O(3)", [29.0, 25.0, 4.0]),
+        ("E(3)", [29.0]),
         ("SE(2)xTrivial(1)", [25.0, 4.0, 0.0, 4.0, 29.0]),
         ("SO(2)xT(1)", [25.0, 25.0, 0.0, 4.0, 29.0]),
         ("R*(3)", []),
@@ -107,8 +107,20 @@ def test_symmetric_pairs_are_those_whose_order_does_not_matter(group):
 
 @groups
 def test_acting_freely_means_that_no_generator_fixes_a_generic_point(group):
+    """Nor does a mirror image: each point lies on a mirror of O(d) or E(d)."""
     x = points(group, torch.float64)[0, 0]
     A, b = group.generators()
     velocity = torch.einsum("kij,j->ki", A, x) + b
     rank = int(torch.linalg.matrix_rank(velocity)) if group.lie_dim else 0
-    assert group.acts_freely == (rank == group.lie_dim)
+    assert group.acts_freely == (rank == group.lie_dim and not group.reflections)
+
+
+@pytest.mark.parametrize("family", ["O", "E"])
+def test_mirror_images_are_seen_without_them(family):
+    """The negative control: x × y, which SO(2) sees, changes its sign."""
+    x, y = points(make_group("T(2)"), torch.float64)
+    mirror = torch.tensor([-1.0, 1.0], dtype=torch.float64)
+    seen = make_group("SO(2)").pair_coordinates(x, y), make_group("SO(2)").pair_coordinates(mirror * x, mirror * y)
+    assert torch.equal(seen[0][:, [0, 2, 3]], seen[1][:, [0, 2, 3]]) and torch.equal(seen[0][:, 1], -seen[1][:, 1])
+    group = make_group(f"{family}(2)")
+    close(group.pair_coordinates(mirror * x, mirror * y), group.pair_coordinates(x, y), torch.float64)

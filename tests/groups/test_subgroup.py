@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
+from lieham.errors import InputError
 from lieham.groups import make_group
 from lieham.groups.algebra import contains
 from lieham.groups.subgroup import leaves_height, subgroup_keeping_height
+from lieham.models import HLieConv
+from tests.helpers.refusals import says
 
 TILTED = (0.3, -1.2, 0.5)
 CASES = [
@@ -21,6 +24,9 @@ CASES = [
     ("Trivial(2)", (1.0, 0.0), 0),
     ("SE(2)xTrivial(1)", (0.0, 0.0, 1.0), 3),
     ("Helical(0.7)", (1.0, 0.0, 0.0), 0),
+    ("E(3)", TILTED, 3),
+    ("T(2)xO(1)", (0.0, 0.0, 1.0), 2),
+    ("O(1)", (1.0,), 0),
 ]
 cases = pytest.mark.parametrize(("name", "g", "dim"), CASES)
 
@@ -65,6 +71,20 @@ def test_round_off_of_a_direction_is_no_component():
         eps = torch.finfo(dtype).eps
         assert leaves_height(group, torch.tensor([eps, 1.0], dtype=dtype) * 1e-8).tolist() == [True, False]
         assert leaves_height(group, torch.tensor([1e3 * eps, 1.0], dtype=dtype) * 1e-8).tolist() == [False, False]
+
+
+def test_a_height_that_only_a_mirror_image_changes():
+    """The subgroup is without it, and along another direction it stays."""
+    group = make_group("T(1)xTrivial(1)xO(1)")
+    up, across = torch.tensor([0.0, 0.0, 1.0]), torch.tensor([0.0, 1.0, 0.0])
+    assert not subgroup_keeping_height(group, up).reflections
+    assert subgroup_keeping_height(group, across) is group
+    says(
+        InputError,
+        lambda: HLieConv("Trivial(1)", uniform_field=True),
+        "must be learned along axes that the group moves",
+    )
+    assert HLieConv("O(1)", uniform_field=True).uniform_field is not None, "an even potential holds no field"
 
 
 def test_no_direction_breaks_nothing():

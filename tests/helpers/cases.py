@@ -29,11 +29,13 @@ GROUPS = [
     for name in (
         *("Trivial(1)", "Trivial(2)", "Trivial(3)", "T(1)", "T(2)", "T(3)"),
         *("SO(2)", "SO(3)", "SE(2)", "SE(3)"),
+        *("O(1)", "O(2)", "O(3)", "E(1)", "E(2)", "E(3)", "SO(4)", "E(4)"),
         *("R*(2)", "R*(3)", "R*SO(2)", "Sq(2)", "R*Sq(2)"),
         *("SO(2)xT(1)", "SE(2)xTrivial(1)", "Trivial(2)xT(1)", "SO(2)xTrivial(1)", "Helical(0.7)"),
+        *("O(2)xT(1)", "E(2)xT(1)", "Trivial(1)xO(1)"),
     )
 ]
-"""Every group in every dimension that the library is used in."""
+"""Every group in the dimensions that the library is used in, and rigid motions in a fourth."""
 
 
 def outside(group: Group) -> list[torch.Tensor]:
@@ -61,12 +63,15 @@ def outside(group: Group) -> list[torch.Tensor]:
 INTEGRATORS = [make_integrator(name) for name in METHODS]
 """Every registered integrator with its default settings."""
 
+_LIKE_OTHERS = ("O(1)", "O(3)", "E(1)", "E(3)", "SO(4)", "E(4)", "O(2)xT(1)", "E(2)xT(1)", "Trivial(1)xO(1)")
+"""The default lift sees with these groups what it sees with SO(3), SE(3) and others."""
+_RIGID = ("E(1)", "SE(2)", "SE(3)", "E(3)")
 MODELS = {
-    **{f"{group} gated": (group.name, {}) for group in GROUPS},
+    **{f"{group} gated": (group.name, {}) for group in GROUPS if group.name not in _LIKE_OTHERS},
     **{f"{name} deep": (name, {"blocks": 2}) for name in ("Trivial(2)", "T(2)", "SO(2)", "SE(2)")},
     **{f"{name} paper": (name, {"blocks": 2, "block": "paper"}) for name in ("T(2)", "SO(3)", "SE(2)", "SE(3)")},
-    **{f"{name} edges": (name, {"lift": "edge"}) for name in ("SE(2)", "SE(3)")},
-    **{f"{name} tensors": (name, {"lift": {"kind": "tensor", "level": 4}}) for name in ("SE(2)", "SE(3)")},
+    **{f"{name} edges": (name, {"lift": "edge"}) for name in ("SE(2)", "SE(3)", "E(2)")},
+    **{f"{name} tensors": (name, {"lift": {"kind": "tensor", "level": 4}}) for name in _RIGID},
     "SE(3) tensors of four bodies": ("SE(3)", {"lift": {"kind": "tensor", "order": 4, "level": 3}}),
     "SE(3) tensors near": ("SE(3)", {"lift": {"kind": "tensor", "level": 4}, "radius": 2.5}),
     "SE(2) deep edges": ("SE(2)", {"lift": "edge", "blocks": 2}),
@@ -76,7 +81,8 @@ MODELS = {
 }
 """Every group with its exact lifts, whole neighbourhoods and near ones, blocks of both kinds, one and two of them."""
 
-SAMPLED = {f"{group} sampled": (group, {"lift": "sampled"}) for group in ("SE(2)", "SO(3)", "SE(3)", "SE(2)xT(1)")}
+_DRAWN = ("SE(2)", "SO(3)", "SE(3)", "SE(2)xT(1)", "O(2)")
+SAMPLED = {f"{group} sampled": (group, {"lift": "sampled"}) for group in _DRAWN}
 """Models whose symmetry holds on average alone."""
 
 _FREE = ("Trivial(2)", "T(2)", "T(1)xTrivial(1)", "SO(2)", "R*SO(2)", "R*(2)", "T(3)", "Trivial(3)")
@@ -98,6 +104,8 @@ CLOUD_MODELS = {
     "SE(2), nearest, wider and wider": ("SE(2)", {"most": 4, "nearest": True, "growth": 2.0}),
     "SE(3), a cutoff, a sum": ("SE(3)", {"lift": {"kind": "tensor", "fill": 0.6}, "mean": False}),
     "SE(3), without a norm": ("SE(3)", {"norm": False}),
+    **{f"{group}, all pairs": (group, {}) for group in ("E(2)", "E(3)")},
+    **{f"{group}, in balls": (group, _NEAR | {"keep": 0.5}) for group in ("O(2)",)},
 }
 """Classifiers (in the plane) and regressors (in space) of every group with an exact lift, over all pairs and not."""
 

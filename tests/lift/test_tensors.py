@@ -71,12 +71,15 @@ def test_a_contraction_of_moments_is_the_sum_of_cosines_over_neighbors(exponents
     torch.testing.assert_close(value, plain, rtol=1e-11, atol=1e-11)
 
 
-@pytest.mark.parametrize("group", ["SE(2)", "SE(3)"])
+@pytest.mark.parametrize("group", ["SE(2)", "SE(3)", "SE(4)", "E(1)", "E(2)", "E(4)"])
 def test_tensors_are_blind_to_mirror_images(group):
     model = randomise(HLieConv(group, 2, lift=lift(3, level=4)))
     q, _, bodies = cloud(model.group.space_dim)
+    (g,) = model.group.sample(1, generator=torch.Generator().manual_seed(3))
+    q = q @ g[:-1, :-1].mT + g[:-1, -1]
     image = q * torch.tensor([-1.0] + [1.0] * (q.shape[-1] - 1), dtype=q.dtype)
     value = model.potential(q, bodies)
+    assert (model.potential(cloud(q.shape[-1])[0], bodies) - value).abs().max() < 1e-12 * value.abs().max()
     assert (model.potential(image, bodies) - value).abs().max() < 1e-12 * value.abs().max()
     assert (model.potential(q * 1.1, bodies) - value).abs().max() > 1e-3 * value.abs().max()
 

@@ -119,6 +119,22 @@ def test_a_convolution_turns_with_the_points(dim):
     assert far(of(points * torch.arange(1, dim + 1), x), want), "it sees the points"
 
 
+@pytest.mark.parametrize("group, handed", [("SE(2)", True), ("E(2)", False), ("SE(3)", False), ("E(3)", False)])
+@torch.no_grad()
+def test_mirror_images_are_told_apart_by_se2_alone(group, handed):
+    """Of the products of tensors in the plane those with real coefficients are left, which mirror with the points."""
+    lift, dim = make_lift("tensor", make_group(group)), int(group[-2])
+    network = randomise(TensorResNet(lift, 2, 1, NetworkSettings(16, 2)).double()).eval()
+    points, features, mask = normal(3, 6, dim), normal(3, 6, 2, seed=1), torch.ones(3, 6, dtype=torch.bool)
+    value, image = (
+        network(points, features, mask),
+        network(points * torch.tensor([-1.0] + [1.0] * (dim - 1)), features, mask),
+    )
+    change = (image - value).abs().max() / value.std()
+    assert change > 1e-2 if handed else change < 1e-11
+    assert sum(x.numel() for x in network.parameters()) > 100 and value.std() > 1e-3
+
+
 def test_in_the_plane_a_convolution_multiplies_by_phases():
     """Order 1 from order 1 by harmonics of order 0 and 2: Σ_j R (a z_j + b e^{2iθ} z̄_j), with complex a and b."""
     lift = make_lift("tensor", make_group("SE(2)"))
@@ -180,6 +196,8 @@ def test_each_network_names_the_lift_that_it_takes():
     tensor, coset = (make_lift(name, make_group("SE(2)")) for name in ("tensor", "coset"))
     with pytest.raises(InputError, match="lift must be tensor in a TensorResNet, got coset: take a LieResNet"):
         TensorResNet(coset, 1)
+    with pytest.raises(InputError, match=r"lift must be coset for E\(4\), got tensor: a TensorResNet is for d = 2"):
+        TensorResNet(make_lift("tensor", make_group("E(4)")), 1)
     with pytest.raises(InputError, match="lift must have pairs of invariants in a LieResNet, got tensor"):
         LieResNet(tensor, 1)
     pairs = coset(normal(3, 2), torch.ones(3, dtype=torch.bool))

@@ -17,13 +17,17 @@ from tests.regression.helpers import few, generator, median_error
 
 
 @pytest.mark.parametrize(
-    ("law", "lift", "wanted"),
-    [(Bending(3, 2), None, "tensor"), (Springs(3, 2), None, "coset"), (Bending(3, 2), "coset", "coset")],
-    ids=["angles", "pairs", "asked for"],
+    ("group", "law", "lift", "wanted"),
+    [
+        ("SE(2)", Springs(3, 2), None, "coset"),
+        ("SE(2)", Bending(3, 2), "coset", "coset"),
+        ("E(2)", Bending(3, 2), None, "tensor"),
+    ],
+    ids=["pairs", "asked for", "angles"],
 )
-def test_angles_are_seen_where_pairs_do_not_hold_the_law(law, lift, wanted):
+def test_angles_are_seen_where_pairs_do_not_hold_the_law(group, law, lift, wanted):
     data = few(law, 40)
-    model = HLieConv("SE(2)", data.n_features, lift=lift)
+    model = HLieConv(group, data.n_features, lift=lift)
     weights = model.potential
     said = fit(model, data, steps=1, refine=0).summary()
     assert ("terms of three bodies are taken" in said) == (wanted == "tensor")
