@@ -25,6 +25,8 @@ DEGREE = 16
 """In a network of blocks a kernel sees Chebyshev's polynomials of a pair up to this degree where none is given."""
 ALIKE = 0.05
 """The least and the largest distance of the data are moved apart by this share of their logarithm's difference."""
+LEVEL = 0.02
+"""Beyond the distances of the data, the argument of Chebyshev's polynomials goes on by at most this, smoothly (C²)."""
 
 
 class Neighborhood(NamedTuple):
@@ -199,14 +201,21 @@ class TensorLift(Lift):
     def _free(self, squared: Tensor, degree: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return the same without the cutoff."""
         y = self._bounded(squared)
-        low, high = self.span.to(squared).unbind()
-        z = (2 * y - low - high) / (high - low)
+        z, _ = self._leveled(y)
         chebyshev = [torch.ones_like(z), z]
         for _ in range(degree - 1):
             chebyshev.append(2 * z * chebyshev[-1] - chebyshev[-2])
         radial = torch.stack(chebyshev, -1)
         plain = torch.cat([squared[..., None], rationals(squared[..., None], self.scales)], -1)
         return plain, radial, y / self.scale.to(squared)
+
+    def _leveled(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return y mapped so that the data lie in [−1, 1], beyond which it levels off, and the derivative by y."""
+        low, high = self.span.to(y).unbind()
+        z = (2 * y - low - high) / (high - low)
+        inside = z.clamp(-1, 1)
+        beyond = ((z - inside) / LEVEL).tanh()
+        return inside + LEVEL * beyond, (1 - beyond.square()) * (2 / (high - low))
 
     def with_slopes(
         self, squared: Float[Tensor, "*pairs"], degree: int
@@ -218,14 +227,14 @@ class TensorLift(Lift):
             degree: the largest degree k, at least 1.
         """
         plain, radial, shrink = self._free(squared, degree)
-        y, (low, high) = shrink * self.scale.to(squared), self.span.to(squared).unbind()
+        y = shrink * self.scale.to(squared)
         down = -shrink * shrink * shrink * self.scale.to(squared) / 2  # dy/dc
         second = [torch.zeros_like(y), torch.ones_like(y)]  # U_{k−1}: T_k' = k U_{k−1}
-        z = (2 * y - low - high) * (2 / (high - low))
+        z, by_y = self._leveled(y)
         for _ in range(degree - 1):
-            second.append(z * second[-1] - second[-2])
-        steps = torch.arange(degree + 1, dtype=y.dtype, device=y.device) * (2 / (high - low))
-        radial_slope = torch.stack(second, -1) * steps * down[..., None]
+            second.append(2 * z * second[-1] - second[-2])
+        steps = torch.arange(degree + 1, dtype=y.dtype, device=y.device)
+        radial_slope = torch.stack(second, -1) * steps * (by_y * down)[..., None]
         one, more = torch.ones_like(y)[..., None], rational_slopes(squared, plain[..., 1:], self.scales)
         plain_slope = torch.cat([one, more], -1)
         slopes = plain_slope, radial_slope, down / self.scale.to(squared)

@@ -62,7 +62,7 @@ ROLLOUT = """
 for group in ("SE(2)", "T(2)", "SO(2)", "Trivial(2)"):
     own = randomise(model(group))
     own.calibrate(data.train)
-    methods = INTEGRATORS if group == "SE(2)" else ["yoshida4"]
+    methods = ["yoshida4"] if group != "SE(2)" else INTEGRATORS if EVERY else ["leapfrog", "rkn4", "gauss4", "dopri5"]
     want = {name: lieham.forecast(own, data.test, 3, method=name) for name in methods}
     tables = {name: lieham.conservation(x).as_dict()["charges"] for name, x in want.items()}
     with FakeGPU():
