@@ -37,6 +37,8 @@ class Dictionary(ABC):
     """What the functions are, in words."""
     least_bodies: int = 2
     """Systems of fewer bodies have nothing that the functions could see beyond those of pairs."""
+    ends: bool = False
+    """If True, the functions end at some distance of two bodies."""
     functions: int
     """The dictionary has this number of functions f."""
     singles: int = 0

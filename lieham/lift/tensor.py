@@ -21,6 +21,8 @@ MOST_LEVEL = 20
 SCALES = (0.9, 0.1)
 """The scale s of the radial functions of more bodies is the distance that this share of the data's pairs is below: for
 laws that vary over all of the distances, and for those that vary most between neighbors."""
+FILLS = (0.25, 0.4, 0.55, 0.7)
+"""Shares of the other bodies within a cutoff that are tried where none is asked for."""
 DEGREE = 16
 """In a network of blocks a kernel sees Chebyshev's polynomials of a pair up to this degree where none is given."""
 ALIKE = 0.05

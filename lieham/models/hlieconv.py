@@ -18,7 +18,7 @@ from lieham.groups import Group, make_group
 from lieham.groups.base import AXES
 from lieham.groups.subgroup import keeps_height
 from lieham.lift import Lift, TensorLift
-from lieham.lift.tensor import SCALES
+from lieham.lift.tensor import FILLS, SCALES
 from lieham.lift.term_settings import ORDERS
 from lieham.models.config import ModelConfig
 from lieham.models.dictionary import dictionary_of
@@ -170,8 +170,9 @@ class HLieConv(SeparableHamiltonian):
         """Return new models that see more than this one, whose units have not been measured yet.
 
         They are this one with `feature_functions`, and for SE(d) and E(d) with `lift="tensor"`: terms of three bodies
-        at two scales, or of four, from terms of three that this made. There are some for one gated block, if neither a
-        lift nor functions were asked for, no units had been measured on data before, and no weight is frozen.
+        at two scales and with some cutoffs, or of four, from terms of three that this made. There are some for one
+        gated block, if neither a lift nor functions were asked for, no units had been measured on data before, and no
+        weight is frozen.
         """
         lift, own = self.potential.network.lift, self.group
         if not self._may_see_more or not all(weight.requires_grad for weight in self.parameters()):
@@ -185,7 +186,9 @@ class HLieConv(SeparableHamiltonian):
             return []
         elif own.rigid:
             given = [{"order": 3, "near": x} for x in SCALES]
-        tensors = [self._like(lift={"kind": "tensor"} | x | kept) for x in given]
+            if not lift.has_cutoff:
+                given += [{"order": 3, "near": 0.5, "fill": x} for x in FILLS]
+        tensors = [self._like(lift={"kind": "tensor"} | kept | x) for x in given]
         for x in tensors:
             x._may_see_more = True
         return [self._like(lift=lift.settings, feature_functions=True), *tensors] if lift.sees_pairs else tensors

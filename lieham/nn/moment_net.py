@@ -116,7 +116,8 @@ class MomentNet(nn.Module):
     @property
     def terms_name(self) -> str:
         """Return what the output is a sum of, in words."""
-        return f"terms of {('two', 'three', 'four')[self.lift.order - 2]} bodies"
+        named = f"terms of {('two', 'three', 'four')[self.lift.order - 2]} bodies"
+        return f"{named} within a cutoff" if self.lift.has_cutoff else named
 
     @property
     def linear_in_kernel(self) -> bool:

@@ -45,16 +45,18 @@ class Choice(NamedTuple):
     left: float
 
 
-def rank_thresholds(rank: Float[Tensor, " functions"], each: int) -> list[float]:
-    """Return increasing rank thresholds; each defines a nested candidate set of at most `MOST_COLUMNS` columns.
+def rank_thresholds(rank: Float[Tensor, " functions"], each: int, most: int | None = None) -> list[float]:
+    """Return increasing rank thresholds; each defines a nested candidate set of at most some number of columns.
 
     Args:
         rank: the rank of every function, (f,); infinite for those that are never taken.
         each: columns that a function has.
+        most: the number of columns; by default `MOST_COLUMNS`.
     """
+    most = MOST_COLUMNS if most is None else most
     levels = rank[rank < inf].unique()
     levels = levels[sorted({0, *range(len(levels) - 1, 0, -3)})].tolist()
-    return levels[:1] + [x for x in levels[1:] if each * int((rank <= x).sum()) <= MOST_COLUMNS]
+    return levels[:1] + [x for x in levels[1:] if each * int((rank <= x).sum()) <= most]
 
 
 def choose(
@@ -76,27 +78,35 @@ def choose(
     if len(problem.A) < 2 or len(_folds(problem).unique()) < 2:
         return Choice(RIDGES[len(RIDGES) // 2], torch.ones_like(rank, dtype=torch.bool), inf)
     choices = [rank <= level for level in thresholds]
-    whole = size_of(problem.parts(problem.y))
     scores: list[Tensor] = []
     for columns in choices:
         scores.append(_scores(problem, columns))
         best = [x.min() for x in scores]
-        if len(best) > 2 and best[-3] < whole + SOLVED and min(best[-2:]) > best[-3] - slack:
+        if len(best) > 2 and best[-3] < SOLVED and min(best[-2:]) > best[-3] - slack:
             break
     good = torch.stack(scores)
     least = good.min()
     good = good <= least + slack
     level = int(good.any(1).nonzero()[0])
-    return Choice(RIDGES[int(good[level].nonzero()[0])], choices[level], (least - whole).item())
+    return Choice(RIDGES[int(good[level].nonzero()[0])], choices[level], least.item())
 
 
-def size_of(whole: Float[Tensor, " bodies"]) -> Float[Tensor, ""]:
-    """Return the mean logarithm of what there is to explain of bodies in windows, where some may be at rest (`REST`).
+def share_left(left: Float[Tensor, " bodies"], whole: Float[Tensor, " bodies"]) -> Float[Tensor, ""]:
+    """Return the mean logarithm of the share that is left of what there is to explain of bodies in windows.
+
+    What is left of a body at rest (`REST`) is no less than what is left of others on average: functions that end leave
+    nothing at all of a body that is far from all others, which says nothing of the law.
 
     Args:
+        left: the mean square of what is left of each.
         whole: the mean square of the right-hand sides of each.
     """
-    return whole.clamp(min=max(TINY, REST * float(whole.mean()))).log().mean()
+    floor = max(TINY, REST * float(whole.mean()))
+    share = left.clamp(min=TINY).log() - whole.clamp(min=floor).log()
+    moved = whole >= floor
+    if bool(moved.any()):
+        share = torch.where(moved, share, torch.maximum(share, share[moved].mean()))
+    return share.mean()
 
 
 def chosen(
@@ -184,7 +194,7 @@ def _of(problem: RidgeProblem, dictionary: Dictionary, of: tuple[Tensor, list[in
 
 
 def _scores(problem: RidgeProblem, columns: Tensor) -> Float[Tensor, " ridges"]:
-    """Return the mean logarithm of the error on held-out windows with these columns, for each of `RIDGES`.
+    """Return the mean logarithm of the share left of held-out windows with these columns, for each of `RIDGES`.
 
     The problem is rotated into the directions that any of the ridges would use, where it is the same and smaller.
     """
@@ -200,7 +210,8 @@ def _scores(problem: RidgeProblem, columns: Tensor) -> Float[Tensor, " ridges"]:
         U, S, V = torch.linalg.svd(kept[:, :-1], full_matrices=False)
         z = V.mT @ (S[:, None] / (S[:, None].square() + ridges) * (U.mT @ kept[:, -1:]))
         left[:, fold == k] = (A[fold == k] @ z - y[fold == k][..., None]).movedim(-1, 0)
-    return torch.stack([problem.parts(x).clamp(min=TINY).log().mean() for x in left])
+    whole = problem.parts(y)
+    return torch.stack([share_left(problem.parts(x), whole) for x in left])
 
 
 def _folds(problem: RidgeProblem) -> Int[Tensor, " windows"]:

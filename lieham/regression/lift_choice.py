@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import exp, inf, log
 from typing import NamedTuple, cast
 
@@ -28,10 +28,14 @@ TRIAL = 6e9
 """How many numbers the trial of a richer lift may compute: some ten seconds of one core."""
 MOST_WORK = 2e10
 """How many numbers the regression of a richer lift may compute, half a minute; beyond them it sees fewer windows."""
-MOST_WIDE_WORK = 1e10
+MOST_WIDE_WORK = 4e10
 """How many numbers the rows of a wide regression may compute."""
-MOST_PRODUCTS = 3e12
+MOST_PRODUCTS = 2.5e12
 """How many products of rows and two columns a wide regression may take, some 40 seconds of two cores."""
+ENDS = 4.0
+"""How many times less functions that end must leave than others, to be taken: those tell more with more columns."""
+SCOUT_ROWS, SCOUT_COLUMNS = 3_000, 300
+"""So many rows and columns tell which of some cutoffs is worth a trial."""
 ROWS = 3
 """So many times more rows than functions are enough to choose by."""
 
@@ -105,10 +109,9 @@ def choose_lift(
     while richer and best.left >= SOLVED:
         trials: list[_Trial] = []
         for other in richer:
-            may_stop()
             other.calibrate(windows)
-            if not _sees_more(_dictionary(other), seen, told):
-                continue
+        for other in _promising([x for x in richer if _sees_more(_dictionary(x), seen, told)], seen, loss):
+            may_stop()
             found = _tried(other, seen, loss)
             if isinstance(found, str):
                 said.append(found)
@@ -119,7 +122,12 @@ def choose_lift(
                 break
         if not trials:
             break
-        good = min(trials, key=lambda x: x.left)
+        good = min(trials, key=lambda x: x.left + log(ENDS) * _dictionary(x.model).ends)
+        if good.left >= SOLVED and good.columns <= MOST_COLUMNS:
+            more = _widened(good.model, seen, loss, ROWS * _dictionary(good.model).functions)
+            if more is not None and more.left < good.left - SLACK:
+                said.append(str(more))
+                good = more
         best = good if good.left < best.left - log(GAIN) else best
         ways = [(x.left, more) for x in trials if (more := x.model.richer())]
         richer = cast("Sequence[Hamiltonian]", min(ways, key=lambda x: x[0])[1]) if ways else []
@@ -135,31 +143,59 @@ def _sees_more(other: Dictionary, seen: Trajectory, told: int) -> bool:
     return distinguishable(other, seen).shape[1] > told
 
 
+def _promising(models: Sequence[Hamiltonian], seen: Trajectory, loss: ShootingLoss) -> Iterator[Hamiltonian]:
+    """Give the models whose functions do not end, and then the best of others if that beats these by a few columns.
+
+    A few columns on a few windows tell at which distance functions end best, if they do at all.
+    """
+    endless, ends = ([x for x in models if _dictionary(x).ends == end] for end in (False, True))
+    yield from endless
+    if not (endless and ends):
+        yield from ends
+        return
+    left: list[float] = []
+    for model in [*ends, *(x for x in endless if _dictionary(x).least_bodies > 2)]:
+        own = _dictionary(model)
+        few = affordable(thinned(seen, SCOUT_ROWS), numbers_for_a_window(own, seen), TRIAL / 10)
+        left.append(inf if few is None else select(model, own, few, loss, SCOUT_COLUMNS)[1].left)
+    best = min(left[: len(ends)])
+    if best < min([inf, *left[len(ends) :]]) - log(ENDS):
+        yield ends[left.index(best)]
+
+
 def _tried(model: Hamiltonian, seen: Trajectory, loss: ShootingLoss) -> _Trial | str:
-    """Return what a richer model leaves with the functions of `select` or with more, or why it was not tried."""
+    """Return what a richer model leaves with the functions of `select`, or why it was not tried.
+
+    The last model, of many functions, is tried with all of them at once.
+    """
     own = _dictionary(model)
     each = numbers_for_a_window(own, seen)
     few = affordable(thinned(seen, RICHER_ROWS), each, TRIAL)
     if few is None:
         return f"{own.name} were not tried, since each window would take {each:.0e} numbers to compute"
-    found = None
-    if own.functions <= MOST_COLUMNS or model.richer():
-        narrow, choice = select(model, own, few, loss)
-        rest = affordable(seen, each, MOST_WORK) or few
-        solved = narrow if len(few) == len(rest) else None
-        found = _Trial(model, choice.left, int(narrow.used.sum()), solved, batch_of(rest))
-    if found is None or found.left >= SOLVED:
-        rest = affordable(seen, each, MOST_WIDE_WORK) or few
-        rest = thinned(rest, int(min(MOST_ROWS, MOST_PRODUCTS / own.functions**2)))
-        some = rest if found is None else thinned(rest, ROWS * own.functions)
-        wide = widened(model, own, some, loss)
-        if wide is not None and (found is None or wide[1] < found.left - SLACK):
-            posed = wide[0] if len(some) == len(rest) else None
-            return _Trial(model, wide[1], len(wide[0].theta), posed, batch_of(rest))
-    if found is None:
-        narrow, choice = select(model, own, few, loss)
-        return _Trial(model, choice.left, int(narrow.used.sum()), narrow, batch_of(few))
-    return found
+    if own.functions > MOST_COLUMNS and not model.richer():
+        wide = _widened(model, seen, loss, MOST_ROWS)
+        if wide is not None:
+            return wide
+    narrow, choice = select(model, own, few, loss)
+    rest = affordable(seen, each, MOST_WORK) or few
+    solved = narrow if len(few) == len(rest) else None
+    return _Trial(model, choice.left, int(narrow.used.sum()), solved, batch_of(rest))
+
+
+def _widened(model: Hamiltonian, seen: Trajectory, loss: ShootingLoss, most: int) -> _Trial | None:
+    """Return what a model leaves with as many functions as at most some rows tell; None if `select` takes as many."""
+    own = _dictionary(model)
+    rest = affordable(seen, numbers_for_a_window(own, seen), MOST_WIDE_WORK)
+    if rest is None:
+        return None
+    rest = thinned(rest, int(min(MOST_ROWS, MOST_PRODUCTS / own.functions**2)))
+    some = thinned(rest, most)
+    wide = widened(model, own, some, loss)
+    if wide is None:
+        return None
+    posed = wide[0] if len(some) == len(rest) else None
+    return _Trial(model, wide[1], len(wide[0].theta), posed, batch_of(rest))
 
 
 def _taken(best: _Trial) -> str:

@@ -16,12 +16,11 @@ from lieham.regression.cross_validation import (
     EXACT,
     SLACK,
     SOLVED,
-    TINY,
     Choice,
     chosen,
     folds_of,
     rank_thresholds,
-    size_of,
+    share_left,
 )
 from lieham.regression.dictionary import MOST_SEEN, Columns, columns_up_to, distinguishable, rank_of
 from lieham.regression.interpolant import Slopes, cut, known, rows_of
@@ -53,7 +52,7 @@ def clear(dictionary: Dictionary) -> None:
 
 @torch.no_grad()
 def select(
-    model: Hamiltonian, dictionary: Dictionary, windows: Trajectory, loss: ShootingLoss
+    model: Hamiltonian, dictionary: Dictionary, windows: Trajectory, loss: ShootingLoss, most: int | None = None
 ) -> tuple[RidgeProblem, Choice]:
     """Pose the regression with columns and ridge chosen by cross-validation; the model is left as it was.
 
@@ -62,9 +61,10 @@ def select(
         dictionary: its dictionary.
         windows: resolved windows, (windows, time, n, d).
         loss: the shooting loss, with its units measured.
+        most: the largest number of columns; see `rank_thresholds`.
     """
     with cleared(model, dictionary):
-        return WeakForm(model, dictionary, cut(windows), loss).sharpened()
+        return WeakForm(model, dictionary, cut(windows), loss, most).sharpened()
 
 
 def select_any(
@@ -105,14 +105,22 @@ class WeakForm:
         dictionary: its dictionary.
         x: windows, (windows, time, n, d).
         loss: the shooting loss, which holds the units.
+        most: the largest number of columns; see `rank_thresholds`.
     """
 
-    def __init__(self, model: Hamiltonian, dictionary: Dictionary, x: Trajectory, loss: ShootingLoss):
+    def __init__(
+        self,
+        model: Hamiltonian,
+        dictionary: Dictionary,
+        x: Trajectory,
+        loss: ShootingLoss,
+        most: int | None = None,
+    ):
         self.model, self.dictionary, self.x, self.loss = model, dictionary, x, loss
         self.slopes = known(model, x)
         self.mixing = distinguishable(dictionary, x)
         self.products = dictionary.products(x.bodies.map(lambda y: y[:MOST_SEEN]))
-        self.thresholds = rank_thresholds(rank_of(dictionary, self.mixing), self.mixing.shape[1])
+        self.thresholds = rank_thresholds(rank_of(dictionary, self.mixing), self.mixing.shape[1], most)
 
     def sharpened(self) -> tuple[RidgeProblem, Choice]:
         """Pose the equations, along the path that the solution itself tells where q̇ is not known.
@@ -170,10 +178,9 @@ class WeakForm:
 
         after, before = solve(rows, columns, counts, x.q.double())
         whole, none = x[out], replace(columns, chosen=columns.chosen[:0], singles=0)
-        start = size_of(_parts(whole, self._rows(whole, none)))
+        start = _parts(whole, self._rows(whole, none))
         before.write(self.dictionary)
-        left = _parts(whole, self._rows(whole, none)).clamp(min=TINY).log().mean()
-        return after, float(left - start)
+        return after, float(share_left(_parts(whole, self._rows(whole, none)), start))
 
     def _rows(self, x: WindowBatch, columns: Columns) -> Iterator[tuple[Tensor, Tensor]]:
         return equations(self.model, self.dictionary, x, self.loss, (columns, known(self.model, x)))
