@@ -172,6 +172,14 @@ class Dynamics(nn.Module, ABC):
         """
         return ()
 
+    def reaching(self, by: float) -> Sequence[Dynamics]:
+        """Return fresh models whose functions end at a smaller and at a larger distance; none where they do not end.
+
+        Args:
+            by: the change of the share of the other bodies that are within.
+        """
+        return ()
+
     def adopt(self, other: Dynamics) -> None:
         """Take the network, the units and the settings of `other`, a model that `richer` made."""
         raise InputError(f"model must be one that can see more, got {type(self).__name__}, which made no {other}")

@@ -36,7 +36,7 @@ class Dictionary(ABC):
     name: str = "functions"
     """What the functions are, in words."""
     least_bodies: int = 2
-    """Systems of fewer bodies have nothing that the functions could see beyond those of pairs."""
+    """Systems of fewer bodies have nothing that the functions could see."""
     ends: bool = False
     """If True, the functions end at some distance of two bodies."""
     functions: int

@@ -43,7 +43,7 @@ class KernelDictionary(Dictionary):
         self.functions = sum(weight.shape[1] for weight in self._kernel.linear())
         self._uniform = uniform if uniform is not None and uniform.is_learned else None
         self.name = network.terms_name
-        self.least_bodies, self.ends = 3 if network.splits else 2, network.lift.has_cutoff
+        self.least_bodies, self.ends = network.least_bodies, network.lift.has_cutoff
         self.singles = 0 if self._uniform is None else self._uniform.axes.shape[0]
 
     @property

@@ -96,9 +96,9 @@ class FeatureFunctions:
         said = []
         for k, own in enumerate(self.given):
             if own:
-                what = ", ".join(map(str, own)) if isinstance(own[0], str) else f"{len(own)} single values"
-                said.append(f"{what} of {_name(k)}")
-        return "; ".join(said)
+                what = "functions" if isinstance(own[0], str) else "single values"
+                said.append(f"{len(own)} {what} of {_name(k)}")
+        return " and ".join(said)
 
 
 def feature_functions_of(bodies: Bodies) -> Given:

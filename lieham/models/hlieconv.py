@@ -193,6 +193,17 @@ class HLieConv(SeparableHamiltonian):
             x._may_see_more = True
         return [self._like(lift=lift.settings, feature_functions=True), *tensors] if lift.sees_pairs else tensors
 
+    def reaching(self, by: float) -> list[HLieConv]:
+        """Return new models of the same lift whose `fill` differs by this much, either way; none without a `fill`."""
+        settings: dict[str, Any] = self.potential.network.lift.settings
+        fill = settings.get("fill")
+        near = [] if fill is None else [fill - by, fill + by]
+        own = {k: v for k, v in settings.items() if k not in ("species", "together")}
+        found = [self._like(lift=own | {"fill": x}) for x in near if 0 < x < 1]
+        for x in found:
+            x._may_see_more = self._may_see_more
+        return found
+
     def _like(self, **settings: Any) -> HLieConv:
         """Return a new model of the same group and sizes, with some settings changed."""
         weight = next(self.parameters())

@@ -120,6 +120,11 @@ class MomentNet(nn.Module):
         return f"{named} within a cutoff" if self.lift.has_cutoff else named
 
     @property
+    def least_bodies(self) -> int:
+        """Return how many bodies a term sees."""
+        return self.lift.order
+
+    @property
     def linear_in_kernel(self) -> bool:
         """Return True: the output is linear in the weights θ."""
         return True

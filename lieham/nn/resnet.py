@@ -85,6 +85,8 @@ class LieResNet(CloudNetwork):
 
     splits: ClassVar[bool] = False
     """Whether derivatives of the functions are formed for a part of the clouds at a time."""
+    least_bodies: ClassVar[int] = 2
+    """Systems of fewer bodies have nothing that the functions could see."""
 
     def __init__(
         self,

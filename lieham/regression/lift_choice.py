@@ -32,6 +32,8 @@ MOST_WIDE_WORK = 4e10
 """How many numbers the rows of a wide regression may compute."""
 MOST_PRODUCTS = 2.5e12
 """How many products of rows and two columns a wide regression may take, some 40 seconds of two cores."""
+STEPS = (0.06, 0.03, 0.015, 0.0075)
+"""Changes of the share of bodies within the cutoff, by which the best one is sought."""
 ENDS = 4.0
 """How many times less functions that end must leave than others, to be taken: those tell more with more columns."""
 SCOUT_ROWS, SCOUT_COLUMNS = 3_000, 300
@@ -110,7 +112,7 @@ def choose_lift(
         trials: list[_Trial] = []
         for other in richer:
             other.calibrate(windows)
-        for other in _promising([x for x in richer if _sees_more(_dictionary(x), seen, told)], seen, loss):
+        for other in _promising([x for x in richer if _sees_more(_dictionary(x), seen, told)], (windows, seen), loss):
             may_stop()
             found = _tried(other, seen, loss)
             if isinstance(found, str):
@@ -124,10 +126,10 @@ def choose_lift(
             break
         good = min(trials, key=lambda x: x.left + log(ENDS) * _dictionary(x.model).ends)
         if good.left >= SOLVED and good.columns <= MOST_COLUMNS:
-            more = _widened(good.model, seen, loss, ROWS * _dictionary(good.model).functions)
-            if more is not None and more.left < good.left - SLACK:
-                said.append(str(more))
-                good = more
+            wide = _widened(good.model, seen, loss, ROWS * _dictionary(good.model).functions)
+            if wide is not None and wide.left < good.left - SLACK:
+                said.append(str(wide))
+                good = wide
         best = good if good.left < best.left - log(GAIN) else best
         ways = [(x.left, more) for x in trials if (more := x.model.richer())]
         richer = cast("Sequence[Hamiltonian]", min(ways, key=lambda x: x[0])[1]) if ways else []
@@ -143,24 +145,36 @@ def _sees_more(other: Dictionary, seen: Trajectory, told: int) -> bool:
     return distinguishable(other, seen).shape[1] > told
 
 
-def _promising(models: Sequence[Hamiltonian], seen: Trajectory, loss: ShootingLoss) -> Iterator[Hamiltonian]:
+def _promising(
+    models: Sequence[Hamiltonian], windows: tuple[Trajectory, Trajectory], loss: ShootingLoss
+) -> Iterator[Hamiltonian]:
     """Give the models whose functions do not end, and then the best of others if that beats these by a few columns.
 
-    A few columns on a few windows tell at which distance functions end best, if they do at all.
+    A few columns on a few windows tell at which distance functions end best, if they do at all: first among the models,
+    then nearer and nearer to the best of them.
     """
     endless, ends = ([x for x in models if _dictionary(x).ends == end] for end in (False, True))
     yield from endless
     if not (endless and ends):
         yield from ends
         return
-    left: list[float] = []
-    for model in [*ends, *(x for x in endless if _dictionary(x).least_bodies > 2)]:
-        own = _dictionary(model)
-        few = affordable(thinned(seen, SCOUT_ROWS), numbers_for_a_window(own, seen), TRIAL / 10)
-        left.append(inf if few is None else select(model, own, few, loss, SCOUT_COLUMNS)[1].left)
-    best = min(left[: len(ends)])
-    if best < min([inf, *left[len(ends) :]]) - log(ENDS):
-        yield ends[left.index(best)]
+    least = min(_scouted(x, windows[1], loss) for x in endless if _dictionary(x).least_bodies > 2)
+    left, best = min(((_scouted(x, windows[1], loss), x) for x in ends), key=lambda x: x[0])
+    if left >= least - log(ENDS):
+        return
+    for step in STEPS:
+        for other in cast("Sequence[Hamiltonian]", best.reaching(step)):
+            other.calibrate(windows[0])
+            found = _scouted(other, windows[1], loss)
+            left, best = (found, other) if found < left else (left, best)
+    yield best
+
+
+def _scouted(model: Hamiltonian, seen: Trajectory, loss: ShootingLoss) -> float:
+    """Return what a few columns leave of a few windows; infinite where that would cost too much."""
+    own = _dictionary(model)
+    few = affordable(thinned(seen, SCOUT_ROWS), numbers_for_a_window(own, seen), TRIAL / 10)
+    return inf if few is None else select(model, own, few, loss, SCOUT_COLUMNS)[1].left
 
 
 def _tried(model: Hamiltonian, seen: Trajectory, loss: ShootingLoss) -> _Trial | str:

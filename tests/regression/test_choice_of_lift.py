@@ -8,8 +8,9 @@ import torch
 from lieham import HLieConv
 from lieham.data import Dataset
 from lieham.errors import InputError
-from lieham.lift.tensor import SCALES
+from lieham.lift.tensor import FILLS, SCALES
 from lieham.models import load_model
+from lieham.regression.cross_validation import share_left
 from lieham.training import fit
 from systems import Bending, Springs
 from systems.baselines import free_flight, window_mse
@@ -38,7 +39,7 @@ def test_angles_are_seen_where_pairs_do_not_hold_the_law(group, law, lift, wante
 
 
 def test_a_run_that_chose_its_lift_is_resumed_and_loaded_with_it(tmp_path):
-    data = few(Bending(3, 2), 20)
+    data = few(Bending(3, 2), 10)
     settings = {"steps": 2, "refine": 0, "evaluate_every": 1, "tolerance": 0.0}
     whole = HLieConv("SE(2)")
     fit(whole, data, **settings)
@@ -62,7 +63,9 @@ def test_a_run_that_chose_its_lift_is_resumed_and_loaded_with_it(tmp_path):
 def test_a_lift_is_chosen_before_anything_was_learned_and_never_after():
     data = few(Bending(3, 2), 10)
     model = HLieConv("SE(2)")
-    functions, *more = [*model.richer(), *model.richer()[1 + 1].richer()]
+    functions, far, near, *ends = model.richer()
+    assert [x.config["lift"]["fill"] for x in ends] == list(FILLS)
+    more = [far, near, *near.richer()]
     assert functions.config["feature_functions"] is True and functions.config["lift"] == model.config["lift"]
     assert not functions.richer(), "no functions are more than all of them"
     lifts = [x.config["lift"] for x in more]
@@ -80,6 +83,20 @@ def test_a_lift_is_chosen_before_anything_was_learned_and_never_after():
     for settings in ({"lift": "coset"}, {"blocks": 2}, {"block": "paper"}, {"feature_functions": True}):
         assert not HLieConv("SE(2)", **settings).richer()
     assert [x.config["lift"]["kind"] for x in HLieConv("T(2)").richer()] == ["point"], "tensors need rotations"
+
+
+def test_functions_that_end_are_moved():
+    ends = HLieConv("SE(2)").richer()[-1]
+    assert [x.config["lift"]["fill"] for x in ends.reaching(0.1)] == pytest.approx([FILLS[-1] - 0.1, FILLS[-1] + 0.1])
+    assert len(ends.reaching(0.4)) == 1, "all bodies are no cutoff"
+    assert not HLieConv("SE(2)").reaching(0.1) and not Springs(2, 2).hamiltonian().reaching(0.1)
+
+
+def test_what_functions_that_end_leave_of_a_body_afar_says_nothing():
+    whole = torch.tensor([1.0, 1.0, 0.0], dtype=torch.float64)
+    for afar, wanted in ((0.0, 1e-2), (1e-3, (1e-2 * 1e-2 * 1e3) ** (1 / 3))):
+        left = share_left(torch.tensor([1e-2, 1e-2, afar], dtype=torch.float64), whole)
+        assert left.exp().item() == pytest.approx(wanted, rel=0.2)
 
 
 def test_a_model_adopts_its_own_kind_alone():
