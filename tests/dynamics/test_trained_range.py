@@ -77,9 +77,9 @@ def test_masses_are_named(trained, data, value, word):
 
 def test_features_are_named(trained, data):
     features = data.train.bodies.features[:2].clone()
-    features[1, 3] = -50
+    features[1, 3] = 50
     found = sentences(trained, with_bodies(data.train[:2], features=features))
-    assert any("feature 0 -50 of body 3 in system 1 is beyond" in x for x in found)
+    assert any("feature 0 50 of body 3 in system 1 is beyond" in x for x in found)
 
 
 def test_distances_are_named_at_the_start_and_on_the_way(trained, data):
