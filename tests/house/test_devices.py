@@ -155,7 +155,7 @@ with FakeGPU():
 
 def run(code: str, folder: Path) -> str:
     command = [sys.executable, "-c", PRELUDE + code, str(ROOT), str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -166,11 +166,12 @@ def run(code: str, folder: Path) -> str:
     [
         "EVERY = False" + TRAINING,
         pytest.param("EVERY = True" + TRAINING, marks=pytest.mark.slow),
-        ROLLOUT,
+        "EVERY = False" + ROLLOUT,
+        pytest.param("EVERY = True" + ROLLOUT, marks=pytest.mark.slow),
         MAGNETIC,
         CLOUDS,
     ],
-    ids=["training", "all of training", "rollout", "magnetic", "clouds"],
+    ids=["training", "all of training", "rollout", "all rollouts", "magnetic", "clouds"],
 )
 def test_a_gpu_gives_what_the_cpu_gives(code, tmp_path):
     assert run(code, tmp_path) == "equal"

@@ -152,7 +152,7 @@ def test_a_model_with_a_field_is_saved_and_loaded(tmp_path):
 
 def test_a_richer_model_has_the_same_field():
     made = HLieConv("SE(2)", 1, width=8, uniform_field="x")
-    made.adopt(made.richer()[0])
+    made.adopt(made.richer()[1])
     assert made.config["lift"]["kind"] == "tensor" and made.config["uniform_field"] == "x"
     assert made.uniform_field.axes.tolist() == [[1.0, 0.0]]
 

@@ -22,7 +22,7 @@ BAD = [
     ([*QM9, *NEW, "--target", "energy"], ("target must be one of alpha", "got 'energy'")),
     ([*ROT, *NEW, "--group", "SE(3)"], ("group must act on 2 dimensions", "got SE(3)")),
     ([*QM9, *NEW, "--group", "SO(2)"], ("group must act on 3 dimensions", "got SO(2)")),
-    ([*ROT, *NEW, "--group", "E(8)"], ("group must be", "got 'E(8)'")),
+    ([*ROT, *NEW, "--group", "Q(8)"], ("group must be", "got 'Q(8)'")),
     ([*ROT, *NEW, "--model.lift", "magic"], ("lift must be one of point, coset", "'magic'")),
     ([*ROT, *NEW, "--model.lift", "edge"], ("lift must be point, coset or sampled", "got edge")),
     ([*ROT, *NEW, "--model.lift", '{"size": 3}'], ("lift coset has no such setting", "size")),

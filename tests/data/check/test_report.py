@@ -90,7 +90,7 @@ def test_the_command_in_json(tmp_path, capsys):
 def test_the_command_refuses_an_unknown_group(tmp_path, capsys):
     write(tmp_path / "mine.npz", 1.0)
     assert main(["data", "check", str(tmp_path / "mine.npz"), "--group", "SE(9)"]) == 2
-    assert "dimension of SE must be one of" in capsys.readouterr().err
+    assert "group must be of 2 dimensions like q, got SE(9)" in capsys.readouterr().err
 
 
 def test_dtype_and_times_may_be_anything():
