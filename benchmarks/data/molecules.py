@@ -9,6 +9,7 @@ import torch
 
 from lieham import HLieConv
 from lieham.data import Dataset
+from lieham.errors import IntegrationError
 from lieham.integrate import make_integrator
 from lieham.state import PhaseState, Trajectory
 from lieham.typing import Float, Tensor
@@ -79,9 +80,8 @@ def constant_energy(model: HLieConv, x: Trajectory, steps: int, every: int = 50,
     bodies = x.bodies.map(lambda y: y[0])
     field = model.field(bodies)
     field, verlet = field.compiled() if compiled else field, make_integrator("verlet")
-    step = float(x.times.flatten()[1] - x.times.flatten()[0])
-    kept, state = [x.state(0).q[0]], PhaseState(x.q[0, 0], x.p[0, 0])
-    momenta = [state.p]
+    step, state = float(x.times.flatten()[1] - x.times.flatten()[0]), PhaseState(x.q[0, 0], x.p[0, 0])
+    kept, momenta = [state.q], [state.p]
     piece = 1000
     with torch.no_grad():
         for _ in range(steps // piece):
@@ -90,6 +90,9 @@ def constant_energy(model: HLieConv, x: Trajectory, steps: int, every: int = 50,
             kept += list(path.q[every::every])
             momenta += list(path.p[every::every])
         q, p = torch.stack(kept), torch.stack(momenta)
+        finite = int(q.isfinite().flatten(1).all(1).sum())
+        if finite < len(q):
+            raise IntegrationError(f"the molecule flew apart: {finite} of {len(q)} states are finite")
         among = bodies.map(lambda y: y.expand(len(q), *y.shape))
         energy = torch.cat([model(PhaseState(a, b), c) for a, b, c in _parts(q, p, among)])
     n = q.shape[1]

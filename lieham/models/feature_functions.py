@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from lieham.errors import InputError
+from lieham.errors import InputError, expected
 from lieham.state import Bodies
 from lieham.typing import Float, Tensor
 
@@ -32,13 +32,16 @@ class FeatureFunctions:
     two bodies are cannot represent it; with √m among its channels it can.
 
     Args:
-        given: the functions of each channel, as `feature_functions_of` finds them.
+        given: the functions of each channel, as `feature_functions_of` finds them; an empty list for none.
+        channels: the number of channels, which are the mass and the features.
 
     Raises:
-        InputError: if there is no such function.
+        InputError: if there is no such function, or not a list for each channel.
     """
 
-    def __init__(self, given: Given):
+    def __init__(self, given: Given, channels: int):
+        if given and (len(given) != channels or not all(isinstance(own, list) for own in given)):
+            raise expected("feature_functions", f"{channels} lists, for the mass and each feature", given)
         self.given = given
         for own in given:
             for x in own:

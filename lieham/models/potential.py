@@ -52,7 +52,7 @@ class LieConvPotential(FloatModule):
 
     def __init__(self, network: LieResNet | MomentNet, features: int, functions: FeatureFunctions | None = None):
         super().__init__()
-        self.network, self.functions = network, functions or FeatureFunctions([])
+        self.network, self.functions = network, functions or FeatureFunctions([], features + 1)
         self.register_buffer("length", torch.ones(()))
         self.register_buffer("energy", torch.ones(()))
         self.register_buffer("scale", torch.ones(features + 1))
@@ -208,7 +208,8 @@ def make_potential(group: Group, outputs: int, config: ModelConfig, lift: Lift |
     """
     check_choice("block", config.block, tuple(BLOCKS))
     own = make_lift(lift or config.lift, group, radius=config.radius, fill=config.fill)
-    functions = FeatureFunctions([] if isinstance(config.feature_functions, bool) else config.feature_functions)
+    given = [] if isinstance(config.feature_functions, bool) else config.feature_functions
+    functions = FeatureFunctions(given, config.features + 1)
     channels = config.features + 1 + functions.count
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)

@@ -70,6 +70,8 @@ class VectorPotentialLieConv(Hamiltonian):
         if declaration(config.uniform_field):
             got = f"{config.uniform_field!r} of a {type(self).__name__}"
             raise expected("uniform_field", "declared of an HLieConv", got)
+        if config.feature_functions:
+            raise expected("feature_functions", "given to an HLieConv", f"a {type(self).__name__}")
         self.potential = make_potential(declared, 1 + declared.lie_dim, config, own)
         self.group, self.features = declared, config.features
         self.config = saved_settings(config, declared, self.potential.network.lift)

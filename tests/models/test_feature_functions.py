@@ -77,13 +77,13 @@ def test_functions_are_found_by_the_values():
 
 
 def test_indicators_of_a_feature_are_one_family():
-    functions = FeatureFunctions([["sqrt", "log"], [1.0, 2.0, 3.0], [0.0, 4.0]])
+    functions = FeatureFunctions([["sqrt", "log"], [1.0, 2.0, 3.0], [0.0, 4.0]], 3)
     assert functions.family(7) == [7, 8, 9, 9, 9, 10, 10]
-    assert FeatureFunctions([[], [5.0, 6.0], []]).family(3) == [3, 3]
+    assert FeatureFunctions([[], [5.0, 6.0], []], 3).family(3) == [3, 3]
 
 
 def test_functions_of_padding_are_finite_and_others_are_what_they_say():
-    functions = FeatureFunctions([list(POSITIVE), [0.0, 2.0]])
+    functions = FeatureFunctions([list(POSITIVE), [0.0, 2.0]], 2)
     channels = torch.tensor([[4.0, 2.0], [0.0, 5.0]], dtype=torch.float64)
     found = functions(channels, torch.tensor([2.0, 3.0], dtype=torch.float64))
     x = 2.0
@@ -105,8 +105,13 @@ def test_what_was_chosen_is_saved_and_others_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"feature 0 must be one of the 3 values of training, got 0\.5"):
         lieham.forecast(loaded, strange, steps=2)
     with pytest.raises(InputError, match="feature 0 must be positive as in training, got -2"):
-        FeatureFunctions([[], list(POSITIVE)]).check(Bodies.of(bodies.mass, -bodies.features))
+        FeatureFunctions([[], list(POSITIVE)], 2).check(Bodies.of(bodies.mass, -bodies.features))
     with pytest.raises(InputError, match="function of a feature must be one of"):
         HLieConv("SE(2)", feature_functions=[["tangent"]])
+    for given in ([["sqrt"]], [["sqrt"], [], []], ["sqrt", "log"]):
+        with pytest.raises(InputError, match="feature_functions must be 2 lists, for the mass and each feature"):
+            HLieConv("SE(2)", 1, feature_functions=given)
+    with pytest.raises(InputError, match="feature_functions must be given to an HLieConv"):
+        lieham.VectorPotentialLieConv("T(2)", feature_functions=True)
     with pytest.raises(InputError, match="feature_functions must be False"):
         HLieConv("SE(2)", lift="tensor", feature_functions=True)
