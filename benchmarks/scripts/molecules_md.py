@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.data.molecules import Run, constant_energy, errors, milliseconds, motion_alone
+from benchmarks.data.long_runs import Run, long_runs
+from benchmarks.data.molecules import errors, milliseconds, motion_alone
 from benchmarks.engine.tables import markdown, number
 from lieham import HLieConv, fit
 from lieham.data import Dataset
@@ -51,13 +52,14 @@ def rival(python: str, data: Dataset, name: str, minutes: list[float], threads: 
         return json.loads(result.read_text())
 
 
-def picture(truth: torch.Tensor, run: Run, path: Path) -> None:
-    """Draw the distances of all pairs in the data and in the run."""
+def picture(truth: torch.Tensor, runs: list[Run], path: Path) -> None:
+    """Draw the distances of all pairs in the data and in the runs."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 3.2), layout="constrained")
     axes = figure.add_subplot()
-    for x, label in ((truth, "data, GFN2-xTB"), (run.lengths.flatten(), "learned, 10⁵ steps")):
+    lengths = torch.cat([x.lengths.flatten() for x in runs])
+    for x, label in ((truth, "data, GFN2-xTB"), (lengths, f"learned, {len(runs)} long runs")):
         axes.hist(x.numpy(), bins=200, range=(0.8, 4.0), density=True, histtype="step", label=label)
     axes.set(xlabel="distance of two atoms in Å", ylabel="density")
     axes.legend(frameon=False)
@@ -72,6 +74,7 @@ def main() -> None:
     parser.add_argument("--trajectories", type=int, default=16)
     parser.add_argument("--frames", type=int, default=500)
     parser.add_argument("--steps", type=int, default=100_000, help="of the run at constant energy; 0 for none")
+    parser.add_argument("--starts", type=int, default=4, help="unseen trajectories from which such a run is made")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--python", help="a Python that has mace-torch")
     parser.add_argument("--minutes", type=float, nargs="+", default=[1, 2, 5, 10, 20, 30], help="of the rival")
@@ -95,15 +98,11 @@ def main() -> None:
     fast, eager = (milliseconds(model, data.test, compiled) for compiled in (True, False))
     beside = f", MACE {found['ms']:.1f} ms" if "ms" in found else ""
     print(f"one force on one core: compiled {fast:.2f} ms, else {eager:.2f} ms{beside}", flush=True)
-    if given.steps:
-        run = constant_energy(model, data.test, given.steps)
-        print(
-            f"{given.steps} steps: energy drifts by {run.drift:.2g} meV/atom/ns and spreads by {run.spread:.2g} "
-            f"meV/atom; P changes by {run.momentum:.1e} of Σ|p|, L by {run.angular:.1e} of Σ|r||p|"
-        )
+    runs = long_runs(model, data, given.steps, given.starts) if given.steps else []
+    if runs:
         i, j = torch.triu_indices(*(data.test.q.shape[-2],) * 2, 1)
         q = torch.cat([data.train.q, data.test.q]).flatten(0, 1)
-        picture((q[:, i] - q[:, j]).norm(dim=-1).flatten(), run, given.picture)
+        picture((q[:, i] - q[:, j]).norm(dim=-1).flatten(), runs, given.picture)
 
 
 if __name__ == "__main__":
