@@ -18,10 +18,10 @@ MODELS = {
     "SO(2)xT(1), cutoff": ("SO(2)xT(1)", {"radius": 1.5}),
     "SE(2) coset": ("SE(2)", {"blocks": 2}),
     "SE(2) coset, cutoff": ("SE(2)", {"radius": 1.5}),
-    "SE(2) edge, cutoff": ("SE(2)", {"lift": "edge", "radius": 1.5}),
+    "SE(2) tensor, cutoff": ("SE(2)", {"lift": "tensor", "radius": 1.5}),
     "SE(3) coset": ("SE(3)", {"blocks": 2}),
     "SE(3) coset, cutoff": ("SE(3)", {"radius": 2.0}),
-    "SE(3) edge, cutoff": ("SE(3)", {"lift": "edge", "radius": 2.0}),
+    "SE(3) tensor, cutoff": ("SE(3)", {"lift": "tensor", "radius": 2.0}),
 }
 
 

@@ -19,7 +19,7 @@ COSTS = {
     "T(3) PointLift": ("T(3)", {}),
     "SE(3) CosetLift": ("SE(3)", {}),
     "SE(3) CosetLift, cutoff": ("SE(3)", {"radius": 1.5}),
-    "SE(3) EdgeLift": ("SE(3)", {"lift": "edge"}),
+    "SE(3) TensorLift, 3 bodies": ("SE(3)", {"lift": "tensor"}),
     "SE(3) SampledLift, 4 samples": ("SE(3)", {"lift": "sampled"}),
 }
 

@@ -1,6 +1,6 @@
 """Expressiveness of the lifts on a law of angles: `python benchmarks/scripts/lifts.py`.
 
-An angular law of three bodies (`systems.Bending`), learned by CosetLift with one to three blocks and by EdgeLift, same
+An angular law of three bodies (`systems.Bending`), learned by CosetLift with one to three blocks and by TensorLift, same
 data, same steps of Adam and L-BFGS: mean squared error of the force on unseen states, relative to its mean square, and
 of a rollout at step 39. `lift_costs.py` says what the lifts cost.
 """
@@ -17,8 +17,7 @@ MODELS = {
     "CosetLift, 1 block": {"lift": "coset"},
     "CosetLift, 2 blocks": {"lift": "coset", "blocks": 2},
     "CosetLift, 3 blocks": {"lift": "coset", "blocks": 3},
-    "EdgeLift, 1 block": {"lift": "edge"},
-    "EdgeLift, 2 blocks": {"lift": "edge", "blocks": 2},
+    "TensorLift, 3 bodies": {"lift": "tensor"},
 }
 
 

@@ -20,7 +20,7 @@ METHODS = (
 )
 """These are the names of all integrators of `integrate.INTEGRATORS`."""
 
-LIFT_NAMES = ("point", "coset", "edge", "tensor", "sampled")
+LIFT_NAMES = ("point", "coset", "tensor", "sampled")
 """These are the names of all lifts of `lift.LIFTS`."""
 
 Documented = TypeVar("Documented", bound=type)

@@ -4,7 +4,6 @@ from lieham.lift.base import Drawn, Lift
 from lieham.lift.coset import CosetLift
 from lieham.lift.cutoff import cutoff
 from lieham.lift.default import LIFTS, make_lift
-from lieham.lift.edge import EdgeLift
 from lieham.lift.near import NearPairs
 from lieham.lift.pairs import ListedPairs, PairList, Pairs
 from lieham.lift.point import PointLift
@@ -15,7 +14,6 @@ __all__ = [
     "LIFTS",
     "CosetLift",
     "Drawn",
-    "EdgeLift",
     "Lift",
     "ListedPairs",
     "NearPairs",

@@ -75,10 +75,6 @@ class Lift(nn.Module, Drawn):
         """Return the least length over which each function of the embedding changes; 0 where it is not known."""
         return torch.zeros(self.embedding_dim, dtype=torch.float64)
 
-    def feature_dim(self, features: int) -> int:
-        """Return the number of channels of a lifted point, if a point has `features` of them."""
-        return features
-
     def restricted(self, columns: Bool[Tensor, " e"]) -> Lift:
         """Return this lift with the functions of the embedding at which `columns` is True, and no others."""
         return _Restricted(self, columns)
@@ -91,6 +87,7 @@ class Lift(nn.Module, Drawn):
         """Return one vector for each lifted element: the point's position, followed by the rest of the element."""
         return x
 
+    @abstractmethod
     def invariants(
         self,
         u: Float[Tensor, "*#pairs e"],
@@ -106,11 +103,7 @@ class Lift(nn.Module, Drawn):
 
         Returns:
             The coordinates and the embedding of each pair, as in `Pairs`.
-
-        Raises:
-            InputError: if this lift has more elements than a list of pairs of points can name.
         """
-        raise InputError(f"lift must be point, coset or sampled where neighbors are chosen, got {self.kind}")
 
     def displacements(self, u: Float[Tensor, "*#pairs e"], v: Float[Tensor, "*#pairs e"]) -> Tensor | None:
         """Return the vectors from targets u to sources v of a lift to tensors, whose first coordinate is |v − u|².

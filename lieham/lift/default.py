@@ -10,12 +10,11 @@ from lieham.errors import InputError, check_choice
 from lieham.groups import Group
 from lieham.lift.base import Lift
 from lieham.lift.coset import CosetLift
-from lieham.lift.edge import EdgeLift
 from lieham.lift.point import PointLift
 from lieham.lift.sampled import SampledLift
 from lieham.lift.tensor import TensorLift
 
-LIFTS: dict[str, type[Lift]] = {lift.kind: lift for lift in (PointLift, CosetLift, EdgeLift, TensorLift, SampledLift)}
+LIFTS: dict[str, type[Lift]] = {lift.kind: lift for lift in (PointLift, CosetLift, TensorLift, SampledLift)}
 """This dictionary maps the name of every lift to its class."""
 
 

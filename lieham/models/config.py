@@ -26,7 +26,7 @@ class ModelConfig:
         blocks: number of LieConv blocks.
         block: kind of block, gated or paper.
         lift: name of the lift, or its settings: {lifts}; empty for point or coset, whichever the group allows, or
-            edge where training finds that pairs do not hold the law.
+            tensor where training finds that pairs do not hold the law.
         radius: distance at which the neighbourhood of a body ends, smoothly, in the data's unit of length; nowhere by
             default.
         fill: fraction of other bodies within the neighbourhood, from which its radius is measured once on the training

@@ -42,7 +42,7 @@ class HLieConv(SeparableHamiltonian):
         blocks: the number of blocks. One block sums over pairs; each further block lets pairs see their surroundings.
         block: the kind of the blocks: "gated", which is linear in its kernel and so is learned by ridge regression, or
             "paper", which is learned by gradients.
-        lift: "point", "coset", "edge" (angles, for SE(d) and E(d)), "tensor" (terms of up to four bodies, see
+        lift: "point", "coset", "tensor" (terms of up to four bodies, for SE(d) and E(d), see
             `lieham.lift.TensorLift`; it has no blocks, and `width` does not count), "sampled" (the paper's, not
             exact), or a Lift of the same group; by default point or coset, whichever the group allows. For SE(d) and
             E(d) `fit` replaces the default by tensor where functions of pairs cannot represent the law.

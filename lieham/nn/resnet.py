@@ -101,7 +101,7 @@ class LieResNet(CloudNetwork):
             raise InputError(f"lift must have pairs of invariants in a LieResNet, got {lift.kind}: take a TensorResNet")
         super().__init__(lift, settings.blocks, settings.mean, neighbors)
         widths = settings.widths()
-        self.embed = nn.Linear(lift.feature_dim(features), settings.width)
+        self.embed = nn.Linear(features, settings.width)
         kernel_dim = KERNEL_DIM * out if settings.kernel_dim is None else settings.kernel_dim
         self.blocks = nn.ModuleList(settings.block(a, lift, kernel_dim, b, settings.norm) for a, b in pairwise(widths))
         self.norm = MaskedBatchNorm(widths[-1]) if settings.norm else None
@@ -129,8 +129,6 @@ class LieResNet(CloudNetwork):
     @property
     def terms_name(self) -> str:
         """Return what the output is a sum of, in words, where it is linear in the last kernel's outputs."""
-        if self.lift.kind == "edge":
-            return "functions of triples"
         return "functions of pairs" if len(self.layers) == 1 else "functions of many bodies"
 
     @property

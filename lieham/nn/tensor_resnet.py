@@ -138,7 +138,7 @@ class TensorResNet(CloudNetwork):
         widths = [max(round(SHARE * width), 1) for width in settings.widths()]
         kernel_dim = max((settings.kernel_dim or KERNEL_DIM) // 2, 1)
         sides = [(widths[0],), *(channels(lift.group.space_dim, width) for width in widths[1:-1]), (widths[-1],)]
-        self.embed = nn.Linear(lift.feature_dim(features), widths[0])
+        self.embed = nn.Linear(features, widths[0])
         self.blocks = nn.ModuleList(TensorBlock(a, b, lift, kernel_dim, settings.norm) for a, b in pairwise(sides))
         self.norm = MaskedBatchNorm(widths[-1]) if settings.norm else None
         self.readout = nn.Linear(widths[-1], out, bias=False)

@@ -16,7 +16,7 @@ from tests.helpers.networks import padded
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["SE(2) gated", "T(2) paper", "SE(2) edges", "SE(2) near"])
+@pytest.mark.parametrize("name", ["SE(2) gated", "T(2) paper", "SE(2) near"])
 def test_a_compiled_field_equals_the_plain_one(name):
     """Half a minute each: forces, and what the weights get through them."""
     model = make_model(name)

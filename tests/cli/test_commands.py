@@ -91,7 +91,7 @@ def test_forecast_takes_a_model_file_method_and_data(place, capsys):
     "law, model",
     [
         ("magnetic-springs", ["--model.kind", "VectorPotentialLieConv", "--model.group", "SO(2)xT(1)"]),
-        ("bending", ["--model.lift", "edge", "--model.fill", "0.7"]),
+        ("bending", ["--model.lift", '{"kind": "tensor", "level": 3, "fill": 0.7}']),
         ("falling-springs", ["--model.group", "SE(2)xTrivial(1)", "--model.radius", "2.0"]),
     ],
 )

@@ -70,14 +70,11 @@ MODELS = {
     **{f"{group} gated": (group.name, {}) for group in GROUPS if group.name not in _LIKE_OTHERS},
     **{f"{name} deep": (name, {"blocks": 2}) for name in ("Trivial(2)", "T(2)", "SO(2)", "SE(2)")},
     **{f"{name} paper": (name, {"blocks": 2, "block": "paper"}) for name in ("T(2)", "SO(3)", "SE(2)", "SE(3)")},
-    **{f"{name} edges": (name, {"lift": "edge"}) for name in ("SE(2)", "SE(3)", "E(2)")},
     **{f"{name} tensors": (name, {"lift": {"kind": "tensor", "level": 4}}) for name in _RIGID},
     "SE(3) tensors of four bodies": ("SE(3)", {"lift": {"kind": "tensor", "order": 4, "level": 3}}),
     "SE(3) tensors near": ("SE(3)", {"lift": {"kind": "tensor", "level": 4}, "radius": 2.5}),
-    "SE(2) deep edges": ("SE(2)", {"lift": "edge", "blocks": 2}),
     **{f"{name} near": (name, {"radius": 2.5}) for name in ("Trivial(2)", "T(2)", "SO(2)", "SE(2)", "SO(2)xT(1)")},
     "SE(3) near, by fill": ("SE(3)", {"fill": 0.4}),
-    **{f"{name} edges near": (name, {"lift": "edge", "radius": 2.5}) for name in ("SE(2)", "SE(3)")},
 }
 """Every group with its exact lifts, whole neighbourhoods and near ones, blocks of both kinds, one and two of them."""
 
@@ -100,7 +97,6 @@ CLOUD_MODELS = {
     "T(3), in balls, a sum": ("T(3)", _NEAR | {"keep": 0.5, "mean": False}),
     "T(2), in balls, gated": ("T(2)", _NEAR | {"block": "gated", "keep": 0.5, "growth": 2.0}),
     "SE(3), gated, without a norm": ("SE(3)", {"block": "gated", "norm": False}),
-    **{f"{group}, edges": (group, {"lift": "edge"}) for group in ("SE(2)", "SE(3)")},
     "SE(2), nearest, wider and wider": ("SE(2)", {"most": 4, "nearest": True, "growth": 2.0}),
     "SE(3), a cutoff, a sum": ("SE(3)", {"lift": {"kind": "tensor", "fill": 0.6}, "mean": False}),
     "SE(3), without a norm": ("SE(3)", {"norm": False}),

@@ -31,7 +31,7 @@ from lieham.integrate import INTEGRATORS
 
 data = systems.Springs(3).generate(6, 3, 3, points=8)
 
-LIFTS = {"edges": {"lift": "edge", "fill": 0.5}, "samples": {"lift": "sampled", "radius": 2.0}}
+LIFTS = {"samples": {"lift": "sampled", "radius": 2.0}}
 
 def model(group="SE(2)", **settings):
     return lieham.HLieConv("SE(2)" if settings else group, 1, width=8, **settings)
@@ -45,7 +45,7 @@ def train(group, device, **settings):
     history = lieham.fit(own, data, ridge=False, evaluate_every=2, batch=4, refine_windows=6, window=3, **settings)
     return [x.to("cpu") for x in own.state_dict().values()], history.best
 
-GROUPS = "SE(2)", "SO(2)", "edges", "samples"
+GROUPS = "SE(2)", "SO(2)", "T(2)", "samples"
 ADAM, BOTH, RK4 = {"steps": 4, "refine": 0}, {"steps": 2, "refine": 3}, {"steps": 2, "refine": 0, "method": "rk4"}
 PAIRED = list(zip(GROUPS, (BOTH, ADAM, RK4, ADAM)))
 for group, settings in [(group, x) for group in GROUPS for x in (ADAM, BOTH, RK4)] if EVERY else PAIRED:

@@ -267,10 +267,6 @@ def test_a_sum_is_the_mean_times_the_number_of_points(name):
         (lambda: LieConvClassifier("SE(2)", most=-1), "most must be at least 1, got -1"),
         (lambda: LieConvClassifier("SE(2)", most=3, fill=1.5), "fill must be in"),
         (lambda: LieConvClassifier("SE(2)", most=3, keep=0.0), "keep must be in"),
-        (
-            lambda: LieConvRegressor("SE(3)", lift="edge", most=3)(clouds(3)[:1].to(dtype=torch.float32)),
-            "lift must be point, coset or sampled",
-        ),
         (lambda: LieConvRegressor("SE(3)").check(clouds(3)), "features of the clouds must be 1 as in the model, got 2"),
         (lambda: LieConvRegressor("SE(3)", 2).check(clouds(2)), "d of the clouds must be 3 as in the model, got 2"),
         (lambda: LieConvRegressor("SE(2)", 2).check(clouds(2)), "targets must be floating numbers"),

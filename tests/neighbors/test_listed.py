@@ -149,13 +149,11 @@ def test_a_model_feels_the_listed_pairs_alone():
 def test_a_bad_list_is_named():
     index, x, mask = torch.arange(3), torch.randn(3, 2), torch.ones(3, dtype=torch.bool)
     lift = make_lift(None, make_group("SE(2)"))
-    edges = make_lift("edge", make_group("SE(2)"))
     for make, message in (
         (lambda: PairList(index, index[:2], 3), r"targets and sources must be of one shape \(e,\)"),
         (lambda: PairList(index, index, 2), "targets must be in 0 to 1, the points of a cloud, got 0 to 2"),
         (lambda: PairList(index, index - 1, 3), "sources must be in 0 to 2, the points of a cloud, got -1 to 1"),
         (lambda: lift(x, mask, complete_list(4)), "listed must be a list for 3 points like the cloud, got one for 4"),
-        (lambda: edges(x, mask, complete_list(3)), "lift must be point, coset or sampled where neighbors are chosen"),
         (lambda: within_radius(x, 0.0), "radius must be positive, got 0.0"),
         (lambda: LieResNet(lift, 1, neighbors=AllPairs(2)), "neighbors must be for 1 blocks like the network"),
     ):

@@ -34,7 +34,7 @@ def derivatives(f, q: torch.Tensor, direction: torch.Tensor) -> tuple[torch.Tens
 
 
 def test_gated_models_without_a_cutoff_are_sums():
-    assert {"T(2) gated", "SE(3) gated", "SE(2) edges", "SE(2) sampled"} <= set(SUMS)
+    assert {"T(2) gated", "SE(3) gated", "SE(2) sampled"} <= set(SUMS)
     assert not {"SE(2) deep", "T(2) paper", "SE(2) near"} & set(SUMS)
     with pytest.raises(ValueError, match="single block"):
         PairSum(make_model("SE(2) near").potential.network)
@@ -78,7 +78,7 @@ def test_functions_without_weight_are_left_out():
     assert few < 10 < all_of_them
 
 
-@pytest.mark.parametrize("name", ["SE(2) deep", "T(2) paper", "SE(2) deep edges", "SE(3) paper"])
+@pytest.mark.parametrize("name", ["SE(2) deep", "T(2) paper", "SE(3) paper"])
 def test_kernels_of_all_layers_at_once(name):
     model = make_model(name)
     network = model.potential.network

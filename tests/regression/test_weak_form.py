@@ -23,7 +23,6 @@ from tests.regression.helpers import few, generator, median_error
     [
         ("SE(2)", {}),
         ("SE(2)", {"blocks": 2}),
-        ("SE(2)", {"lift": "edge"}),
         ("SE(2)", {"radius": 2.0}),
         ("SE(2)", {"lift": "sampled"}),
         ("T(2)", {}),

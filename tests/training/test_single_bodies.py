@@ -43,7 +43,7 @@ def test_a_group_that_allows_no_force_on_one_body_is_refused(name, padded):
     assert not bool(model.potential.calibrated), "the model is as it was"
 
 
-@pytest.mark.parametrize("lift", ["coset", "edge", "sampled"])
+@pytest.mark.parametrize("lift", ["coset", "tensor", "sampled"])
 def test_no_lift_hides_it(lift):
     model = lieham.HLieConv("SE(2)", width=8, lift=lift)
     says(InputError, lambda: fit(model, oscillators(2), steps=2, refine=0), "group must allow a force", "got SE(2)")

@@ -24,7 +24,7 @@ BAD = [
     ([*QM9, *NEW, "--group", "SO(2)"], ("group must act on 3 dimensions", "got SO(2)")),
     ([*ROT, *NEW, "--group", "Q(8)"], ("group must be", "got 'Q(8)'")),
     ([*ROT, *NEW, "--model.lift", "magic"], ("lift must be one of point, coset", "'magic'")),
-    ([*ROT, *NEW, "--model.lift", "edge"], ("lift must be point, coset or sampled", "got edge")),
+    ([*ROT, *NEW, "--model.lift", "edge"], ("lift must be one of point, coset, tensor, sampled", "got 'edge'")),
     ([*ROT, *NEW, "--model.lift", '{"size": 3}'], ("lift coset has no such setting", "size")),
     ([*ROT, *NEW, "--model.dtype", "int8"], ("dtype must be one of", "'int8'")),
     ([*ROT, *NEW, "--model.block", "big"], ("block must be one of", "'big'")),
