@@ -9,7 +9,7 @@ from typing import ClassVar, TypeVar
 import torch
 from torch import nn
 
-from lieham.errors import InputError, expected
+from lieham.errors import expected
 from lieham.groups import Group
 from lieham.lift.cutoff import check_neighborhood, cutoff
 from lieham.lift.pairs import ListedPairs, PairList, Pairs, unordered
@@ -228,6 +228,10 @@ class _Restricted(Lift):
 
     def pairs(self, x: Tensor, mask: Tensor) -> Pairs:
         return self._few(self.lift.pairs(x, mask))
+
+    def invariants(self, u: Tensor, v: Tensor, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        coordinates, embedding = self.lift.invariants(u, v, own)
+        return coordinates, embedding.index_select(-1, self.columns)
 
     def _listed(self, x: Tensor, mask: Tensor, listed: PairList) -> ListedPairs:
         return self._few(self.lift._listed(x, mask, listed))
