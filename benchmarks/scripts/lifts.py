@@ -1,8 +1,8 @@
 """Expressiveness of the lifts on a law of angles: `python benchmarks/scripts/lifts.py`.
 
-An angular law of three bodies (`systems.Bending`), learned by CosetLift with one to three blocks and by TensorLift, with the
-same data and steps of Adam and L-BFGS: mean squared error of the force on unseen states, relative to its mean square,
-and of a rollout at step 39. `lift_costs.py` says what the lifts cost.
+An angular law of three bodies (`systems.Bending`), learned by CosetLift with one to three blocks and by TensorLift. All
+have the same data and steps of Adam and L-BFGS. Printed are the mean squared error of the force on unseen states,
+relative to its mean square, and that of a rollout at step 39. `lift_costs.py` says what the lifts cost.
 """
 
 import argparse
