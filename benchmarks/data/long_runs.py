@@ -26,7 +26,7 @@ class Run(NamedTuple):
         drift: the slope of the energy with time, in meV per atom and ns.
         spread: the standard deviation of the energy about that line, in meV per atom.
         momentum: the largest change of P, relative to Σ|p|.
-        angular: the largest change of L about the center of mass, relative to Σ|r||p|.
+        angular: the largest change of L about the origin, relative to Σ|r||p|.
         lengths: distances of all pairs at the states that are kept, (states, pairs), in Å.
     """
 

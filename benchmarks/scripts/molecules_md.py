@@ -59,8 +59,8 @@ def picture(truth: torch.Tensor, runs: list[Run], path: Path) -> None:
     figure = Figure(figsize=(6.4, 3.2), layout="constrained")
     axes = figure.add_subplot()
     lengths = torch.cat([x.lengths.flatten() for x in runs])
-    for x, label in ((truth, "data, GFN2-xTB"), (lengths, f"learned, {len(runs)} long runs")):
-        axes.hist(x.numpy(), bins=200, range=(0.8, 4.0), density=True, histtype="step", label=label)
+    for x, label in ((truth, "data, GFN2-xTB"), (lengths, f"learned, long runs: {len(runs)}")):
+        axes.hist(x.numpy(), bins=200, range=(0.8, 4.8), density=True, histtype="step", label=label)
     axes.set(xlabel="distance of two atoms in Å", ylabel="density")
     axes.legend(frameon=False)
     figure.savefig(path, dpi=150)

@@ -79,7 +79,13 @@ def load_model(
     kind = check_choice("model", config.pop("kind"), tuple(MODELS))
     declared = _group(config["group"], group, path)
     wanted = config.pop("lift")
-    if (lift is None and wanted["kind"] not in LIFTS) or (lift is not None and lift.settings != wanted):
+    if lift is None and wanted["kind"] not in LIFTS:
+        kinds = ", ".join(LIFTS)
+        raise InputError(
+            f"the lift of {path} must be one of {kinds}, got {wanted['kind']}: give load_model the lift of your own, "
+            "or train the model anew where this version no longer has it"
+        )
+    if lift is not None and lift.settings != wanted:
         raise expected("lift", f"the {wanted} of {path}", lift)
     config |= {"group": declared, "lift": lift or wanted}
     config["dtype"] = getattr(torch, config["dtype"])
